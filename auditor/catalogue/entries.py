@@ -1,0 +1,273 @@
+"""The facts themselves. `docs/facts.md` is generated from this list; `auditor.facts` collects the values."""
+
+from __future__ import annotations
+
+from auditor.catalogue.model import FactSpec, FactType, Namespace
+
+_OUTCOMES = ("running", "success", "warning", "failure", "interrupted", "skipped")
+_STATUSES = ("ok", "late", "failed", "never", "running", "unknown")
+_SEVERITIES = ("critical", "high", "medium", "low", "info")
+_KINDS = ("regular file", "folder", "symbolic link", "other")
+
+
+def _space(
+    name: str,
+    doc: str,
+    source: str,
+    *fields: tuple[str, FactType, str] | tuple[str, FactType, str, dict[str, object]],
+    instance: str | None = None,
+) -> Namespace:
+    prefix = f"{name}.*" if instance else name
+    specs = {}
+    for field, kind, text, *more in fields:
+        specs[field] = FactSpec(f"{prefix}.{field}", kind, text, **(more[0] if more else {}))  # type: ignore[arg-type]
+    return Namespace(name, doc, source, specs, instance)
+
+
+T = FactType
+
+_PERMISSIONS: tuple[tuple[str, FactType, str] | tuple[str, FactType, str, dict[str, object]], ...] = (
+    ("exists", T.BOOLEAN, "whether there is anything at its path"),
+    ("kind", T.TEXT, "what it is, a symbolic link not followed", {"values": _KINDS}),
+    ("mode", T.MODE, "permission bits"),
+    ("uid", T.INTEGER, "numeric owner"),
+    ("gid", T.INTEGER, "numeric group"),
+    ("owner_trusted", T.BOOLEAN, "whether the owner is root or the account that runs the audit"),
+    ("acl", T.BOOLEAN, "whether a POSIX access control list lies over the mode (acl(5))"),
+    ("unsafe_parents", T.INTEGER, "folders above it in which someone else could replace it", {"unit": "folders"}),
+    ("path", T.TEXT, "its absolute path", {"private": True}),
+)
+
+_ORIGINS: dict[str, object] = {"values": ("local", "inherited", "received", "default", "temporary", "none")}
+
+_PROPERTIES: tuple[tuple[str, FactType, str] | tuple[str, FactType, str, dict[str, object]], ...] = (
+    ("compression", T.TEXT, "compression of new blocks"),
+    ("compression_source", T.TEXT, "where that value comes from", _ORIGINS),
+    ("atime", T.TEXT, "whether reading a file writes its access time", {"values": ("on", "off")}),
+    ("atime_source", T.TEXT, "where that value comes from; temporary: a mount option", _ORIGINS),
+    ("recordsize", T.INTEGER, "largest block of files written from now on", {"unit": "bytes"}),
+    ("recordsize_source", T.TEXT, "where that value comes from", _ORIGINS),
+)
+
+NAMESPACES: tuple[Namespace, ...] = (
+    _space(
+        "host",
+        "The audited machine and the account that runs the audit.",
+        "uname(2), os-release(5), /etc/localtime",
+        ("name", T.TEXT, "host name, or `host` of the configuration"),
+        ("os", T.TEXT, "PRETTY_NAME of os-release(5)"),
+        ("kernel", T.TEXT, "kernel release"),
+        ("timezone", T.TEXT, "the time zone in which schedules elapse and waivers end"),
+        ("uid", T.INTEGER, "effective user id of the audit: 0 on a server"),
+        ("gid", T.INTEGER, "effective group id of the audit: 0 on a server"),
+    ),
+    _space(
+        "config",
+        "What the configuration says.",
+        "the configuration file",
+        ("repositories", T.TEXT_LIST, "names of the configured repositories"),
+        ("local_repositories", T.TEXT_LIST, "those of them that are folders of this machine"),
+        ("sources", T.TEXT_LIST, "names of the configured sources"),
+        ("scheduled_jobs", T.TEXT_LIST, "jobs that have a schedule"),
+        ("unscheduled_jobs", T.TEXT_LIST, "jobs without one: they run by hand only"),
+        ("escrow_locations", T.TEXT_LIST, "places outside this server that hold keys"),
+        ("escrow_key_locations", T.TEXT_LIST, "those of them that hold the Borg key"),
+        ("fail_on", T.TEXT, "severity from which a failure ends the audit with 1", {"values": _SEVERITIES}),
+        ("minimum_applicable", T.NUMBER, "share of rules that must apply", {"unit": "0 to 1"}),
+    ),
+    _space(
+        "file",
+        "Files whose permissions matter.",
+        "lstat(2) of the file and of every folder above it",
+        (
+            "role",
+            T.TEXT,
+            "what the file is for",
+            {"values": ("passphrase", "key export", "configuration", "mail configuration", "program", "attestations")},
+        ),
+        *_PERMISSIONS,
+        instance="a file, named by the repository and its role",
+    ),
+    _space(
+        "dir",
+        "Folders whose permissions matter.",
+        "lstat(2) of the folder and of every folder above it",
+        ("role", T.TEXT, "what the folder is for", {"values": ("repository", "state", "log")}),
+        *_PERMISSIONS,
+        instance="a folder, named by the repository or its role",
+    ),
+    _space(
+        "borg.repo",
+        "Each Borg repository, as borg describes it now.",
+        "borg info, borg key export",
+        ("name", T.TEXT, "its name in the configuration"),
+        ("id", T.TEXT, "repository id (64 hexadecimal digits)"),
+        ("encryption", T.TEXT, "encryption mode that borg reports; the set of modes is open"),
+        ("configured_encryption", T.TEXT, "encryption mode that the configuration asks for"),
+        ("opens", T.BOOLEAN, "whether the configured passphrase opens it"),
+        ("empty_passphrase_refused", T.BOOLEAN, "whether an attempt with an empty passphrase was refused"),
+        ("key_fingerprint", T.FINGERPRINT, "SHA-256 of the decoded key blob; 12 digits of it are the paper key's id"),
+        ("key_export_fingerprint", T.FINGERPRINT, "the same of the configured key export file"),
+        ("key_export_repository_id", T.TEXT, "repository id in the header of the key export file"),
+        ("key_export_usable", T.BOOLEAN, "whether `borg key import` takes the key export file as it is"),
+        ("archives", T.INTEGER, "complete archives in it", {"unit": "archives"}),
+        ("newest_archive_at", T.TIME, "start of its newest archive"),
+        instance="a configured repository",
+    ),
+    _space(
+        "retention",
+        "How many points in time each repository keeps.",
+        "the configuration, borg list",
+        ("keep_daily", T.INTEGER, "daily archives that prune keeps", {"unit": "archives"}),
+        ("keep_weekly", T.INTEGER, "weekly archives that prune keeps", {"unit": "archives"}),
+        ("keep_monthly", T.INTEGER, "monthly archives that prune keeps", {"unit": "archives"}),
+        ("keep_yearly", T.INTEGER, "yearly archives that prune keeps", {"unit": "archives"}),
+        ("archives", T.INTEGER, "archives in the repository that retention counts", {"unit": "archives"}),
+        (
+            "nights_missing",
+            T.TEXT_LIST,
+            "scheduled backups of the last `keep_daily` days, from the oldest archive on, that have no archive",
+        ),
+        instance="a configured repository",
+    ),
+    _space(
+        "archive",
+        "The newest good archive of each repository, as its run recorded it.",
+        "state: jobs/nightly/TARGET/success.json, history.jsonl, borg list",
+        ("id", T.TEXT, "archive id"),
+        ("started_at", T.TIME, "when it was begun"),
+        ("confirmed", T.BOOLEAN, "whether the run found it in the repository before pruning"),
+        ("in_repository", T.BOOLEAN, "whether borg lists it now"),
+        ("files", T.INTEGER, "files in it", {"unit": "files"}),
+        ("original_bytes", T.INTEGER, "size before compression and deduplication", {"unit": "bytes"}),
+        ("missing_sources", T.TEXT_LIST, "configured sources that are not in it"),
+        ("earlier_archives", T.INTEGER, "archives the median is taken over, at most 10", {"unit": "archives"}),
+        ("size_ratio", T.NUMBER, "its original size over the median of the earlier ones", {"unit": "1 = the same"}),
+        instance="a configured repository",
+    ),
+    _space(
+        "job",
+        "Each job of bkp-run on each of its targets.",
+        "state: jobs/JOB/TARGET/*.json, judged by bkp.status",
+        ("job", T.TEXT, "name of the job", {"values": ("nightly", "check", "verify", "drill")}),
+        ("target", T.TEXT, "what it works on"),
+        ("scheduled", T.BOOLEAN, "whether the configuration gives it a schedule"),
+        ("status", T.TEXT, "what it is, seen when the facts were collected", {"values": _STATUSES}),
+        ("explanation", T.TEXT, "the sentence that explains the status"),
+        ("last_outcome", T.TEXT, "how the last attempt ended", {"values": _OUTCOMES}),
+        ("last_attempt_at", T.TIME, "start of the last attempt"),
+        ("last_success_at", T.TIME, "end of the last attempt that ended well"),
+        ("deadline", T.TIME, "when it counts as late"),
+        instance="a job on a target, JOB.TARGET",
+    ),
+    _space(
+        "restore",
+        "The restore drill of each repository: a recorded sample restored and compared.",
+        "state: jobs/drill/TARGET/success.json",
+        ("last_success_at", T.TIME, "end of the last drill that ended well"),
+        ("files", T.INTEGER, "files of the sample", {"unit": "files"}),
+        ("matched", T.INTEGER, "files restored with the recorded SHA-256", {"unit": "files"}),
+        ("mismatched", T.INTEGER, "files restored with another content", {"unit": "files"}),
+        ("missing", T.INTEGER, "files that the archive did not give back", {"unit": "files"}),
+        ("seconds", T.DURATION, "how long the restore took", {"unit": "seconds"}),
+        instance="a configured repository",
+    ),
+    _space(
+        "zfs",
+        "What of the backup lies on ZFS.",
+        "the configuration, mountinfo (proc(5)), zfs list",
+        ("installed", T.BOOLEAN, "whether the program zfs is there"),
+        ("source_datasets", T.TEXT_LIST, "datasets that the configuration names as sources"),
+        ("repository_datasets", T.TEXT_LIST, "datasets in which a repository of this machine lies"),
+    ),
+    _space(
+        "zfs.dataset",
+        "Each ZFS file system of the backup: every source with what is below it, and what holds a repository.",
+        "zfs get",
+        ("name", T.TEXT, "its name"),
+        ("pool", T.TEXT, "the pool it is in"),
+        ("sources", T.TEXT_LIST, "names of the configured sources that read it"),
+        ("repositories", T.TEXT_LIST, "names of the repositories that lie on it"),
+        ("mounted", T.BOOLEAN, "whether it is mounted"),
+        ("encryption", T.TEXT, "cipher, or `off`; the set of ciphers is open"),
+        ("encryption_root", T.TEXT, "the dataset whose key unlocks it"),
+        (
+            "key_status",
+            T.TEXT,
+            "whether its key is loaded; `none` where it is not encrypted",
+            {"values": ("available", "unavailable", "none")},
+        ),
+        ("key_location", T.TEXT, "kind of place its encryption root's key is loaded from: prompt, file, https, none"),
+        *_PROPERTIES,
+        instance="a dataset, by its name",
+    ),
+    _space(
+        "zfs.pool",
+        "Each pool that holds one of these datasets.",
+        "zpool list, zpool status",
+        ("name", T.TEXT, "its name"),
+        ("health", T.TEXT, "ONLINE, DEGRADED, FAULTED, SUSPENDED and others; the set is open"),
+        ("readonly", T.BOOLEAN, "whether it was imported read-only"),
+        ("size_bytes", T.INTEGER, "size of all its devices, parity included", {"unit": "bytes"}),
+        ("free_bytes", T.INTEGER, "what of that is not allocated", {"unit": "bytes"}),
+        ("capacity", T.INTEGER, "share that is allocated", {"unit": "percent"}),
+        ("read_errors", T.INTEGER, "most read errors of one of its devices since `zpool clear`", {"unit": "errors"}),
+        ("write_errors", T.INTEGER, "the same of write errors", {"unit": "errors"}),
+        ("checksum_errors", T.INTEGER, "the same of checksum errors", {"unit": "errors"}),
+        ("data_errors", T.INTEGER, "errors that ZFS could not repair", {"unit": "errors"}),
+        instance="a pool, by its name",
+    ),
+    _space(
+        "mail",
+        "Whether a failure can reach a person.",
+        "the configuration, the mail program's file, the records of runs",
+        ("when", T.TEXT, "when runs send mail", {"values": ("problems", "always", "never")}),
+        ("program_runnable", T.BOOLEAN, "whether the mail program is there and may be executed"),
+        ("configuration_found", T.BOOLEAN, "whether the mail program has a configuration file"),
+        (
+            "last_result",
+            T.TEXT,
+            "what became of the newest mail that a run wanted to send",
+            {"values": ("sent", "failed")},
+        ),
+        ("last_result_at", T.TIME, "end of that run"),
+    ),
+    _space(
+        "escrow",
+        "What each place outside this server must hold.",
+        "the configuration, borg key export",
+        ("location", T.TEXT, "name of the place"),
+        ("repository", T.TEXT, "name of the repository whose key it holds"),
+        ("holds", T.TEXT_LIST, "what it holds: key, passphrase, zfs-key, runbook"),
+        ("holds_key", T.BOOLEAN, "whether it is to hold the repository's key"),
+        ("holds_passphrase", T.BOOLEAN, "whether it is to hold the repository's passphrase"),
+        ("repository_id", T.TEXT, "repository id now"),
+        ("key_fingerprint", T.FINGERPRINT, "fingerprint of the repository's key now"),
+        instance="a place and a repository, LOCATION.REPOSITORY",
+    ),
+    _space(
+        "attestation",
+        "The record of what people attested.",
+        "the attestation file, append-only and chained",
+        ("records", T.INTEGER, "attestations on record", {"unit": "records"}),
+        ("intact", T.BOOLEAN, "whether every line is there, readable and chained to the one before"),
+        ("problem", T.TEXT, "the first thing that is wrong with it"),
+    ),
+    _space(
+        "history",
+        "The append-only history of runs.",
+        "state: history.jsonl",
+        ("lines", T.INTEGER, "lines that hold", {"unit": "lines"}),
+        ("intact", T.BOOLEAN, "whether every line is there, readable and chained to the one before"),
+        ("problem", T.TEXT, "the first thing that is wrong with it"),
+    ),
+    _space(
+        "audit",
+        "The audit itself; known when it judges, never saved.",
+        "the rules and waivers of this run",
+        ("rules", T.INTEGER, "rules that were judged", {"unit": "rules"}),
+        ("waivers", T.INTEGER, "waivers in the waiver file", {"unit": "waivers"}),
+        ("expired_waivers", T.TEXT_LIST, "rules whose waiver has expired"),
+        ("waivers_ending_soon", T.TEXT_LIST, "rules whose waiver ends within 14 days"),
+    ),
+)

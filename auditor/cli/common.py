@@ -1,0 +1,140 @@
+"""What several commands need: where rules come from, how files are written, where evidence comes from."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bkp.errors import StateError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from auditor.evidence import Evidence
+    from bkp.config.model import Config
+
+FILE = click.Path(dir_okay=False, path_type=Path)
+FOLDER = click.Path(path_type=Path)
+
+CONFIG_VARIABLE = "BKP_CONFIG"
+DEFAULT_CONFIG = Path("/etc/bkp/config.yml")
+CONFIG_HELP = f"The configuration file.  [env var: {CONFIG_VARIABLE}; default: {DEFAULT_CONFIG}]"
+
+
+def _or_the_groups(ctx: click.Context, _param: click.Parameter, value: Path | None) -> Path | None:
+    named: Path | None = ctx.obj
+    return value if value is not None else named
+
+
+config_option = click.option(
+    "--config",
+    "-c",
+    "config_path",
+    type=FILE,
+    callback=_or_the_groups,
+    help=CONFIG_HELP,
+)
+rules_option = click.option(
+    "--rules", "rules_dir", type=FOLDER, help="Folder of rules in place of the configured or shipped ones."
+)
+
+
+def shipped_rules() -> Path:
+    """Return the folder of the rules that came with the program."""
+    from bkp.resources import data_dir
+
+    return data_dir("rules")
+
+
+def rules_folder(given: Path | None, config: Config | None) -> Path:
+    """Return the folder of rules: as given, as configured, as shipped."""
+    if given is not None:
+        return given
+    return Path(config.audit.rules) if config is not None and config.audit.rules else shipped_rules()
+
+
+def config_file(named: Path | None) -> Path:
+    """Return the configuration file: as named in the call, by the environment, or the default."""
+    return named or Path(os.environ.get(CONFIG_VARIABLE) or DEFAULT_CONFIG)
+
+
+def read_config(named: Path | None) -> Config:
+    """Return the configuration of this host."""
+    from bkp.config import load_config
+
+    return load_config(config_file(named))
+
+
+def collect_live(config: Config, named: Path | None, now: datetime) -> Evidence:
+    """Return the evidence of this host, saying on a terminal what is being looked at."""
+    from auditor.facts.collect import collect
+
+    with _progress() as say:
+        return collect(config, config_file(named).absolute(), now, say)
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Callable[[str], None]]:
+    if not sys.stderr.isatty():
+        yield lambda _text: None
+        return
+
+    def say(text: str) -> None:
+        sys.stderr.write(f"\r\x1b[Kcollecting evidence: {text}")
+        sys.stderr.flush()
+
+    try:
+        yield say
+    finally:
+        sys.stderr.write("\r\x1b[K")
+        sys.stderr.flush()
+
+
+def moment(text: str | None) -> datetime:
+    """Return the moment to judge at: now, or the UTC time in `text`."""
+    if text is None:
+        return datetime.now(UTC)
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None or not 1970 < found.year < 9000:
+        raise UsageError(f"--at: found {text!r}, wanted a time with its zone, such as 2026-01-31T02:30:00Z")
+    return found.astimezone(UTC)
+
+
+def zone_of(name: str) -> tzinfo:
+    """Return the time zone of the audited host; UTC where this machine does not know it."""
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return UTC
+
+
+def write_output(path: Path, content: bytes, *, mode: int = 0o640) -> None:
+    """Replace `path` whole or not at all; `-` is standard output. A failure is a usage error that names the file."""
+    if str(path) == "-":
+        sys.stdout.flush()
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+        return
+    from bkp.state.files import write_atomic
+
+    if not path.absolute().parent.is_dir():
+        raise UsageError(f"cannot write {path}: its folder is not there", remedy="create the folder")
+    if path.exists() and not path.is_file():  # a device or a pipe, as in >(command): not to be replaced
+        with path.open("wb") as handle:
+            handle.write(content)
+        return
+    try:
+        write_atomic(path.absolute(), content, mode=mode)
+    except StateError as exc:
+        raise UsageError(f"cannot write {path}: {exc.__cause__ or exc.message}", remedy=exc.remedy) from exc

@@ -1,0 +1,52 @@
+"""`bkp-audit facts`: save the evidence, or list what facts there are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from auditor import PROGRAM_VERSION
+from auditor.cli.common import collect_live, config_option, moment, read_config, write_output
+
+
+@click.command(
+    epilog="\b\nExamples:\n  bkp-audit facts -o facts.json\n  bkp-audit facts | less\n  bkp-audit facts --list\n"
+)
+@config_option
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, allow_dash=True),
+    default=Path("-"),
+    help="File to write, mode 0600.",
+)
+@click.option("--list", "list_only", is_flag=True, help="List every fact that a rule may use; look at nothing.")
+def facts(config_path: Path | None, output: Path, list_only: bool) -> int:
+    """Collect facts from this host and save them; judge nothing.
+
+    The file holds no secret, but it names the files that hold them: it is written for its owner only.
+    """
+    if list_only:
+        _list()
+        return 0
+    from auditor.facts_file import encode_evidence
+    from bkp.state.files import PRIVATE_MODE
+
+    evidence = collect_live(read_config(config_path), config_path, moment(None))
+    write_output(output, encode_evidence(evidence, PROGRAM_VERSION), mode=PRIVATE_MODE)
+    if str(output) != "-":
+        errors = sum(fact.error is not None for _, fact in evidence.facts.items())
+        noted = f", {errors} of them could not be had" if errors else ""
+        click.echo(f"{len(evidence.facts)} facts written to {output}{noted}", err=True)
+    return 0
+
+
+def _list() -> None:
+    from auditor.catalogue import NAMESPACES
+
+    for space in NAMESPACES:
+        click.echo(f"{space.doc}")
+        for spec in space.fields.values():
+            unit = f", {spec.unit}" if spec.unit else ""
+            click.echo(f"  {spec.name}  ({spec.type}{unit})  {spec.doc}")

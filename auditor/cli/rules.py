@@ -1,0 +1,116 @@
+"""`bkp-audit rules`: lint, list, show and test rules. None looks at the host, but for a configuration that is named."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from auditor.cli.common import read_config, rules_folder, rules_option
+from auditor.exit_codes import AuditExit
+from bkp.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from auditor.rules.model import Rule, RuleSet
+
+
+@click.group()
+def rules() -> None:
+    """Look at the rules themselves: lint, list, show, test."""
+
+
+def _load(rules_dir: Path | None) -> RuleSet:
+    from auditor.rules.folder import load_frameworks, load_rules
+
+    named: Path | None = click.get_current_context().obj  # --config before the command's name
+    folder = rules_folder(rules_dir, read_config(named) if named is not None and rules_dir is None else None)
+    found = load_rules(folder)
+    load_frameworks(folder, found)
+    return found
+
+
+@rules.command(epilog="\b\nExample:\n  bkp-audit rules lint --rules ./rules\n")
+@rules_option
+def lint(rules_dir: Path | None) -> int:
+    """Check every rule file: form, names, types, citations, and that scenarios prove it both ways."""
+    from auditor.rules.scenarios import lint as lint_rule
+
+    found = _load(rules_dir)
+    complaints = [f"{rule.source}: {text}" for rule in found.rules for text in lint_rule(rule)]
+    for complaint in complaints:
+        click.echo(complaint)
+    click.echo(f"{len(found.rules)} rules, {len(complaints)} complaints")
+    return AuditExit.INVALID if complaints else AuditExit.CLEAN
+
+
+@rules.command("list", epilog="\b\nExamples:\n  bkp-audit rules list\n  bkp-audit rules list --json | jq '.[].id'\n")
+@rules_option
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def list_rules(rules_dir: Path | None, as_json: bool) -> int:
+    """List the rules: id, severity, kind, title."""
+    found = _load(rules_dir)
+    if as_json:
+        import msgspec
+
+        rows = [
+            {"id": rule.id, "severity": rule.severity, "kind": rule.kind, "title": rule.title, "every": _every(rule)}
+            for rule in found.rules
+        ]
+        click.echo(msgspec.json.format(msgspec.json.encode(rows), indent=1).decode())
+        return 0
+    for rule in found.rules:
+        click.echo(f"{rule.id:<8} {rule.severity:<8} {rule.kind:<9}  {rule.title}")
+    return 0
+
+
+@rules.command(epilog="\b\nExample:\n  bkp-audit rules show PRM-001\n")
+@click.argument("rule_id", metavar="ID")
+@rules_option
+def show(rule_id: str, rules_dir: Path | None) -> int:
+    """Show one rule: why it is there, what it asks, what to do, which clauses it supports."""
+    import difflib
+    import textwrap
+
+    by_id = {rule.id: rule for rule in _load(rules_dir).rules}
+    rule = by_id.get(rule_id.upper())
+    if rule is None:
+        near = difflib.get_close_matches(rule_id.upper(), by_id, n=1)
+        raise UsageError(
+            f"no rule is called {rule_id[:40]!r}",
+            remedy=f"did you mean {near[0]}?" if near else "`bkp-audit rules list` shows all of them",
+        )
+    click.echo(f"{rule.id}  {rule.title}\n{rule.severity}, {rule.kind}, every {_every(rule)}, from {rule.source}\n")
+    for head, text in (("Why", rule.rationale), ("Remedy", rule.remediation)):
+        click.echo(textwrap.fill(f"{head}: {text}", 100) + "\n")
+    for line in rule.commands:
+        click.echo(f"    {line}")
+    from auditor.rules.describe import describe_rule
+
+    click.echo("\n" + "\n".join(describe_rule(rule)))
+    for framework, clauses in rule.refs.items():
+        cited = ", ".join(clause.clause + (" (uncertain)" if clause.uncertain else "") for clause in clauses)
+        click.echo(f"evidence supporting {framework}: {cited}")
+    return 0
+
+
+def _every(rule: Rule) -> str:
+    return rule.every.text if rule.every else "run"
+
+
+@rules.command(epilog="\b\nExample:\n  bkp-audit rules test --rules ./rules\n")
+@rules_option
+@click.option("-v", "--verbose", is_flag=True, help="Show the scenarios that hold, too.")
+def test(rules_dir: Path | None, verbose: bool) -> int:
+    """Judge the scenarios beside each rule and compare the verdicts with the wanted ones."""
+    from auditor.rules.scenarios import run_scenarios
+
+    results = [result for rule in _load(rules_dir).rules for result in run_scenarios(rule)]
+    broken = [result for result in results if result.problem is not None]
+    for result in results if verbose else broken:
+        click.echo(f"{'ok  ' if result.problem is None else 'FAIL'} {result.rule}  {result.scenario}")
+        if result.problem is not None:
+            click.echo(f"       {result.problem}")
+    click.echo(f"{len(results)} scenarios, {len(broken)} with another verdict than wanted")
+    return AuditExit.FINDING if broken else AuditExit.CLEAN

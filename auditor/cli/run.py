@@ -1,0 +1,160 @@
+"""`bkp-audit run`: collect or load evidence, judge, show, exit."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from auditor import PROGRAM_VERSION
+from auditor.cli.common import (
+    FILE,
+    collect_live,
+    config_option,
+    moment,
+    read_config,
+    rules_folder,
+    rules_option,
+    write_output,
+    zone_of,
+)
+from bkp.errors import UsageError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from auditor.evidence import Evidence
+    from auditor.report import Report
+
+_SEVERITIES = ("critical", "high", "medium", "low", "info")
+_COLOURS = {"fail": "red", "error": "magenta", "unattested": "yellow", "pass": "green", "na": "bright_black"}
+
+_EPILOG = """\b
+Examples:
+  bkp-audit --html report.html --json report.json
+  bkp-audit --facts facts.json --at 2026-01-31T12:00:00Z
+  bkp-audit --json - | jq .totals
+"""
+
+
+@click.command(epilog=_EPILOG)
+@config_option
+@rules_option
+@click.option(
+    "--facts",
+    "facts_path",
+    type=FILE,
+    help="Judge these saved facts; the host and its configuration are not looked at.",
+)
+@click.option("--waivers", "waivers_path", type=FILE, help="Waiver file in place of the configured one.")
+@click.option(
+    "--fail-on",
+    type=click.Choice(_SEVERITIES),
+    help="Least severity of a failure that ends with 1.  [default: as configured]",
+)
+@click.option(
+    "--html", "html_path", type=click.Path(path_type=Path, allow_dash=True), help="Write the report as one HTML file."
+)
+@click.option(
+    "--json",
+    "json_path",
+    type=click.Path(path_type=Path, allow_dash=True),
+    is_flag=False,
+    flag_value=Path("-"),
+    help="Write the report as JSON; without a file, to standard output in place of the text.",
+)
+@click.option("--at", help="Judge as of this time instead of now, for replays.")
+@click.option("-v", "--verbose", is_flag=True, help="Show the evidence of every rule.")
+@click.option("-q", "--quiet", is_flag=True, help="Print no text report.")
+def run(
+    config_path: Path | None,
+    rules_dir: Path | None,
+    facts_path: Path | None,
+    waivers_path: Path | None,
+    fail_on: str | None,
+    html_path: Path | None,
+    json_path: Path | None,
+    at: str | None,
+    verbose: bool,
+    quiet: bool,
+) -> int:
+    """Judge all rules and print the report (the default command)."""
+    now = moment(at)
+    if facts_path is not None:
+        if config_path is not None:
+            raise UsageError("--facts judges saved facts and reads no configuration", remedy="leave out --config")
+        from auditor.facts_file import load_evidence
+
+        evidence = load_evidence(facts_path)
+        folder = rules_folder(rules_dir, None)
+    else:
+        config = read_config(config_path)
+        folder = rules_folder(rules_dir, config)
+        if waivers_path is None and config.audit.waivers:
+            waivers_path = Path(config.audit.waivers)
+        _check_inputs(folder, waivers_path, now)  # before anything slow is asked
+        evidence = collect_live(config, config_path, now)
+        if at is None:
+            now = moment(None)
+    report = _judge(evidence, folder, waivers_path, fail_on, now)
+    _show(report, html_path, json_path, verbose=verbose, quiet=quiet)
+    return report.exit_code
+
+
+def _check_inputs(folder: Path, waivers_path: Path | None, now: datetime) -> None:
+    from auditor.rules.folder import load_rules
+    from auditor.waiver_file import load_waivers
+    from bkp.clock import local_zone
+
+    rules = load_rules(folder)
+    if waivers_path is not None:
+        load_waivers(waivers_path, [rule.id for rule in rules.rules], now, local_zone())
+
+
+def _judge(evidence: Evidence, folder: Path, waivers_path: Path | None, fail_on: str | None, now: datetime) -> Report:
+    import msgspec
+
+    from auditor.engine import JudgeOptions, judge
+    from auditor.engine.judge import Titles
+    from auditor.rules.folder import load_frameworks, load_rules
+    from auditor.rules.schema import Severity
+    from auditor.waiver_file import load_waivers
+
+    rules = load_rules(folder)
+    frameworks = load_frameworks(folder, rules)
+    zone = zone_of(evidence.timezone)
+    waivers = load_waivers(waivers_path, [rule.id for rule in rules.rules], now, zone) if waivers_path else []
+    configured = evidence.facts.text("config.fail_on")
+    minimum = evidence.facts.get("config.minimum_applicable")
+    options = JudgeOptions(
+        now=now,
+        zone=zone,
+        program=PROGRAM_VERSION,
+        fail_on=msgspec.convert(fail_on or configured or "low", Severity),
+        minimum_applicable=minimum.value if minimum and isinstance(minimum.value, float) else 0.5,
+        frameworks={name: Titles(item.name, item.clauses) for name, item in frameworks.items()},
+    )
+    return judge(rules, evidence, waivers, options)
+
+
+def _show(report: Report, html_path: Path | None, json_path: Path | None, *, verbose: bool, quiet: bool) -> None:
+    if html_path is not None:
+        from auditor.render.html import render_html
+
+        write_output(html_path, render_html(report).encode())
+    if json_path is not None:
+        from auditor.render.json import render_json
+
+        write_output(json_path, render_json(report))
+    if quiet or Path("-") in {html_path, json_path}:
+        return
+    from auditor.render.text import render_text
+
+    def paint(text: str, key: str) -> str:
+        return click.style(text, fg=_COLOURS[key], bold=key == "fail")
+
+    width = shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else 100
+    click.echo(render_text(report, width=width, paint=paint, verbose=verbose), nl=False)

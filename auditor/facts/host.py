@@ -1,0 +1,84 @@
+"""Facts of the machine, of the configuration, and of what the configuration asks of retention and escrow."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import tzinfo
+
+    from auditor.facts.builder import FactBuilder
+    from bkp.config.model import Config
+
+OS_RELEASE = Path("/etc/os-release")
+
+
+def collect_host(builder: FactBuilder, config: Config, zone: tzinfo) -> None:
+    """Add host.*: uname(2), os-release(5), the account of this process."""
+    uname = os.uname()
+    values = {
+        "name": config.host or uname.nodename,
+        "os": _pretty_name(),
+        "kernel": uname.release,
+        "timezone": str(zone),
+        "uid": os.geteuid(),
+        "gid": os.getegid(),
+    }
+    builder.add("host", None, "uname(2), os-release(5)", values)
+
+
+def _pretty_name() -> str | None:
+    try:
+        lines = OS_RELEASE.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return None
+    return next((line.partition("=")[2].strip("\"'") for line in lines if line.startswith("PRETTY_NAME=")), None)
+
+
+def collect_config(builder: FactBuilder, config: Config) -> None:
+    """Add config.* and the policy part of retention.*."""
+    jobs = config.jobs.items()
+    locations = config.audit.escrow
+    local = tuple(name for name, repository in config.repositories.items() if repository.path.startswith("/"))
+    values = {
+        "repositories": tuple(config.repositories),
+        "local_repositories": local,
+        "sources": tuple(config.sources),
+        "scheduled_jobs": tuple(name for name, job in jobs if job.schedule is not None),
+        "unscheduled_jobs": tuple(name for name, job in jobs if job.schedule is None),
+        "escrow_locations": tuple(place.name for place in locations),
+        "escrow_key_locations": tuple(place.name for place in locations if "key" in place.holds),
+        "fail_on": str(config.audit.fail_on),
+        "minimum_applicable": float(config.audit.minimum_applicable),
+    }
+    builder.add("config", None, "the configuration", values)
+    for name, repository in config.repositories.items():
+        keep = repository.keep
+        policy = {
+            "keep_daily": keep.daily,
+            "keep_weekly": keep.weekly,
+            "keep_monthly": keep.monthly,
+            "keep_yearly": keep.yearly,
+        }
+        builder.add("retention", name, f"the configuration, repositories.{name}.keep", policy)
+
+
+def collect_escrow(builder: FactBuilder, config: Config) -> None:
+    """Add escrow.*: what each place must hold, and which key that is now (from borg.repo.*, so collect that first)."""
+    for place in config.audit.escrow:
+        for name in config.repositories:
+            instance = f"{place.name}.{name}"
+            values = {
+                "location": place.name,
+                "repository": name,
+                "holds": tuple(str(item) for item in place.holds),
+                "holds_key": "key" in place.holds,
+                "holds_passphrase": "passphrase" in place.holds,
+            }
+            builder.add("escrow", instance, "the configuration, audit.escrow", values)
+            for field, origin in (("repository_id", "id"), ("key_fingerprint", "key_fingerprint")):
+                fact = builder.facts.get(f"borg.repo.{name}.{origin}")
+                if fact is not None:
+                    builder.facts[f"escrow.{instance}.{field}"] = fact

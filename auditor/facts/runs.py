@@ -1,0 +1,168 @@
+"""Facts of job.*, archive.*, restore.*, mail.* and history.*: what bkp-run recorded, never what it is about to do."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
+
+from bkp.liveness import is_alive
+from bkp.state.files import Readable, Unreadable
+from bkp.state.records import Outcome
+from bkp.state.store import ENDED_WELL, JobState, StateStore
+from bkp.status import job_status
+
+if TYPE_CHECKING:
+    from datetime import tzinfo
+
+    from auditor.facts.builder import FactBuilder
+    from bkp.config.model import Config, Mail
+    from bkp.state.records import Archive, Run
+    from bkp.tools.borg.client import Listing
+
+MEDIAN_OF = 10
+MAIL_LOOK_BACK = 200
+
+
+def collect_jobs(builder: FactBuilder, config: Config, store: StateStore, zone: tzinfo) -> None:
+    """Add job.*: every configured job on each of its targets, judged by bkp.status as the exporter judges it."""
+    for name, job in config.jobs.items():
+        for target in config.targets(name):
+            state = store.read_job(name, target)
+            instance, source = f"{name}.{target}", f"state: jobs/{name}/{target}"
+            latest = state.latest.value if isinstance(state.latest, Readable) else None
+            alive = is_alive(latest.process) if latest is not None and latest.outcome is Outcome.RUNNING else None
+            status = job_status(state, job, builder.now, zone, alive=alive)
+            values = {
+                "job": name,
+                "target": target,
+                "scheduled": job.schedule is not None,
+                "status": str(status.status),
+                "explanation": status.explanation,
+                "last_outcome": str(latest.outcome) if latest else None,
+                "last_attempt_at": status.last_attempt_at,
+                "last_success_at": status.last_success_at,
+                "deadline": status.deadline,
+            }
+            builder.add("job", instance, source, values)
+            if isinstance(state.latest, Unreadable):
+                fields = ("last_outcome", "last_attempt_at")
+                builder.fail("job", instance, source, f"latest.json {state.latest.reason}", fields)
+            if isinstance(state.success, Unreadable):
+                fields = ("last_success_at", "deadline")
+                builder.fail("job", instance, source, f"success.json {state.success.reason}", fields)
+
+
+def collect_archives(builder: FactBuilder, config: Config, store: StateStore, listings: dict[str, Listing]) -> None:
+    """Add archive.*: the archive of the newest nightly run that ended well, compared with those before it."""
+    history = [run for run in store.ledger.runs() if run.job == "nightly" and run.outcome in ENDED_WELL and run.archive]
+    for name, repository in config.repositories.items():
+        source = f"state: jobs/nightly/{name}/success.json"
+        run = _recorded(builder, "archive", name, source, store.read_job("nightly", name))
+        if run is None or run.archive is None:
+            builder.add("archive", name, source, {"earlier_archives": 0})
+            continue
+        archive = run.archive
+        values = {
+            "id": archive.id,
+            "started_at": archive.started_at,
+            "confirmed": archive.confirmed,
+            "files": archive.files,
+            "original_bytes": archive.original_bytes,
+            "missing_sources": _missing_sources(archive, repository.sources),
+        }
+        builder.add("archive", name, source, values, at=run.ended_at)
+        _compare(builder, name, archive, [item.archive for item in history if item.target == name and item.archive])
+        if name in listings:
+            there = any(listed.id == archive.id for listed in listings[name].archives)
+            builder.add("archive", name, "borg list", {"in_repository": there})
+        else:
+            builder.fail("archive", name, "borg list", "the repository could not be listed", ("in_repository",))
+
+
+def _missing_sources(archive: Archive, sources: tuple[str, ...]) -> tuple[str, ...]:
+    present = {root.source for root in archive.roots if root.present}
+    absent = {root.source for root in archive.roots if not root.present}
+    return tuple(sorted(absent | (set(sources) - present)))
+
+
+def _compare(builder: FactBuilder, name: str, archive: Archive, recorded: list[Archive]) -> None:
+    earlier = [item.original_bytes for item in recorded if item.id != archive.id][-MEDIAN_OF:]
+    middle = median(earlier) if earlier else 0
+    values = {
+        "earlier_archives": len(earlier),
+        "size_ratio": archive.original_bytes / middle if middle else None,
+    }
+    builder.add("archive", name, "state: history.jsonl", values)
+
+
+def collect_restores(builder: FactBuilder, config: Config, store: StateStore) -> None:
+    """Add restore.*: the newest restore drill that ended well."""
+    for name in config.repositories:
+        source = f"state: jobs/drill/{name}/success.json"
+        run = _recorded(builder, "restore", name, source, store.read_job("drill", name))
+        if run is None:
+            continue
+        drill = run.drill
+        values = {
+            "last_success_at": run.ended_at,
+            "files": drill.files if drill else None,
+            "matched": drill.matched if drill else None,
+            "mismatched": drill.mismatched if drill else None,
+            "missing": drill.missing if drill else None,
+            "seconds": drill.seconds if drill else None,
+        }
+        builder.add("restore", name, source, values)
+
+
+def _recorded(builder: FactBuilder, space: str, name: str, source: str, state: JobState) -> Run | None:
+    """Return the last success; where there is none, add the facts as absent, and where it is unreadable, as errors."""
+    if isinstance(state.success, Readable):
+        return state.success.value
+    if isinstance(state.success, Unreadable):
+        builder.fail(space, name, source, f"success.json {state.success.reason}")
+        return None
+    from auditor.catalogue import namespace
+
+    known = namespace(space)
+    builder.add(space, name, f"{source}: no run has succeeded", dict.fromkeys(known.fields if known else ()))
+    return None
+
+
+def collect_mail(builder: FactBuilder, mail: Mail, store: StateStore) -> None:
+    """Add mail.*: whether mail is wanted, could leave, and what became of the newest one."""
+    values = {
+        "when": str(mail.when),
+        "program_runnable": os.access(mail.msmtp, os.X_OK) and Path(mail.msmtp).is_file(),
+        "configuration_found": any(path.is_file() for path in _mail_configurations(mail)),
+    }
+    builder.add("mail", None, "the configuration, access(2)", values)
+    newest = next(
+        (run for run in reversed(store.ledger.last_runs(MAIL_LOOK_BACK)) if run.mail in {"sent", "failed"}), None
+    )
+    result = {
+        "last_result": str(newest.mail) if newest else None,
+        "last_result_at": newest.ended_at if newest else None,
+    }
+    builder.add("mail", None, "state: history.jsonl", result)
+
+
+def _mail_configurations(mail: Mail) -> list[Path]:
+    """Return where msmtp(1) looks for its configuration."""
+    if mail.config:
+        return [Path(mail.config)]
+    home = Path(os.environ.get("HOME") or "/root")
+    return [home / ".msmtprc", home / ".config/msmtp/config", Path("/etc/msmtprc")]
+
+
+def collect_history(builder: FactBuilder, store: StateStore) -> None:
+    """Add history.*: the chain walked from its first line to its last."""
+    source = "state: history.jsonl"
+    try:
+        chain = store.ledger.verify()
+    except OSError as exc:
+        builder.fail("history", None, source, exc.strerror or "cannot be read")
+        return
+    problem = chain.problem or ("its last line is torn" if chain.torn_tail else None)
+    builder.add("history", None, source, {"lines": chain.lines, "intact": chain.intact, "problem": problem})

@@ -1,0 +1,255 @@
+"""Facts of zfs, zfs.dataset.* and zfs.pool.*: asked of zfs and zpool, for what the backup reads from and writes to.
+
+Where nothing of the backup lies on ZFS no program is asked. Where it does and ZFS cannot be asked, every fact is an
+error: a pool that is gone must not look like a host without one.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bkp.errors import BkpError
+from bkp.tools.zfs.client import Zfs
+from bkp.tools.zfs.replies import dataset_on_device
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from auditor.facts.builder import FactBuilder
+    from bkp.config.model import Config, Repository
+    from bkp.tools.zfs.replies import Property
+
+TIMEOUT_SECONDS = 60.0
+MOUNTINFO = Path("/proc/self/mountinfo")
+
+_NO_ROOT = frozenset({"-", ""})
+_SETTINGS = ("compression", "atime", "recordsize")
+_ORIGINS = ("local", "inherited", "received", "default", "temporary", "none")
+
+
+def _text(value: str) -> str | None:
+    return value if value not in {"-", ""} else None
+
+
+def _integer(value: str) -> int | None:
+    return int(value) if value.isdecimal() and value.isascii() else None
+
+
+# property of zfs, fact, and how its words are read: None is "not understood"
+_PROPERTIES: tuple[tuple[str, str, Callable[[str], object | None]], ...] = (
+    ("mounted", "mounted", {"yes": True, "no": False}.get),
+    ("encryption", "encryption", _text),
+    ("keystatus", "key_status", {"available": "available", "unavailable": "unavailable", "-": "none"}.get),
+    ("compression", "compression", _text),
+    ("atime", "atime", {"on": "on", "off": "off"}.get),
+    ("recordsize", "recordsize", _integer),
+)
+_ASKED = ("encryptionroot", *(name for name, _, _ in _PROPERTIES))
+
+
+@dataclass
+class _Use:
+    """What the backup uses one dataset for."""
+
+    sources: list[str] = field(default_factory=list)
+    repositories: list[str] = field(default_factory=list)
+
+
+def collect_zfs(
+    builder: FactBuilder,
+    config: Config,
+    say: Callable[[str], None],
+    *,
+    zfs: Zfs | None = None,
+    mountinfo: Path = MOUNTINFO,
+) -> None:
+    """Add zfs.* for the sources' datasets, with what is below them, and for those that hold a local repository."""
+    zfs = zfs or Zfs(lambda _line: None, timeout=TIMEOUT_SECONDS)
+    named = {name: source.dataset for name, source in config.sources.items() if source.dataset is not None}
+    installed = os.access(zfs.programs.zfs, os.X_OK)
+    builder.add("zfs", None, "access(2) of the program zfs", {"installed": installed})
+    builder.add("zfs", None, "the configuration", {"source_datasets": tuple(dict.fromkeys(named.values()))})
+    uses: dict[str, _Use] = {}
+    holders = _holders(builder, config, zfs if installed else None, mountinfo)
+    for repository, dataset in holders.items():
+        uses.setdefault(dataset, _Use()).repositories.append(repository)
+    found: dict[str, dict[str, Property]] = {}
+    for name, top in named.items():
+        say(f"zfs get {top}")
+        skip = config.sources[name].skip
+        below = _ask(builder, zfs, top, below=True)
+        for dataset in below or {top: {}}:
+            if not any(f"{dataset}/".startswith(f"{each}/") for each in skip):
+                uses.setdefault(dataset, _Use()).sources.append(name)
+        found |= below
+    for dataset in holders.values():
+        if dataset not in found:
+            found |= _ask(builder, zfs, dataset, below=False)
+    _describe(builder, zfs, uses, found)
+    for pool in dict.fromkeys(_pool_of(dataset) for dataset in uses):
+        say(f"zpool status {pool}")
+        _pool(builder, zfs, pool)
+
+
+def _pool_of(dataset: str) -> str:
+    return dataset.partition("/")[0].partition("@")[0]
+
+
+def _holders(builder: FactBuilder, config: Config, zfs: Zfs | None, mountinfo: Path) -> dict[str, str]:
+    """Return the dataset of each local repository that lies on one; add zfs.repository_datasets."""
+    source = "stat(2) of each repository, mountinfo (proc(5)), zfs list"
+    found: dict[str, str] = {}
+    problem: str | None = None
+    for name, repository in config.repositories.items():
+        if not repository.path.startswith("/"):
+            continue
+        try:
+            dataset = _holder(repository, zfs, mountinfo)
+        except (BkpError, OSError) as exc:
+            problem = f"cannot tell where repository {name} lies: {_reason(exc)}"
+            instance = f"repository {name}"  # a name no pool has: its dataset is not known, and must not be passed over
+            builder.fail("zfs.dataset", instance, source, problem)
+            continue
+        if dataset is not None:
+            found[name] = dataset
+    if problem is not None:
+        builder.fail("zfs", None, source, problem, ("repository_datasets",))
+    else:
+        builder.add("zfs", None, source, {"repository_datasets": tuple(dict.fromkeys(found.values()))})
+    return found
+
+
+def _holder(repository: Repository, zfs: Zfs | None, mountinfo: Path) -> str | None:
+    """Return the dataset that holds the repository, or should: one that is not mounted leaves an empty folder."""
+    path = os.path.realpath(repository.path)
+    try:
+        device = (Path(path) / "config").stat().st_dev
+    except OSError:
+        return _unmounted_holder(path, zfs) if zfs is not None else None
+    table = mountinfo.read_bytes().decode("utf-8", "surrogateescape")
+    return dataset_on_device(table, f"{os.major(device)}:{os.minor(device)}")
+
+
+def _unmounted_holder(path: str, zfs: Zfs) -> str | None:
+    over = [
+        dataset
+        for dataset in zfs.all_datasets()
+        if dataset.canmount != "off" and f"{path}/".startswith(f"{dataset.mountpoint.rstrip('/')}/")
+    ]
+    deepest = max(over, key=lambda dataset: len(dataset.mountpoint), default=None)
+    return deepest.name if deepest else None
+
+
+def _ask(builder: FactBuilder, zfs: Zfs, dataset: str, *, below: bool) -> dict[str, dict[str, Property]]:
+    """Return the properties of a dataset, and of those below it; where they cannot be had, add the error for it."""
+    found: dict[str, dict[str, Property]] = {}
+    try:
+        for each in zfs.properties(_ASKED, (dataset,), below=below):
+            found.setdefault(each.dataset, {})[each.name] = each
+    except BkpError as exc:
+        builder.fail("zfs.dataset", dataset, "zfs get", _reason(exc))
+        return {}
+    return found
+
+
+def _describe(
+    builder: FactBuilder, zfs: Zfs, uses: Mapping[str, _Use], found: Mapping[str, Mapping[str, Property]]
+) -> None:
+    roots = {each["encryptionroot"].value for each in found.values() if "encryptionroot" in each} - _NO_ROOT
+    locations, problem = _key_locations(zfs, sorted(roots))
+    for dataset, use in uses.items():
+        builder.add("zfs.dataset", dataset, "its name", {"name": dataset, "pool": _pool_of(dataset)})
+        values = {"sources": tuple(use.sources), "repositories": tuple(use.repositories)}
+        builder.add("zfs.dataset", dataset, "the configuration, mountinfo (proc(5))", values)
+        if dataset not in found:
+            continue
+        for name, fact, read in _PROPERTIES:
+            _property(builder, dataset, found[dataset].get(name), name, fact, read)
+        _key(builder, dataset, found[dataset].get("encryptionroot"), locations, problem)
+
+
+def _property(
+    builder: FactBuilder,
+    dataset: str,
+    own: Property | None,
+    name: str,
+    fact: str,
+    read: Callable[[str], object | None],
+) -> None:
+    """Add one property, and its source where that is a fact; what is not understood is an error, never absent."""
+    values: dict[str, object | None] = {fact: read(own.value) if own is not None else None}
+    if name in _SETTINGS:
+        values[f"{fact}_source"] = own.origin if own is not None and own.origin in _ORIGINS else None
+    builder.add("zfs.dataset", dataset, "zfs get", {key: value for key, value in values.items() if value is not None})
+    if unknown := tuple(key for key, value in values.items() if value is None):
+        said = f"{own.value!r} ({own.source}), which is not understood" if own is not None else "nothing"
+        builder.fail("zfs.dataset", dataset, "zfs get", f"zfs says of {name} {said}", unknown)
+
+
+def _key(
+    builder: FactBuilder, dataset: str, own: Property | None, locations: Mapping[str, str], problem: str | None
+) -> None:
+    root = own.value if own is not None else ""
+    if root in _NO_ROOT:
+        values = {"encryption_root": None, "key_location": "none"}
+        builder.add("zfs.dataset", dataset, "zfs get", values)
+        return
+    builder.add("zfs.dataset", dataset, "zfs get", {"encryption_root": root})
+    if root in locations:
+        builder.add("zfs.dataset", dataset, "zfs get", {"key_location": locations[root]})
+    else:
+        reason = problem or "its encryption root does not say"
+        builder.fail("zfs.dataset", dataset, "zfs get", reason, ("key_location",))
+
+
+def _key_locations(zfs: Zfs, roots: list[str]) -> tuple[dict[str, str], str | None]:
+    """Return the kind of place of each encryption root's key, never the place: `file:///root/key` is `file`."""
+    if not roots:
+        return {}, None
+    try:
+        properties = zfs.properties(("keylocation",), roots)
+    except BkpError as exc:
+        return {}, _reason(exc)
+    return {each.dataset: each.value.partition(":")[0] for each in properties}, None
+
+
+def _pool(builder: FactBuilder, zfs: Zfs, name: str) -> None:
+    builder.add("zfs.pool", name, "its name", {"name": name})
+    try:
+        pool = zfs.pool(name)
+    except BkpError as exc:
+        builder.fail("zfs.pool", name, "zpool list", _reason(exc))
+        return
+    values = {
+        "health": pool.health,
+        "readonly": pool.readonly,
+        "size_bytes": pool.size,
+        "free_bytes": pool.free,
+        "capacity": pool.capacity,
+    }
+    _add_known(builder, name, "zpool list", values)
+    try:
+        counts = zfs.error_counts(name)
+    except BkpError as exc:
+        builder.fail("zfs.pool", name, "zpool status", _reason(exc))
+        return
+    errors = {
+        "read_errors": counts.read,
+        "write_errors": counts.write,
+        "checksum_errors": counts.checksum,
+        "data_errors": counts.data,
+    }
+    _add_known(builder, name, "zpool status", errors)
+
+
+def _add_known(builder: FactBuilder, pool: str, source: str, values: Mapping[str, object]) -> None:
+    builder.add("zfs.pool", pool, source, {key: value for key, value in values.items() if value is not None})
+    if unknown := tuple(key for key, value in values.items() if value is None):
+        builder.fail("zfs.pool", pool, source, "the pool does not say", unknown)
+
+
+def _reason(exc: Exception) -> str:
+    return exc.message if isinstance(exc, BkpError) else getattr(exc, "strerror", None) or "it cannot be read"

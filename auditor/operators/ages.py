@@ -1,0 +1,58 @@
+"""How long ago something was. A time in the future is never young: it means that a clock was wrong."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from auditor.catalogue import FactSpec, FactType, Value
+from auditor.durations import IsoDuration, parse_iso_duration
+from auditor.operators.registry import OperandError, Operator, Outcome, register
+from auditor.operators.values import describe
+
+CLOCK_TOLERANCE = timedelta(minutes=5)
+
+_TIMES = frozenset({FactType.TIME})
+
+
+def _duration(_spec: FactSpec, value: Any) -> IsoDuration:
+    try:
+        return parse_iso_duration(value)
+    except ValueError as exc:
+        raise OperandError(f"found {describe(value)}, {exc}") from None
+
+
+def _younger(value: Value, operand: IsoDuration, now: datetime) -> Outcome:
+    assert isinstance(value, datetime)  # noqa: S101  # the operator takes times only
+    if value > now + CLOCK_TOLERANCE:
+        return Outcome(holds=False, detail="it lies in the future")
+    return Outcome(value >= operand.before(now))
+
+
+def _older(value: Value, operand: IsoDuration, now: datetime) -> Outcome:
+    assert isinstance(value, datetime)  # noqa: S101  # the operator takes times only
+    return Outcome(value < operand.before(now))
+
+
+register(
+    Operator(
+        "younger_than",
+        "The time lies at most this long ago, and not in the future.",
+        _TIMES,
+        "an ISO 8601 duration",
+        _duration,
+        _younger,
+        lambda _spec, operand: f"at most {operand} ago",
+    )
+)
+register(
+    Operator(
+        "older_than",
+        "The time lies longer ago than this.",
+        _TIMES,
+        "an ISO 8601 duration",
+        _duration,
+        _older,
+        lambda _spec, operand: f"more than {operand} ago",
+    )
+)

@@ -1,0 +1,116 @@
+"""Lists as sets, and how many items they have."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from auditor.catalogue import FactSpec, FactType, Value
+from auditor.operators.registry import OperandError, Operator, Outcome, register
+from auditor.operators.values import describe, quoted, show_list, typed
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+_LISTS = frozenset({FactType.TEXT_LIST})
+
+
+def _item(_spec: FactSpec, value: Any) -> str:
+    if not isinstance(value, str):
+        raise OperandError(f"found {describe(value)}, wanted text")
+    return value
+
+
+def _items(spec: FactSpec, value: Any) -> tuple[Value, ...]:
+    if not isinstance(value, list):
+        raise OperandError(f"found {describe(value)}, wanted a list of text")
+    parsed = typed(spec, value)
+    assert isinstance(parsed, tuple)  # noqa: S101  # what the type list of text means
+    return parsed
+
+
+def _tuple(value: Value) -> tuple[str, ...]:
+    return value if isinstance(value, tuple) else ()
+
+
+def _superset(value: Value, operand: tuple[str, ...], _now: datetime) -> Outcome:
+    lacking = tuple(item for item in operand if item not in _tuple(value))
+    return Outcome(not lacking, f"lacking {show_list(lacking)}" if lacking else "")
+
+
+def _subset(value: Value, operand: tuple[str, ...], _now: datetime) -> Outcome:
+    beyond = tuple(item for item in _tuple(value) if item not in operand)
+    return Outcome(not beyond, f"beyond them {show_list(beyond)}" if beyond else "")
+
+
+def _bounds(_spec: FactSpec, value: Any) -> tuple[int, int | None]:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value, value
+    if isinstance(value, dict) and value and set(value) <= {"min", "max"}:
+        low, high = value.get("min", 0), value.get("max")
+        numbers = [low] if high is None and "max" not in value else [low, high]
+        if all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in numbers) and numbers == sorted(
+            numbers
+        ):
+            return low, high
+    raise OperandError(f"found {describe(value)}, wanted a whole number, or a mapping of min and max")
+
+
+def _count(value: Value, operand: tuple[int, int | None], _now: datetime) -> Outcome:
+    low, high = operand
+    number = len(_tuple(value))
+    return Outcome(low <= number and (high is None or number <= high), f"{number} items")
+
+
+def _say_bounds(_spec: FactSpec, operand: tuple[int, int | None]) -> str:
+    low, high = operand
+    if low == high:
+        return "an empty list" if low == 0 else f"{low} items"
+    if high is None:
+        return f"at least {low} items"
+    return f"at most {high} items" if low == 0 else f"{low} to {high} items"
+
+
+register(
+    Operator(
+        "contains",
+        "The list has the item.",
+        _LISTS,
+        "text",
+        _item,
+        lambda value, operand, _now: Outcome(operand in _tuple(value)),
+        lambda _spec, operand: f"a list with {quoted(operand)}",
+    )
+)
+register(
+    Operator(
+        "superset_of",
+        "The list has all of the items, and perhaps more.",
+        _LISTS,
+        "a list of text",
+        _items,
+        _superset,
+        lambda _spec, operand: f"all of {show_list(operand)}",
+    )
+)
+register(
+    Operator(
+        "subset_of",
+        "The list has none but the items.",
+        _LISTS,
+        "a list of text",
+        _items,
+        _subset,
+        lambda _spec, operand: f"none but {show_list(operand)}",
+    )
+)
+register(
+    Operator(
+        "count",
+        "The list has that many items.",
+        _LISTS,
+        "a whole number, or {min, max}",
+        _bounds,
+        _count,
+        _say_bounds,
+    )
+)

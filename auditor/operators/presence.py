@@ -1,0 +1,41 @@
+"""Whether there is anything at all. These two alone judge a fact that is not there; one that failed stays an error."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from auditor.operators.registry import ANY_TYPE, OperandError, Operator, Outcome, register
+
+if TYPE_CHECKING:
+    from auditor.catalogue import FactSpec
+
+
+def _nothing(_spec: FactSpec, value: Any) -> None:
+    if value is not None:
+        raise OperandError("takes no value")
+
+
+register(
+    Operator(
+        "exists",
+        "There is a value.",
+        ANY_TYPE,
+        None,
+        _nothing,
+        lambda value, _operand, _now: Outcome(value is not None),
+        lambda _spec, _operand: "a value",
+        judges_absence=True,
+    )
+)
+register(
+    Operator(
+        "absent",
+        "There is no value.",
+        ANY_TYPE,
+        None,
+        _nothing,
+        lambda value, _operand, _now: Outcome(value is None),
+        lambda _spec, _operand: "nothing",
+        judges_absence=True,
+    )
+)

@@ -1,0 +1,45 @@
+"""Text against a regular expression."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from auditor.catalogue import FactSpec, FactType, Value
+from auditor.operators.registry import OperandError, Operator, Outcome, register
+from auditor.operators.values import describe, quoted
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+_MAX_PATTERN = 200
+_MAX_TEXT = 1000
+
+
+def _pattern(_spec: FactSpec, value: Any) -> re.Pattern[str]:
+    if not isinstance(value, str) or len(value) > _MAX_PATTERN:
+        raise OperandError(f"found {describe(value)}, wanted a regular expression of at most {_MAX_PATTERN} characters")
+    try:
+        return re.compile(value)
+    except (re.error, OverflowError, RecursionError) as exc:
+        raise OperandError(f"{quoted(value)} is no regular expression: {exc}") from None
+
+
+def _matches(value: Value, operand: re.Pattern[str], _now: datetime) -> Outcome:
+    text = str(value)
+    if len(text) > _MAX_TEXT:
+        return Outcome(holds=False, detail=f"longer than {_MAX_TEXT} characters")
+    return Outcome(operand.fullmatch(text) is not None)
+
+
+register(
+    Operator(
+        "matches",
+        "The whole text matches the regular expression (Python's syntax).",
+        frozenset({FactType.TEXT, FactType.MODE}),
+        "a regular expression",
+        _pattern,
+        _matches,
+        lambda _spec, operand: f"text of the form {quoted(operand.pattern)}",
+    )
+)

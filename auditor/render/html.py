@@ -1,0 +1,140 @@
+"""The report as one HTML file that also travels by mail: no script, nothing external, the important first.
+
+Styles stand inline, because mail programs drop style blocks; one small block adds dark mode, narrow screens and print.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from auditor.operators.values import printable, show_time
+from auditor.render.palette import DARK, LIGHT, RULE_DARK, RULE_LIGHT
+from auditor.render.words import BADGES, CHAIN_NOTE, SUPPORT_NOTE, Badge, floor_line
+from auditor.report import Report, RuleResult, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+TEMPLATES = Path(__file__).parent / "templates"
+LIMIT_BYTES = 88 * 1024
+
+_HEADINGS = {0: ("Clean", "✓", "pass"), 1: ("Findings", "✗", "fail"), 3: ("Not all judged", "?", "unattested")}
+
+
+@dataclass(frozen=True)
+class Detail:
+    """How much the page says: subjects a rule, characters a text, the reasons of rules, and rules a section."""
+
+    subjects: int
+    text: int
+    why: bool
+    rules: int
+
+
+DETAILS = (Detail(6, 600, True, 400), Detail(3, 300, True, 400), Detail(2, 160, False, 150), Detail(1, 100, False, 40))
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One number of the summary."""
+
+    badge: Badge
+    count: int
+
+
+def render_html(report: Report) -> str:
+    """Return the report as a whole HTML document.
+
+    Mail programs clip a page at about 100 KB: a report that would be larger says less of each rule, and says so.
+    """
+    page = ""
+    for detail in DETAILS:
+        page = _render(report, detail)
+        if len(page.encode()) <= LIMIT_BYTES:
+            break
+    return page
+
+
+def _render(report: Report, detail: Detail) -> str:
+    import jinja2
+
+    def finalize(value: Any) -> Any:
+        """Make untrusted text printable and bounded; markup that the template built itself passes."""
+        if type(value) is not str:
+            return value
+        text = printable(" ".join(value.split()))
+        return text if len(text) <= detail.text else text[: detail.text - 1] + "…"
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=finalize,
+    )
+    environment.filters["clock"] = show_time
+    verdicts = {result.id: BADGES[result.verdict] for result in report.results}
+    parts = _parts(report.results)
+    return environment.get_template("report.html.j2").render(
+        report=report,
+        heading=_HEADINGS[report.exit_code],
+        tiles=_tiles(report),
+        attention=parts["attention"],
+        waived=parts["waived"],
+        passed=parts["passed"],
+        inapplicable=parts["inapplicable"],
+        idle_waivers=[waiver for waiver in report.waivers if waiver.state != "active"],
+        badges=BADGES,
+        verdicts=verdicts,
+        floor=floor_line(report),
+        chain_note=CHAIN_NOTE,
+        support_note=SUPPORT_NOTE,
+        light=LIGHT,
+        dark=DARK,
+        rule_light=RULE_LIGHT,
+        rule_dark=RULE_DARK,
+        detail=detail,
+        shortened=detail is not DETAILS[0],
+        uncertain=_uncertain(report),
+        titles=_titles(report),
+        print_footer=re.sub(
+            r"[^A-Za-z0-9 .:-]", "", f"{report.host} {show_time(report.judged_at)} rules {report.rules_digest[:12]}"
+        ),
+    )
+
+
+def _parts(results: Sequence[RuleResult]) -> dict[str, list[RuleResult]]:
+    """Sort the results into the report's sections; together they are all of them."""
+    parts: dict[str, list[RuleResult]] = {"attention": [], "waived": [], "passed": [], "inapplicable": []}
+    for result in results:
+        if result.verdict is Verdict.PASS:
+            parts["passed"].append(result)
+        elif result.verdict is Verdict.NOT_APPLICABLE:
+            parts["inapplicable"].append(result)
+        else:
+            parts["waived" if result.waived else "attention"].append(result)
+    return parts
+
+
+def _tiles(report: Report) -> list[Tile]:
+    totals = report.totals
+    counts = {
+        Verdict.FAIL: totals.failed,
+        Verdict.ERROR: totals.error,
+        Verdict.UNATTESTED: totals.unattested,
+        Verdict.PASS: totals.passed,
+        Verdict.NOT_APPLICABLE: totals.not_applicable,
+    }
+    return [Tile(BADGES[verdict], count) for verdict, count in counts.items()]
+
+
+def _uncertain(report: Report) -> set[tuple[str, str, str]]:
+    return {(ref.framework, ref.clause, result.id) for result in report.results for ref in result.refs if ref.uncertain}
+
+
+def _titles(report: Report) -> dict[tuple[str, str], str]:
+    return {(ref.framework, ref.clause): ref.title for result in report.results for ref in result.refs if ref.title}

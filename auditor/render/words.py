@@ -1,0 +1,71 @@
+"""The words and signs that every view uses: a status is never a colour alone."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from auditor.report import Report, RuleResult, Verdict
+
+
+class Badge(NamedTuple):
+    """A status as a word and a sign; `key` names its colour."""
+
+    word: str
+    sign: str
+    key: str
+
+
+BADGES = {
+    Verdict.FAIL: Badge("FAIL", "✗", "fail"),
+    Verdict.ERROR: Badge("ERROR", "!", "error"),
+    Verdict.UNATTESTED: Badge("UNATTESTED", "?", "unattested"),
+    Verdict.PASS: Badge("PASS", "✓", "pass"),
+    Verdict.NOT_APPLICABLE: Badge("N/A", "–", "na"),
+}
+
+CHAIN_NOTE = (
+    "The history of runs and the attestations are hash chains: they show that a line was changed or removed, by"
+    " accident or in haste. They do not stop somebody with root; mailed reports are the copy outside."
+)
+SUPPORT_NOTE = (
+    "Clauses are listed as evidence supporting them. This report does not state compliance with any standard:"
+    " a clause may ask for more than a rule shows."
+)
+
+
+def badge(result: RuleResult) -> Badge:
+    """Return the badge of a result's verdict. A waiver is shown beside it, never in its place."""
+    return BADGES[result.verdict]
+
+
+def totals_line(report: Report) -> str:
+    """Say the totals: the parts add up to the rules."""
+    totals = report.totals
+    parts = (
+        f"{totals.failed} fail",
+        f"{totals.error} error",
+        f"{totals.unattested} unattested",
+        f"{totals.passed} pass",
+        f"{totals.not_applicable} not applicable",
+    )
+    waived = f"; {totals.waived} of them waived" if totals.waived else ""
+    return f"{totals.rules} rules: {', '.join(parts)}{waived}"
+
+
+def floor_line(report: Report) -> str:
+    """Say the share of rules that applied."""
+    floor = report.floor
+    verb = "met" if floor.met else "NOT MET"
+    applied = f"{floor.applicable} of {report.totals.rules} rules apply ({floor.share:.0%})"
+    return f"{applied}; floor {floor.minimum:.0%} {verb}"
+
+
+def waiver_line(result: RuleResult) -> str | None:
+    """Say what waivers stand beside the result."""
+    if not result.waivers:
+        return None
+    return "; ".join(
+        f"waiver {waiver.state}{f' for {waiver.subject}' if waiver.subject else ''}, through {waiver.expires}"
+        f" ({waiver.approved_by}): {waiver.justification}"
+        for waiver in result.waivers
+    )

@@ -1,0 +1,146 @@
+"""The report: what `--json` writes and every renderer shows. `docs/report.schema.json` is generated from these types.
+
+Times are UTC. No value in it is secret: fingerprints have 12 digits, private facts only say that they are private.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from auditor.rules.schema import Kind, Severity
+
+Count = Annotated[int, Meta(ge=0)]
+UtcTime = Annotated[datetime, Meta(tz=True)]
+
+
+class Verdict(StrEnum):
+    """What became of a rule. There are no others; a waiver stands beside a verdict and never replaces it."""
+
+    FAIL = "fail"
+    ERROR = "error"
+    UNATTESTED = "unattested"
+    PASS = "pass"  # noqa: S105  # a verdict, no password
+    NOT_APPLICABLE = "not_applicable"
+
+
+class _Part(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of the report."""
+
+
+class Observation(_Part, frozen=True, kw_only=True):
+    """One condition on one fact. `holds` is null where the fact was missing or could not be had."""
+
+    fact: str
+    holds: bool | None
+    sentence: str
+    source: str | None = None
+    collected_at: UtcTime | None = None
+
+
+class Subject(_Part, frozen=True, kw_only=True):
+    """The verdict on one instance of what the rule judges; `name` is null where it judges the host as a whole."""
+
+    name: str | None
+    verdict: Verdict
+    reason: str
+    observations: tuple[Observation, ...] = ()
+
+
+class Waiver(_Part, frozen=True, kw_only=True):
+    """An exception that somebody approved, and what it is now: active, expired, or unused as the rule is met."""
+
+    rule: str
+    subject: str | None = None
+    justification: str
+    approved_by: str
+    expires: str
+    ends_at: UtcTime
+    state: Literal["active", "expired", "unused"]
+
+
+class ClauseRef(_Part, frozen=True, kw_only=True):
+    """A clause of a standard that the rule's evidence supports."""
+
+    framework: str
+    clause: str
+    title: str | None = None
+    uncertain: bool = False
+
+
+class RuleResult(_Part, frozen=True, kw_only=True):
+    """One rule's verdict, why, and on what evidence. `subjects`: the worst first, at most 50 of `subject_count`."""
+
+    id: str
+    title: str
+    severity: Severity
+    kind: Kind
+    verdict: Verdict
+    reason: str
+    subject_count: Count
+    subjects: tuple[Subject, ...]
+    rationale: str
+    remediation: str
+    commands: tuple[str, ...] = ()
+    question: str | None = None
+    every: str
+    oldest_evidence_at: UtcTime | None = None
+    waivers: tuple[Waiver, ...] = ()
+    waived: bool = False
+    counts: bool
+    refs: tuple[ClauseRef, ...] = ()
+    tags: tuple[str, ...] = ()
+
+
+class Totals(_Part, frozen=True, kw_only=True):
+    """How many rules got each verdict; together they are all rules."""
+
+    rules: Count
+    passed: Count
+    failed: Count
+    error: Count
+    unattested: Count
+    not_applicable: Count
+    waived: Count
+
+
+class Floor(_Part, frozen=True, kw_only=True):
+    """The share of rules that applied, and the least that is trusted. Below it, the audit itself has failed."""
+
+    applicable: Count
+    share: float
+    minimum: float
+    met: bool
+
+
+class FrameworkCoverage(_Part, frozen=True, kw_only=True):
+    """A standard: which rules support which of its clauses, and the listed clauses that no rule supports."""
+
+    framework: str
+    name: str
+    clauses: dict[str, tuple[str, ...]]
+    without_rule: tuple[str, ...]
+
+
+class Report(_Part, frozen=True, kw_only=True):
+    """A whole audit. Results stand in order of importance: what counts against the audit first."""
+
+    schema: Literal[1] = 1
+    program: str
+    host: str
+    timezone: str
+    collected_at: UtcTime
+    judged_at: UtcTime
+    rules_digest: str
+    fail_on: Severity
+    exit_code: int
+    conclusion: str
+    totals: Totals
+    floor: Floor
+    results: tuple[RuleResult, ...]
+    waivers: tuple[Waiver, ...] = ()
+    coverage: tuple[FrameworkCoverage, ...] = ()

@@ -1,0 +1,1 @@
+"""Rules: YAML files read strictly, checked against the catalogue and the operators, compiled for the engine."""

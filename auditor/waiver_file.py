@@ -1,0 +1,89 @@
+"""The waiver file: strict YAML; a waiver that is unclear, unjustified or too long ends the run."""
+
+from __future__ import annotations
+
+import difflib
+from datetime import date, datetime, timedelta, tzinfo
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
+
+import msgspec
+
+from auditor.engine.waivers import MAX_DAYS_AHEAD, Exemption
+from auditor.rules.schema import Line, Prose
+from bkp.errors import InputFileError
+from bkp.state.files import Missing, Unreadable, read_bytes
+from bkp.yamlfile.loader import MAX_BYTES, Document, load_yaml
+from bkp.yamlfile.typed import as_mapping, convert
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from pathlib import Path
+
+
+class WaiverEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One waiver: of which rule (and which subject of it), why, who approved it, and its last day."""
+
+    rule: str
+    subject: Line | None = None
+    justification: Prose
+    approved_by: Line
+    expires: str
+
+
+class WaiverFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A whole waiver file."""
+
+    schema: Literal[1]
+    waivers: tuple[WaiverEntry, ...]
+
+
+def load_waivers(path: Path, rule_ids: Collection[str], now: datetime, zone: tzinfo) -> list[Exemption]:
+    """Return the waivers in `path`. Raise `InputFileError` naming file and line for anything that is not sound."""
+    reading = read_bytes(path, MAX_BYTES)
+    if isinstance(reading, Missing):
+        raise InputFileError(str(path), None, "no such waiver file", remedy="write one, or remove audit.waivers")
+    if isinstance(reading, Unreadable):
+        raise InputFileError(str(path), None, reading.reason)
+    return parse_waivers(reading.value, str(path), rule_ids, now, zone)
+
+
+def parse_waivers(
+    content: bytes, source: str, rule_ids: Collection[str], now: datetime, zone: tzinfo
+) -> list[Exemption]:
+    """Return the waivers in `content`; `source` names it in errors."""
+    document = load_yaml(content, source)
+    as_mapping(document)
+    file = convert(document, WaiverFile, _no_hook)
+    today = now.astimezone(zone).date()
+    seen: set[tuple[str, str | None]] = set()
+    found = []
+    for index, entry in enumerate(file.waivers):
+        if entry.rule not in rule_ids:
+            near = difflib.get_close_matches(entry.rule, rule_ids, n=1)
+            remedy = f"did you mean {near[0]!r}?" if near else "`bkp-audit rules list` shows all of them"
+            raise document.error(("waivers", index, "rule"), f"unknown rule {entry.rule!r}", remedy=remedy)
+        if (entry.rule, entry.subject) in seen:
+            raise document.error(("waivers", index, "rule"), f"{entry.rule} is waived twice", remedy="remove one")
+        seen.add((entry.rule, entry.subject))
+        expires = _date(document, index, entry.expires, today)
+        found.append(Exemption(entry.rule, entry.justification.strip(), entry.approved_by, expires, entry.subject))
+    return found
+
+
+def _date(document: Document, index: int, text: str, today: date) -> date:
+    path = ("waivers", index, "expires")
+    try:
+        expires = date.fromisoformat(text) if len(text) == len("2026-01-31") else None
+    except ValueError:
+        expires = None
+    if expires is None:
+        raise document.error(path, f"expires: found {text[:60]!r}, wanted a date such as 2026-01-31")
+    latest = today + timedelta(days=MAX_DAYS_AHEAD)
+    if expires > latest:
+        message = f"expires: {expires} is more than {MAX_DAYS_AHEAD} days ahead"
+        raise document.error(path, message, remedy=f"{latest} at the latest; renew it then if it is still needed")
+    return expires
+
+
+def _no_hook(kind: type, _value: Any) -> NoReturn:
+    raise NotImplementedError(kind)

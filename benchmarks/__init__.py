@@ -1,0 +1,1 @@
+"""Repeatable measurements: `make bench`, or `python -m benchmarks NAME` for one. Each prints a table."""

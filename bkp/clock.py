@@ -1,0 +1,51 @@
+"""Time comes in from outside: a clock is a function that returns an aware UTC datetime."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Callable
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+Clock = Callable[[], datetime]
+
+LOCALTIME = Path("/etc/localtime")
+
+
+def utc_now() -> datetime:
+    """Return the current time in UTC, whole microseconds."""
+    return datetime.now(UTC)
+
+
+def local_zone(localtime: Path = LOCALTIME, environ: dict[str, str] | None = None) -> tzinfo:
+    """Return the host's time zone with its daylight-saving rules: TZ if set, else /etc/localtime, else UTC.
+
+    systemd reads calendar expressions in this zone, so deadlines must too (tzset(3), localtime(5)). As in the C
+    library, an empty TZ means UTC, and so does one that names no zone; of its forms a zone's name and a file's
+    absolute path are known, rules written out (`CET-1CEST`) are not.
+    """
+    name = (os.environ if environ is None else environ).get("TZ")
+    if name is None:
+        return _zone_in(localtime) or UTC
+    name = name.removeprefix(":")
+    if name.startswith("/"):
+        return _zone_in(Path(name)) or UTC
+    try:
+        return ZoneInfo(name) if name else UTC
+    except (ZoneInfoNotFoundError, ValueError, OSError, struct.error):
+        return UTC
+
+
+def _zone_in(path: Path) -> tzinfo | None:
+    try:
+        with path.open("rb") as handle:
+            return ZoneInfo.from_file(handle, key=_zone_key(path))
+    except (OSError, ValueError, IndexError, struct.error):  # a truncated file fails where the parser happens to be
+        return None
+
+
+def _zone_key(localtime: Path) -> str:
+    parts = localtime.resolve().parts
+    return "/".join(parts[parts.index("zoneinfo") + 1 :]) if "zoneinfo" in parts else "local"

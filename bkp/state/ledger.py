@@ -1,0 +1,259 @@
+"""The history of runs: append-only JSON lines, each carrying the SHA-256 of the line before it.
+
+The chain proves that nothing in the middle was changed or removed by accident; it does not stop someone with root.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from bkp.errors import StateError
+from bkp.state.files import (
+    FILE_MODE,
+    Missing,
+    Unreadable,
+    encode_record,
+    make_dir,
+    open_regular,
+    sync_dir,
+    write_atomic,
+)
+from bkp.state.records import LedgerLine, Run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from io import BufferedReader
+    from pathlib import Path
+
+GENESIS = "0" * 64
+MAX_LINE_BYTES = 4 << 20
+_TAIL_BLOCK = 64 << 10
+
+
+@dataclass(frozen=True)
+class ChainReport:
+    """What a walk over the whole history found: how many lines hold, and the first problem, if any."""
+
+    lines: int
+    problem: str | None = None
+    torn_tail: bool = False
+
+    @property
+    def intact(self) -> bool:
+        """Return whether every line is there, readable and chained to the one before."""
+        return self.problem is None and not self.torn_tail
+
+
+def line_hash(line: bytes) -> str:
+    """Return the SHA-256 of a line without its newline, in hex."""
+    return hashlib.sha256(line.rstrip(b"\n")).hexdigest()
+
+
+class Ledger:
+    """The history file. Only bkp-run appends, under a lock of its own; everyone may read.
+
+    `patience` is how many seconds a writer waits for that lock: another writer has it for milliseconds.
+    """
+
+    def __init__(self, path: Path, *, patience: float = 60) -> None:
+        self.path = path
+        self._patience = patience
+
+    def append(self, run: Run) -> None:
+        """Add one finished run. A tail torn by a crash is first set aside in a file of its own, and noted.
+
+        A run whose line no reader would accept loses its messages, which are then counted as dropped.
+        Raise `StateError` if the file cannot be written, is held by somebody else, or ends in a damaged line.
+        """
+        try:
+            make_dir(self.path.parent)
+            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+            with os.fdopen(os.open(self.path, flags, FILE_MODE), "r+b", buffering=0) as handle:
+                self._lock(handle.fileno())
+                fresh = os.fstat(handle.fileno()).st_size == 0
+                if fresh:
+                    os.fchmod(handle.fileno(), FILE_MODE)  # whatever the umask: the exporter's group reads it
+                note = self._set_torn_tail_aside(handle.fileno())
+                seq, previous = self._last(handle.fileno())
+                if note:
+                    seq, previous = self._write(handle.fileno(), LedgerLine(seq=seq, previous=previous, note=note))
+                self._write(handle.fileno(), _fitting(LedgerLine(seq=seq, previous=previous, run=run)))
+            if fresh:
+                sync_dir(self.path.parent)
+        except OSError as exc:
+            raise StateError(
+                f"cannot append to the history {self.path}: {exc.strerror}", remedy="check free space and permissions"
+            ) from exc
+
+    def _lock(self, descriptor: int) -> None:
+        """Take the file's lock. Whoever may read the file may hold it: that must not hang a backup for ever."""
+        if not _locked(descriptor, fcntl.LOCK_EX, self._patience):
+            raise StateError(
+                f"cannot append to the history {self.path}: another program has locked it for {self._patience} seconds",
+                remedy=f"find it with `lsof {self.path}` and end it",
+            )
+
+    def _write(self, descriptor: int, line: LedgerLine) -> tuple[int, str]:
+        content = encode_record(line)
+        whole = content + b"\n"
+        if len(whole) > MAX_LINE_BYTES:
+            raise StateError(f"cannot append to the history {self.path}: the run's record is too large")
+        if os.write(descriptor, whole) != len(whole):
+            raise StateError(f"cannot append to the history {self.path}: short write", remedy="check free space")
+        os.fsync(descriptor)
+        return line.seq + 1, line_hash(content)
+
+    def _set_torn_tail_aside(self, descriptor: int) -> str | None:
+        size = os.fstat(descriptor).st_size
+        tail = _read_tail(descriptor, size)
+        if not tail or tail.endswith(b"\n"):
+            return None
+        torn = tail.rsplit(b"\n", 1)[-1]
+        if isinstance(_decode(torn), LedgerLine):  # whole but for its end: readers have seen this run already
+            os.write(descriptor, b"\n")
+            return None
+        digest = hashlib.sha256(torn).hexdigest()
+        aside = self.path.with_name(f"{self.path.name}.torn-{digest[:12]}")
+        write_atomic(aside, torn)
+        os.ftruncate(descriptor, size - len(torn))
+        return f"a crash left {len(torn)} bytes of an unfinished line, now in {aside.name} (sha256 {digest})"
+
+    def _last(self, descriptor: int) -> tuple[int, str]:
+        tail = _read_tail(descriptor, os.fstat(descriptor).st_size)
+        lines = tail.rstrip(b"\n").rsplit(b"\n", 1)
+        if not lines[-1]:
+            return 0, GENESIS
+        last = _decode(lines[-1])
+        if isinstance(last, str):
+            raise StateError(
+                f"the last line of the history {self.path} is damaged: {last}",
+                remedy="move the file aside and keep it; a new history is then begun",
+            )
+        return last.seq + 1, line_hash(lines[-1])
+
+    def runs(self) -> Iterator[Run]:
+        """Yield every readable run, oldest first. Lines that are damaged or torn are passed over; see `verify`.
+
+        Raise `StateError` if the file is there but cannot be read.
+        """
+        for raw in self._lines():
+            line = _decode(raw)
+            if isinstance(line, LedgerLine) and line.run is not None:
+                yield line.run
+
+    def last_runs(self, limit: int, *, job: str | None = None, target: str | None = None) -> list[Run]:
+        """Return up to `limit` of the newest runs (of one job and target), oldest first, from the file's last 4 MiB.
+
+        Raise `StateError` if the file is there but cannot be read.
+        """
+        with self._opened() as handle:
+            tail = _read_tail(handle.fileno(), os.fstat(handle.fileno()).st_size, blocks=64) if handle else b""
+        found: list[Run] = []
+        for raw in reversed(tail.split(b"\n")):
+            if len(found) >= limit:
+                break
+            line = _decode(raw)
+            run = line.run if isinstance(line, LedgerLine) else None
+            if run is not None and job in {None, run.job} and target in {None, run.target}:
+                found.append(run)
+        return found[::-1]
+
+    def verify(self) -> ChainReport:
+        """Walk the whole chain; return how many lines hold and the first that does not."""
+        previous, count = GENESIS, 0
+        try:
+            for raw in self._lines():
+                if not raw.endswith(b"\n"):
+                    if len(raw) >= MAX_LINE_BYTES:
+                        return ChainReport(count, f"line {count + 1} is longer than {MAX_LINE_BYTES >> 20} MiB")
+                    return ChainReport(count, torn_tail=True)
+                line = _decode(raw)
+                if isinstance(line, str):
+                    return ChainReport(count, f"line {count + 1} is damaged: {line}")
+                if line.seq != count or line.previous != previous:
+                    return ChainReport(count, f"line {count + 1} does not follow the line before it")
+                previous, count = line_hash(raw), count + 1
+        except StateError as exc:
+            return ChainReport(count, exc.message)
+        return ChainReport(count)
+
+    def _lines(self) -> Iterator[bytes]:
+        with self._opened() as handle:
+            if not handle:
+                return
+            # A writer holds the lock while it writes: up to here no line is half written by somebody alive.
+            _locked(handle.fileno(), fcntl.LOCK_SH, seconds=1)
+            rest = os.fstat(handle.fileno()).st_size
+            fcntl.flock(handle, fcntl.LOCK_UN)
+            while rest > 0 and (raw := handle.readline(min(rest, MAX_LINE_BYTES))):
+                rest -= len(raw)
+                yield raw
+
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[BufferedReader | None]:
+        handle = open_regular(self.path)
+        if isinstance(handle, Missing):
+            yield None
+            return
+        if isinstance(handle, Unreadable):
+            raise StateError(f"the history {self.path} {handle.reason}", remedy="see to it that it is a readable file")
+        with handle:
+            try:
+                yield handle
+            except OSError as exc:
+                raise StateError(f"the history {self.path} cannot be read: {exc.strerror}") from exc
+
+
+def _locked(descriptor: int, operation: int, seconds: float) -> bool:
+    """Take the lock, trying for `seconds`; return whether it was had."""
+    last = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(descriptor, operation | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= last:
+                return False
+            time.sleep(0.02)
+        else:
+            return True
+
+
+def _decode(raw: bytes) -> LedgerLine | str:
+    """Return the line, or why it is none."""
+    try:
+        return msgspec.json.decode(raw, type=LedgerLine)
+    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+        return str(exc)
+    except RecursionError:
+        return "it is nested too deeply"
+
+
+def _fitting(line: LedgerLine) -> LedgerLine:
+    """Return the line, without its messages if it would be longer than readers accept."""
+    run = line.run
+    if run is None or len(encode_record(line)) < MAX_LINE_BYTES:
+        return line
+    dropped = run.messages_dropped + len(run.messages)
+    return msgspec.structs.replace(line, run=msgspec.structs.replace(run, messages=(), messages_dropped=dropped))
+
+
+def _read_tail(descriptor: int, size: int, blocks: int = 1) -> bytes:
+    """Return whole lines from the end of the file: at least `blocks` blocks, more if the last line is longer."""
+    want = _TAIL_BLOCK * blocks
+    while True:
+        start = max(0, size - want)
+        data = os.pread(descriptor, size - start, start)
+        if start == 0:
+            return data
+        cut = data.find(b"\n")
+        if 0 <= cut < len(data) - 1:
+            return data[cut + 1 :]
+        want *= 2

@@ -1,0 +1,112 @@
+"""Recorded facts and a clock make a status. Pure: nothing here looks at a host.
+
+A job is late when its deadline has passed: the first elapse of its schedule after the start of the last success, plus
+grace. Nothing that is not known is ever `ok`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from bkp.state.files import Missing, Readable, Unreadable
+from bkp.state.records import Outcome, Run
+
+if TYPE_CHECKING:
+    from datetime import datetime, tzinfo
+
+    from bkp.config.model import Job
+    from bkp.state.store import JobState
+
+
+class Status(StrEnum):
+    """What a job is, seen now."""
+
+    OK = "ok"
+    LATE = "late"
+    FAILED = "failed"
+    NEVER = "never"
+    RUNNING = "running"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class JobStatus:
+    """A job's status on one target, with the sentence that explains it. Times are UTC."""
+
+    job: str
+    target: str
+    status: Status
+    explanation: str
+    deadline: datetime | None
+    last_attempt_at: datetime | None
+    last_success_at: datetime | None
+    warnings: bool = False
+
+
+def deadline(job: Job, last_success_started_at: datetime | None, zone: tzinfo) -> datetime | None:
+    """Return when the job counts as late. None: it has no schedule, or never succeeded (which is a status itself)."""
+    if job.schedule is None or last_success_started_at is None:
+        return None
+    elapse = job.schedule.next_after(last_success_started_at, zone)
+    return elapse + job.grace if elapse else None
+
+
+def job_status(state: JobState, job: Job, now: datetime, zone: tzinfo, *, alive: bool | None) -> JobStatus:
+    """Return the status of one job. `alive` says whether a `running` record's process lives; None if not known."""
+    success = state.success.value if isinstance(state.success, Readable) else None
+    latest = state.latest.value if isinstance(state.latest, Readable) else None
+    due = deadline(job, success.started_at if success else None, zone)
+    status, explanation = _judge(state, latest, success, due, now, alive)
+    return JobStatus(
+        job=state.job,
+        target=state.target,
+        status=status,
+        explanation=explanation,
+        deadline=due,
+        last_attempt_at=latest.started_at if latest else None,
+        last_success_at=success.ended_at if success else None,
+        warnings=latest is not None and latest.outcome is Outcome.WARNING,
+    )
+
+
+def _judge(
+    state: JobState, latest: Run | None, success: Run | None, due: datetime | None, now: datetime, alive: bool | None
+) -> tuple[Status, str]:
+    for reading in (state.latest, state.success):
+        if isinstance(reading, Unreadable):
+            return Status.UNKNOWN, f"{reading.path.name} {reading.reason}"
+    if latest is None:
+        if success is None and isinstance(state.latest, Missing):
+            return Status.NEVER, "no run is recorded"
+        return Status.UNKNOWN, "the record of the last attempt is gone"
+    if any(moment > now for run in (latest, success) if run for moment in (run.started_at, run.ended_at) if moment):
+        return Status.UNKNOWN, "a record lies in the future: the clock was moved"
+    if due is not None and now > due:
+        return Status.LATE, _late(latest, alive)
+    if latest.outcome is Outcome.RUNNING:
+        return _running(alive)
+    if latest.outcome in {Outcome.FAILURE, Outcome.INTERRUPTED, Outcome.SKIPPED}:
+        return Status.FAILED, latest.reason or f"the last run ended in {latest.outcome}"
+    if success is None:
+        return Status.UNKNOWN, "the record of the last success is gone"
+    return Status.OK, latest.reason or f"the last run ended in {latest.outcome}"
+
+
+def _running(alive: bool | None) -> tuple[Status, str]:
+    if alive is None:
+        return Status.UNKNOWN, "a run has begun; whether it still lives is not known"
+    return (Status.RUNNING, "a run is under way") if alive else (Status.FAILED, "the last run died without an end")
+
+
+def _late(latest: Run, alive: bool | None) -> str:
+    if latest.outcome is Outcome.RUNNING:
+        if alive is None:
+            return "its deadline has passed; a run has begun, and whether it still lives is not known"
+        return "its deadline has passed, and " + (
+            "a run is still under way" if alive else "the last run died without an end"
+        )
+    if latest.outcome in {Outcome.FAILURE, Outcome.INTERRUPTED, Outcome.SKIPPED}:
+        return f"its deadline has passed; the last run: {latest.reason or latest.outcome}"
+    return "its deadline has passed and no run was made"

@@ -1,0 +1,130 @@
+"""borg's command lines as pure tuples (borg(1)). No secret is ever among them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bkp.config.model import Keep, Repository, Source
+
+INCOMPLETE = "incomplete-"
+ISO = "%Y-%m-%dT%H:%M:%SZ"
+
+
+def _common(lock_wait: float) -> tuple[str, ...]:
+    return ("--log-json", "--lock-wait", str(max(1, round(lock_wait))))
+
+
+def archive_glob(repository: Repository) -> str:
+    """Return the pattern of the archives that retention counts; incomplete ones never match it."""
+    return f"{repository.archive_prefix}-*"
+
+
+def create(
+    repository: Repository,
+    archive: str,
+    roots: Sequence[str],
+    sources: Sequence[Source],
+    *,
+    lock_wait: float,
+    comment: str,
+    dry_run: bool = False,
+) -> tuple[str, ...]:
+    """Return `borg create` of `roots`; the reply is JSON on stdout. A dry run lists nothing and writes nothing."""
+    patterns = tuple(word for source in sources for pattern in source.exclude for word in ("--exclude", pattern))
+    return (
+        *("create", *_common(lock_wait), "--progress"),
+        *(("--dry-run",) if dry_run else ("--json", "--comment", comment)),
+        *("--compression", repository.compression),
+        *("--checkpoint-interval", str(int(repository.checkpoint_interval.total_seconds()))),
+        *(("--one-file-system",) if all(source.one_file_system for source in sources) else ()),
+        *patterns,
+        f"{repository.path}::{archive}",
+        *roots,
+    )
+
+
+def list_archives(repository: Repository, *, lock_wait: float) -> tuple[str, ...]:
+    """Return `borg list` of the whole repository as JSON: enough to confirm an archive by its id."""
+    return ("list", *_common(lock_wait), "--json", repository.path)
+
+
+def info(repository: Repository, *, lock_wait: float) -> tuple[str, ...]:
+    """Return `borg info` of the repository as JSON."""
+    return ("info", *_common(lock_wait), "--json", repository.path)
+
+
+def rename(repository: Repository, archive: str, new_name: str, *, lock_wait: float) -> tuple[str, ...]:
+    """Return `borg rename`."""
+    return ("rename", *_common(lock_wait), f"{repository.path}::{archive}", new_name)
+
+
+def prune(
+    repository: Repository,
+    *,
+    lock_wait: float,
+    glob: str | None = None,
+    keep: Keep | None = None,
+    dry_run: bool = False,
+) -> tuple[str, ...]:
+    """Return `borg prune` over our own archives only, saying which are kept and which go."""
+    rules = keep or repository.keep
+    counts = (("daily", rules.daily), ("weekly", rules.weekly), ("monthly", rules.monthly), ("yearly", rules.yearly))
+    return (
+        *("prune", *_common(lock_wait), "--list"),
+        *(("--dry-run",) if dry_run else ("--stats",)),
+        *(("--keep-within", rules.within) if rules.within else ()),
+        *(("--keep-last", str(rules.last)) if rules.last else ()),
+        *(word for kind, count in counts if count for word in (f"--keep-{kind}", str(count))),
+        *("--glob-archives", glob or archive_glob(repository), repository.path),
+    )
+
+
+def compact(repository: Repository, *, lock_wait: float) -> tuple[str, ...]:
+    """Return `borg compact`, which says how much it freed."""
+    return (
+        *("compact", *_common(lock_wait), "--progress", "--verbose"),
+        *("--threshold", str(repository.compact_threshold), repository.path),
+    )
+
+
+def check(repository: Repository, *, lock_wait: float, verify_data: bool) -> tuple[str, ...]:
+    """Return `borg check`; with `verify_data` every chunk is decrypted and authenticated."""
+    return (
+        *("check", *_common(lock_wait), "--progress", "--info"),
+        *(("--verify-data",) if verify_data else ()),
+        repository.path,
+    )
+
+
+def extract(
+    repository: Repository,
+    archive: str,
+    paths: Sequence[str],
+    *,
+    lock_wait: float,
+    dry_run: bool = False,
+    progress: bool = False,
+    numeric_ids: bool = False,
+) -> tuple[str, ...]:
+    """Return `borg extract` of `paths` (as archived; all if empty) into the working directory."""
+    return (
+        *("extract", *_common(lock_wait)),
+        *(("--progress",) if progress else ()),
+        *(("--dry-run", "--list") if dry_run else ()),
+        *(("--numeric-ids",) if numeric_ids else ()),
+        f"{repository.path}::{archive}",
+        *paths,
+    )
+
+
+def key_export(repository: Repository, target: str = "-", *, lock_wait: float) -> tuple[str, ...]:
+    """Return `borg key export`; it needs no passphrase. `-` is stdout."""
+    return ("key", "export", *_common(lock_wait), repository.path, target)
+
+
+def init(repository: Repository) -> tuple[str, ...]:
+    """Return `borg init` with the configured encryption, creating parent folders."""
+    return ("init", "--log-json", "--make-parent-dirs", "--encryption", repository.encryption, repository.path)

@@ -1,0 +1,196 @@
+"""What a borg exit means: message id first, then exit code, then text, because 1.2.4 gives warnings no id.
+
+Exit 1 is a warning everywhere but in `check`, where it says that corruption was found (borg(1), "Return codes").
+"""
+
+from __future__ import annotations
+
+import os.path
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from bkp.state.records import Message, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+
+class Problem(StrEnum):
+    """Why borg failed, as far as it can be told; each has one remedy."""
+
+    LOCKED = "the repository is locked by another borg"
+    PASSPHRASE = "the passphrase is wrong"  # noqa: S105  # a sentence, not a secret
+    NO_REPOSITORY = "there is no repository at that path"
+    INVALID_REPOSITORY = "what lies at the path is not a usable repository"
+    MOVED = "the repository was moved, or is another one than before"
+    NO_SPACE = "there is not enough free space"
+    ARCHIVE_EXISTS = "an archive of that name exists"
+    NO_ARCHIVE = "there is no archive of that name"
+    KEY = "the repository's key is missing or invalid"
+    CORRUPT = "the repository is damaged"
+    NOT_AUTHENTIC = "what the repository holds is not authentic"
+    NO_PERMISSION = "the repository may not be read or written by this user"
+    TOO_NEW = "the repository needs a newer borg"
+    CONNECTION = "the connection to the repository's host failed"
+    USAGE = "borg did not accept the command line"
+    SIGNAL = "borg was ended by a signal"
+    TIMEOUT = "borg took longer than its time limit"
+    OTHER = "borg failed"
+
+    @property
+    def remedy(self) -> str:
+        """Return what a person should do about it."""
+        return _REMEDIES[self]
+
+
+_REMEDIES = {
+    Problem.LOCKED: "see who holds it (`ps -C borg`); if no borg runs anywhere, `borg break-lock` removes a stale lock",
+    Problem.PASSPHRASE: "compare repositories.….passphrase_file with the escrowed passphrase",
+    Problem.NO_REPOSITORY: "check that its file system is mounted and its key loaded; for a new one: `borg init`",
+    Problem.INVALID_REPOSITORY: "check that its file system is mounted; if it is, treat this as damage",
+    Problem.MOVED: "if you moved it yourself, run `borg info` once by hand and answer its question",
+    Problem.NO_SPACE: "free space, or reduce retention and run prune and compact",
+    Problem.ARCHIVE_EXISTS: "some other program made it: run the nightly again, each run names its archive anew",
+    Problem.NO_ARCHIVE: "list the archives with `bkp-run list`",
+    Problem.KEY: "restore the key from an escrow copy with `borg key import` (never from an unproven one)",
+    Problem.CORRUPT: "leave the repository as it is, check the disks (zpool status, smartctl), read docs/recovery.md",
+    Problem.NOT_AUTHENTIC: "somebody or something rewrote it: change nothing, keep it as it is, read docs/recovery.md",
+    Problem.NO_PERMISSION: "run it as the user who owns the repository (root, usually)",
+    Problem.TOO_NEW: "install the borg that wrote it, or a newer one",
+    Problem.CONNECTION: "try `ssh` to that host by hand",
+    Problem.USAGE: "this is a defect of bkp, or a borg older than 1.2.4: see the log",
+    Problem.SIGNAL: "see the journal for who ended it (out of memory, shutdown, an operator)",
+    Problem.TIMEOUT: "raise jobs.….timeout, or find out what slows the disk down",
+    Problem.OTHER: "see the log",
+}
+
+_CLASSES: tuple[tuple[str, int | None, Problem], ...] = (
+    # borg's class of error, the exit code that 1.4 gives it, and what it means
+    ("CommandError", 4, Problem.USAGE),
+    ("Repository.AtticRepository", 11, Problem.INVALID_REPOSITORY),
+    ("Repository.CheckNeeded", 12, Problem.CORRUPT),
+    ("Repository.DoesNotExist", 13, Problem.NO_REPOSITORY),
+    ("Repository.InsufficientFreeSpaceError", 14, Problem.NO_SPACE),
+    ("Repository.InvalidRepository", 15, Problem.INVALID_REPOSITORY),
+    ("Repository.InvalidRepositoryConfig", 16, Problem.INVALID_REPOSITORY),
+    ("Repository.ObjectNotFound", 17, Problem.CORRUPT),
+    ("Repository.ParentPathDoesNotExist", 18, Problem.NO_REPOSITORY),
+    ("Repository.StorageQuotaExceeded", 20, Problem.NO_SPACE),
+    ("Repository.PathPermissionDenied", 21, Problem.NO_PERMISSION),
+    ("MandatoryFeatureUnsupported", 25, Problem.TOO_NEW),
+    ("NoManifestError", 26, Problem.CORRUPT),
+    ("UnsupportedManifestError", 27, Problem.TOO_NEW),
+    ("Archive.AlreadyExists", 30, Problem.ARCHIVE_EXISTS),
+    ("Archive.DoesNotExist", 31, Problem.NO_ARCHIVE),
+    ("KeyfileInvalidError", 40, Problem.KEY),
+    ("KeyfileMismatchError", 41, Problem.KEY),
+    ("KeyfileNotFoundError", 42, Problem.KEY),
+    ("NotABorgKeyFile", 43, Problem.KEY),
+    ("RepoKeyNotFoundError", 44, Problem.KEY),
+    ("RepoIdMismatch", 45, Problem.KEY),
+    ("UnencryptedRepo", 46, Problem.KEY),
+    ("UnknownKeyType", 47, Problem.KEY),
+    ("UnsupportedPayloadError", 48, Problem.TOO_NEW),
+    ("UnsupportedKeyFormatError", 49, Problem.TOO_NEW),
+    ("NoPassphraseFailure", 50, Problem.PASSPHRASE),
+    ("PasscommandFailure", 51, Problem.PASSPHRASE),
+    ("PassphraseWrong", 52, Problem.PASSPHRASE),
+    ("PasswordRetriesExceeded", 53, Problem.PASSPHRASE),
+    ("Cache.CacheInitAbortedError", 60, Problem.MOVED),
+    ("Cache.EncryptionMethodMismatch", 61, Problem.NOT_AUTHENTIC),
+    ("Cache.RepositoryAccessAborted", 62, Problem.MOVED),
+    ("Cache.RepositoryIDNotUnique", 63, Problem.MOVED),
+    ("Cache.RepositoryReplay", 64, Problem.MOVED),
+    ("LockError", 70, Problem.LOCKED),
+    ("LockErrorT", 71, Problem.LOCKED),
+    ("LockFailed", 72, Problem.LOCKED),
+    ("LockTimeout", 73, Problem.LOCKED),
+    ("ConnectionClosed", 80, Problem.CONNECTION),
+    ("ConnectionClosedWithHint", 81, Problem.CONNECTION),
+    ("PathNotAllowed", 83, Problem.NO_PERMISSION),
+    ("RemoteRepository.RPCServerOutdated", 84, Problem.TOO_NEW),
+    ("UnexpectedRPCDataFormatFromServer", 86, Problem.CONNECTION),
+    ("ConnectionBrokenWithHint", 87, Problem.CONNECTION),
+    ("IntegrityError", 90, Problem.CORRUPT),
+    ("FileIntegrityError", 91, Problem.CORRUPT),
+    ("DecompressionError", 92, Problem.CORRUPT),
+    ("ArchiveTAMInvalid", 95, Problem.NOT_AUTHENTIC),
+    ("ArchiveTAMRequiredError", 96, Problem.NOT_AUTHENTIC),
+    ("TAMInvalid", 97, Problem.NOT_AUTHENTIC),
+    ("TAMRequiredError", 98, Problem.NOT_AUTHENTIC),
+    ("TAMUnsupportedSuiteError", 99, Problem.NOT_AUTHENTIC),
+    ("IntegrityErrorBase", None, Problem.CORRUPT),
+)
+_BY_ID = {name: problem for name, _, problem in _CLASSES}
+_BY_CODE = {code: problem for _, code, problem in _CLASSES if code is not None}
+_DISK_FULL = "[Errno 28]"  # ENOSPC, as Python puts it into its messages
+_BY_TEXT = (
+    (_DISK_FULL, Problem.NO_SPACE),
+    ("Data integrity error", Problem.CORRUPT),
+    ("Connection closed by remote host", Problem.CONNECTION),
+    ("unrecognized arguments", Problem.USAGE),
+    ("error: argument", Problem.USAGE),
+)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What became of one borg call."""
+
+    outcome: Outcome
+    problem: Problem | None = None
+    reason: str | None = None
+
+
+def judge(operation: str, exit_code: int, messages: Sequence[Message], *, timed_out: bool = False) -> Judgement:
+    """Return what `exit_code` and the messages of one `operation` (create, check, …) mean."""
+    errors = [message for message in messages if message.level == "error"]
+    if timed_out:
+        return _failure(Problem.TIMEOUT, ())
+    if exit_code >= 128 and not any(message.msgid in _BY_ID for message in errors):
+        return _failure(Problem.SIGNAL, errors)
+    if operation == "check" and (exit_code == 1 or (exit_code == 0 and errors)):
+        return _failure(_problem(exit_code, errors, default=Problem.CORRUPT), errors)
+    if exit_code == 0:
+        return Judgement(Outcome.WARNING, None, errors[0].text) if errors else Judgement(Outcome.SUCCESS)
+    if exit_code == 1 or 100 <= exit_code <= 127:
+        notable = errors or [message for message in messages if message.level == "warning"]
+        full = [message for message in notable if _DISK_FULL in message.text]
+        if full:  # before 1.4.5 a full repository comes as a warning about each file, and all of them are lost
+            return _failure(Problem.NO_SPACE, full)
+        return Judgement(Outcome.WARNING, None, notable[0].text if notable else f"borg ended with {exit_code}")
+    return _failure(_problem(exit_code, errors, default=Problem.OTHER), errors)
+
+
+def _problem(exit_code: int, errors: Iterable[Message], *, default: Problem) -> Problem:
+    errors = tuple(errors)
+    for message in errors:
+        if message.msgid in _BY_ID:
+            return _BY_ID[message.msgid]
+    if exit_code in _BY_CODE:
+        return _BY_CODE[exit_code]
+    for message in errors:
+        for text, problem in _BY_TEXT:
+            if text in message.text:
+                return problem
+    return default
+
+
+def _failure(problem: Problem, errors: Sequence[Message]) -> Judgement:
+    detail = errors[0].text.splitlines()[0] if errors and errors[0].text else ""
+    return Judgement(Outcome.FAILURE, problem, f"{problem.value}: {detail}" if detail else problem.value)
+
+
+def missing_roots(roots: Iterable[str], messages: Iterable[Message]) -> frozenset[str]:
+    """Return the roots that borg says it could not archive at all.
+
+    1.4 has an id (BackupFileNotFoundError and its kin), 1.2.4 only the text "PATH: [Errno 2] …", where PATH is the
+    root as os.path.normpath would write it.
+    """
+    wanted, lost = {root: f"{os.path.normpath(root)}: " for root in roots}, set()
+    for message in messages:
+        if message.level == "info" or "[Errno" not in message.text:
+            continue
+        lost |= {root for root, start in wanted.items() if message.text.startswith(start)}
+    return frozenset(lost)

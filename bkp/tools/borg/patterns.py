@@ -1,0 +1,96 @@
+"""borg's exclude patterns (borg-patterns(1)), for drawing the sample from the files that borg archives.
+
+The real borg is the judge: the tests compare with what `borg create` leaves out.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import os.path
+import re
+from collections.abc import Callable, Iterable
+
+Matcher = Callable[[str], bool]
+
+
+def excluder(patterns: Iterable[str]) -> Matcher:
+    """Return a function that says whether borg would leave out the file at an absolute path.
+
+    Raise ValueError for a pattern without a known style in front, or a regular expression that does not compile.
+    """
+    matchers = [_matcher(pattern) for pattern in patterns]
+
+    def excluded(path: str) -> bool:
+        relative = os.path.normpath(path).lstrip("/")
+        return any(matches(relative) for matches in matchers)
+
+    return excluded
+
+
+def _matcher(pattern: str) -> Matcher:
+    style, separator, text = pattern.partition(":")
+    if not separator or style not in _STYLES:
+        raise ValueError(f"exclude {pattern!r} needs its style in front: sh:, fm:, pp: or re:")
+    try:
+        return _STYLES[style](text)
+    except re.error as exc:
+        raise ValueError(f"exclude {pattern!r}: {exc}") from None
+
+
+def _regular(text: str) -> Matcher:
+    compiled = re.compile(text)
+    return lambda path: compiled.search(path) is not None
+
+
+def _prefix(text: str) -> Matcher:
+    prefix = (os.path.normpath(text).rstrip("/") + "/").lstrip("/")
+    return lambda path: (path + "/").startswith(prefix)
+
+
+def _fnmatch(text: str) -> Matcher:
+    whole = (
+        os.path.normpath(text).rstrip("/") + "/*/" if text.endswith("/") else os.path.normpath(text) + "/*"
+    ).lstrip("/")
+    compiled = re.compile(fnmatch.translate(whole))
+    return lambda path: compiled.match(path + "/") is not None
+
+
+def _shell(text: str) -> Matcher:
+    whole = os.path.normpath(text).rstrip("/") + "/**/*/" if text.endswith("/") else os.path.normpath(text) + "/**/*"
+    compiled = re.compile(_translate_shell(whole.lstrip("/")))
+    return lambda path: compiled.match(path + "/") is not None
+
+
+def _translate_shell(pattern: str) -> str:
+    """Return the regular expression of a shell pattern: `**/` crosses folders, `*` and `?` do not."""
+    out, at = "", 0
+    while at < len(pattern):
+        char = pattern[at]
+        if pattern.startswith("**/", at):
+            out, at = out + r"(?:[^/]*/)*", at + 3
+            continue
+        at += 1
+        if char == "*":
+            out += "[^/]*"
+        elif char == "?":
+            out += "[^/]"
+        elif char == "[" and (end := _class_end(pattern, at)) > 0:
+            content = re.sub(r"[\\\[&~|]", r"\\\g<0>", pattern[at:end])  # re warns of what may become set operations
+            negated = content[0] == "!"
+            out += f"[{'^' if negated else ''}{content[1:] if negated else _literal_caret(content)}]"
+            at = end + 1
+        else:
+            out += re.escape(char)
+    return rf"(?ms){out}\Z"
+
+
+def _literal_caret(content: str) -> str:
+    return f"\\{content}" if content[0] == "^" else content
+
+
+def _class_end(pattern: str, at: int) -> int:
+    start = at + 1 if pattern[at : at + 1] == "!" else at
+    return pattern.find("]", start + 1)
+
+
+_STYLES: dict[str, Callable[[str], Matcher]] = {"re": _regular, "pp": _prefix, "fm": _fnmatch, "sh": _shell}

@@ -1,0 +1,85 @@
+"""zfs and zpool, called as programs. They get no secret, and their refusals come back in their own words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from bkp.errors import StepFailedError
+from bkp.tools.process import Command, clean_environment, run
+from bkp.tools.zfs import commands
+from bkp.tools.zfs.replies import (
+    Dataset,
+    ErrorCounts,
+    Mark,
+    Pool,
+    Property,
+    parse_datasets,
+    parse_error_counts,
+    parse_marks,
+    parse_pool,
+    parse_properties,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+TIMEOUT = 300.0
+
+
+class ZfsError(StepFailedError):
+    """zfs or mount refused. `said` is its first line."""
+
+    def __init__(self, what: str, said: str) -> None:
+        super().__init__(f"{what}: {said}", remedy="see `zpool status` and `zfs list`; the log has the command")
+        self.said = said
+
+
+@dataclass(frozen=True)
+class Zfs:
+    """Calls zfs and zpool. `tell` gets every command line before it is run, for the log; `timeout` is in seconds."""
+
+    tell: Callable[[str], None]
+    keep_open: tuple[int, ...] = ()
+    programs: commands.Programs = field(default_factory=commands.Programs)
+    timeout: float = TIMEOUT
+
+    def call(self, argv: tuple[str, ...], what: str) -> str:
+        """Run one command and return its stdout; raise `ZfsError` with what it said if it refused."""
+        command = Command(argv=self.programs.located(argv), environment=clean_environment(), keep_open=self.keep_open)
+        self.tell(f"$ {command}")
+        completed = run(command, timeout=self.timeout)
+        if completed.exit_code != 0 or completed.timed_out:
+            lines = completed.stderr_tail.decode("utf-8", "replace").strip().splitlines()
+            said = (
+                "it took too long" if completed.timed_out else lines[0] if lines else f"exit code {completed.exit_code}"
+            )
+            raise ZfsError(what, said)
+        return completed.stdout.decode("utf-8", "surrogateescape")
+
+    def datasets(self, dataset: str) -> list[Dataset]:
+        """Return a file system and all below it."""
+        return parse_datasets(self.call(commands.list_datasets(dataset), f"cannot list dataset {dataset}"))
+
+    def marks(self, dataset: str, properties: tuple[str, ...]) -> list[Mark]:
+        """Return the user properties of the dataset's own snapshots."""
+        return parse_marks(
+            self.call(commands.snapshot_marks(dataset, properties), f"cannot list snapshots of {dataset}")
+        )
+
+    def all_datasets(self) -> list[Dataset]:
+        """Return every file system of every imported pool."""
+        return parse_datasets(self.call(commands.list_all_datasets(), "cannot list datasets"))
+
+    def properties(self, names: Sequence[str], datasets: Sequence[str], *, below: bool = False) -> list[Property]:
+        """Return properties of file systems, and with `below` of all below them."""
+        what = f"cannot read properties of {', '.join(datasets)}"
+        return parse_properties(self.call(commands.properties(names, datasets, below=below), what))
+
+    def pool(self, pool: str) -> Pool:
+        """Return what `zpool list` says of one pool."""
+        return parse_pool(self.call(commands.list_pool(pool), f"cannot list pool {pool}"))
+
+    def error_counts(self, pool: str) -> ErrorCounts:
+        """Return the errors that `zpool status` counts for one pool."""
+        return parse_error_counts(self.call(commands.pool_status(pool), f"cannot read the status of pool {pool}"))

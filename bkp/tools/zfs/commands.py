@@ -1,0 +1,94 @@
+"""Command lines of zfs, zpool and mount as pure tuples (zfs(8), zpool(8)), each beginning with the program's bare name.
+
+Properties are asked for as exact numbers, without headings (-Hp).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+ZFS, ZPOOL, MOUNT = "zfs", "zpool", "mount"
+DATASET_COLUMNS = ("name", "mountpoint", "canmount", "keystatus", "encryption")
+_GET_COLUMNS = "name,property,value,source"
+POOL_COLUMNS = ("name", "size", "free", "capacity", "health", "readonly")
+
+
+@dataclass(frozen=True)
+class Programs:
+    """Where the programs are. Absolute paths: root's nightly does not search a PATH for them."""
+
+    zfs: str = "/usr/sbin/zfs"
+    mount: str = "/usr/bin/mount"
+    zpool: str = "/usr/sbin/zpool"
+
+    def located(self, argv: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the command line with its program's path in front."""
+        return ({ZFS: self.zfs, ZPOOL: self.zpool, MOUNT: self.mount}[argv[0]], *argv[1:])
+
+
+def list_datasets(dataset: str) -> tuple[str, ...]:
+    """Return `zfs list` of a file system and all below it."""
+    return (ZFS, "list", "-Hp", "-r", "-t", "filesystem", "-o", ",".join(DATASET_COLUMNS), dataset)
+
+
+def list_all_datasets() -> tuple[str, ...]:
+    """Return `zfs list` of every file system of every imported pool."""
+    return (ZFS, "list", "-Hp", "-t", "filesystem", "-o", ",".join(DATASET_COLUMNS))
+
+
+def properties(names: Sequence[str], datasets: Sequence[str], *, below: bool = False) -> tuple[str, ...]:
+    """Return `zfs get` of properties of file systems, with their sources; `below`: and of all below them."""
+    if not datasets:
+        raise ValueError("name the datasets: without one, zfs get asks every pool")
+    recursive = ("-r",) if below else ()
+    return (ZFS, "get", "-Hp", *recursive, "-t", "filesystem", "-o", _GET_COLUMNS, ",".join(names), *datasets)
+
+
+def list_pool(pool: str) -> tuple[str, ...]:
+    """Return `zpool list` of one pool: sizes in bytes, capacity in percent."""
+    return (ZPOOL, "list", "-Hp", "-o", ",".join(POOL_COLUMNS), pool)
+
+
+def pool_status(pool: str) -> tuple[str, ...]:
+    """Return `zpool status` of one pool, counters as exact numbers. It has no form for scripts before OpenZFS 2.3."""
+    return (ZPOOL, "status", "-p", pool)
+
+
+def snapshot(dataset: str, name: str, properties: Mapping[str, str]) -> tuple[str, ...]:
+    """Return `zfs snapshot -r`: one atomic snapshot over all descendants, each marked with `properties`."""
+    marks = tuple(word for key, value in properties.items() for word in ("-o", f"{key}={value}"))
+    return (ZFS, "snapshot", "-r", *marks, f"{dataset}@{name}")
+
+
+def hold(dataset: str, name: str, tag: str) -> tuple[str, ...]:
+    """Return `zfs hold -r`: while it lasts nobody can destroy the snapshots."""
+    return (ZFS, "hold", "-r", tag, f"{dataset}@{name}")
+
+
+def release(dataset: str, name: str, tag: str) -> tuple[str, ...]:
+    """Return `zfs release -r`."""
+    return (ZFS, "release", "-r", tag, f"{dataset}@{name}")
+
+
+def destroy_snapshot(dataset: str, name: str) -> tuple[str, ...]:
+    """Return `zfs destroy -r` of a snapshot: all of them or none (lzc_destroy_snaps)."""
+    if not name:
+        raise ValueError("a snapshot to destroy needs a name: without one this would destroy the dataset")
+    return (ZFS, "destroy", "-r", f"{dataset}@{name}")
+
+
+def snapshot_marks(dataset: str, properties: Sequence[str]) -> tuple[str, ...]:
+    """Return `zfs get` of user properties of the dataset's own snapshots, with their source (local or received)."""
+    return (ZFS, "get", "-Hp", "-t", "snapshot", "-d", "1", "-o", _GET_COLUMNS, ",".join(properties), dataset)
+
+
+def mount_snapshot(dataset: str, name: str, folder: str) -> tuple[str, ...]:
+    """Return `mount -t zfs`, read-only, of one snapshot over a folder (mount(8)).
+
+    Past the helper mount.zfs: since ZFS 2.3 it refuses to mount a snapshot over a folder that is not empty.
+    """
+    return (MOUNT, "--internal-only", "-t", "zfs", "-o", "ro", f"{dataset}@{name}", folder)

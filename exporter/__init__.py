@@ -1,0 +1,1 @@
+"""bkp-exporter: Prometheus metrics and a status page from the recorded state."""

@@ -1,0 +1,22 @@
+"""Metrics of each source: when it was last in an archive."""
+
+from __future__ import annotations
+
+from exporter.catalogue.metric import Metric, Section
+
+LAST_COMPLETE = Metric(
+    "bkp_source_last_complete_backup_timestamp_seconds",
+    "Start of the newest archive that holds this source, as written by the runner. 0: there never was one.",
+    "archive.started_at of the newest nightly run whose archive.roots has the source as present",
+    ("repository", "source"),
+    "seconds",
+    absent="no readable record has the source, and the history cannot be read whole",
+)
+
+SECTION = Section(
+    "sources",
+    "Sources",
+    "One for every source of every repository: a tree that drops out of the nightly archive shows here, even while the"
+    " other trees are backed up.",
+    (LAST_COMPLETE,),
+)

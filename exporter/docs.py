@@ -1,0 +1,54 @@
+"""Writes the documentation of the metrics from the catalogue: `python -m exporter.docs > docs/metrics.md`."""
+
+from __future__ import annotations
+
+import sys
+
+from exporter.catalogue import SECTIONS, Metric
+
+HEAD = """\
+# Metrics
+
+Generated from the catalogue (`exporter/catalogue/`) by `python -m exporter.docs > docs/metrics.md`; do not edit.
+
+All values come from the files that `bkp-run` writes: they are as old as those files, whose age is exported too. The
+exporter renders everything when a file changes (it looks every 2 s) and every 15 s besides, because statuses depend on
+the clock; a scrape only hands out what is there.
+
+- **Unknown is absent.** A value that cannot be known has no sample; it is never exported as -1 or 0. Each metric says
+  when that is so. The cause shows elsewhere: `bkp_state_file_unreadable`, `bkp_exporter_collector_success`.
+- **Zero as a time means never**, in three metrics only: `bkp_job_last_success_timestamp_seconds`,
+  `bkp_job_deadline_timestamp_seconds` and `bkp_source_last_complete_backup_timestamp_seconds`. So an alert on age, such
+  as `time() > bkp_job_deadline_timestamp_seconds`, fires for what never succeeded without a rule of its own.
+- **A state set** has one series for each state, 1 for the one that holds and 0 for the others.
+- **`job_name`, not `job`**: Prometheus sets `job` and `instance` on what it scrapes and renames a scraped `job` to
+  `exported_job`. `target` is what the job works on: the name of a repository. Times are seconds since 1970-01-01 UTC.
+"""
+
+
+def document() -> str:
+    """Return the whole page."""
+    parts = [HEAD]
+    for section in SECTIONS:
+        parts.append(f"## {section.title}\n\n{section.about}\n")
+        parts += [_entry(metric) for metric in section.metrics]
+    return "\n".join(parts)
+
+
+def _entry(metric: Metric) -> str:
+    kind = "state set" if metric.states else metric.kind
+    lines = [f"### `{metric.name}`", "", metric.help, "", "| | |", "|---|---|", f"| type | {kind} |"]
+    if metric.unit:
+        lines.append(f"| unit | {metric.unit} |")
+    if metric.labels:
+        lines.append(f"| labels | {', '.join(f'`{label}`' for label in metric.labels)} |")
+    if metric.states:
+        lines.append(f"| values of `{metric.labels[-1]}` | {', '.join(f'`{state}`' for state in metric.states)} |")
+    lines.append(f"| source | {metric.source} |")
+    if metric.absent:
+        lines.append(f"| absent when | {metric.absent} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(document())

@@ -1,0 +1,138 @@
+"""The status page: what the model says, in the words and the local time of the people who look after the backups."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bkp.status import Status
+from exporter.model import unhealthy
+from exporter.page.jobs import JobCard, job_card
+from exporter.page.parts import Fact, Moment, moment_of
+from exporter.page.repositories import RepositoryCard, repository_card
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+    from exporter.model import JobFacts, Model
+
+TEMPLATES = Path(__file__).parents[1] / "templates"
+
+_GRAVITY = (Status.FAILED, Status.LATE, Status.NEVER, Status.UNKNOWN)
+
+
+@dataclass(frozen=True)
+class Page:
+    """The whole page."""
+
+    host: str
+    now: Moment
+    tone: str
+    headline: str
+    attention: tuple[JobCard, ...]
+    problems: tuple[str, ...]
+    others: tuple[JobCard, ...]
+    repositories: tuple[RepositoryCard, ...]
+    notes: tuple[Fact, ...]
+    several: bool
+
+
+def render_page(model: Model) -> str:
+    """Return the page as HTML that UTF-8 can say; everything that comes from a file is escaped."""
+    css = (TEMPLATES / "status.css").read_text(encoding="utf-8")
+    html = _template().render(page=build_page(model), css=css)
+    return html.encode("utf-8", "backslashreplace").decode("utf-8")  # a folder's name may hold any bytes
+
+
+@cache
+def _template() -> Template:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template("status.html.j2")
+
+
+def build_page(model: Model) -> Page:
+    """Return what the page says."""
+    cards = {(job.job, job.target): job_card(model, job) for job in model.jobs}
+    bad = unhealthy(model)
+    problems = tuple(_problems(model))
+    return Page(
+        host=model.host,
+        now=moment_of(model, model.now),
+        tone=_tone(model, bad, problems),
+        headline=_headline(model, bad, problems),
+        attention=tuple(cards[job.job, job.target] for job in bad),
+        problems=problems,
+        others=tuple(card for card in cards.values() if card.target not in model.config.config.repositories),
+        repositories=tuple(repository_card(model, repository, cards.values()) for repository in model.repositories),
+        notes=tuple(_notes(model)),
+        several=len(model.repositories) > 1,
+    )
+
+
+def _tone(model: Model, bad: tuple[JobFacts, ...], problems: tuple[str, ...]) -> str:
+    statuses = {job.status.status for job in bad}
+    for status in _GRAVITY:
+        if status in statuses:
+            return status.value
+    return "late" if problems else "ok" if model.jobs else "unknown"
+
+
+def _headline(model: Model, bad: tuple[JobFacts, ...], problems: tuple[str, ...]) -> str:
+    total = len(model.jobs)
+    if bad:
+        return f"{len(bad)} of {total} jobs {'needs' if len(bad) == 1 else 'need'} attention"
+    running = sum(job.status.status is Status.RUNNING for job in model.jobs)
+    text = f"All {total} jobs are in order" + (f", {running} running" if running else "")
+    return f"{text}, but not everything is" if problems else text
+
+
+def _problems(model: Model) -> list[str]:
+    found = []
+    if not model.config.current:
+        found.append(
+            "The configuration file is not valid or is gone; this page shows the one before it. "
+            "`bkp-run config check` says what is wrong."
+        )
+    if not model.state_dir_present:
+        found.append(f"The state directory {model.state_dir} is not there.")
+    found += [
+        f"State file {file.name} cannot be used: it {_clause(file.problem)}." for file in model.files if file.problem
+    ]
+    chain = model.history.chain
+    if chain is not None and not chain.intact:
+        found.append(f"The history of runs does not hold: {chain.problem or 'its last line is torn'}.")
+    for repository in model.repositories:
+        missing = [root for root in (repository.archive.roots if repository.archive else ()) if not root.present]
+        found += [
+            f"The last archive of {repository.name} lacks source {root.source} ({root.path})." for root in missing
+        ]
+    found += [
+        f"{job} on {target} has records, but is not in the configuration." for job, target in model.unconfigured[:20]
+    ]
+    return found
+
+
+def _clause(problem: str) -> str:
+    return problem if problem.startswith(("is ", "has ", "cannot ")) else f"has a problem: {problem}"
+
+
+def _notes(model: Model) -> list[Fact]:
+    chain = model.history.chain
+    notes = [Fact("configuration", f"{model.config.path}, loaded", moment_of(model, model.config.loaded_at))]
+    if chain is not None:
+        text = f"{chain.lines} runs, chain intact" if chain.intact else f"chain broken after {chain.lines} lines"
+        notes.append(Fact("history", text, tone="" if chain.intact else "bad"))
+    elif not model.history.exists:
+        notes.append(Fact("history", "not begun"))
+    return notes

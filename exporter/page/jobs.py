@@ -1,0 +1,92 @@
+"""The card of one job on one target: its status, why, since when, and what comes next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bkp.quantities import format_duration
+from bkp.state.records import Outcome
+from bkp.state.store import ENDED_WELL
+from bkp.status import Status
+from exporter.page.parts import Fact, length, moment_of
+
+if TYPE_CHECKING:
+    from exporter.model import JobFacts, Model
+
+WORDS = {
+    Status.OK: "ok",
+    Status.LATE: "late",
+    Status.FAILED: "failed",
+    Status.NEVER: "never ran",
+    Status.RUNNING: "running",
+    Status.UNKNOWN: "unknown",
+}
+
+
+@dataclass(frozen=True)
+class JobCard:
+    """One job on one target."""
+
+    anchor: str
+    job: str
+    target: str
+    status: str
+    word: str
+    why: str
+    facts: tuple[Fact, ...]
+
+
+def job_card(model: Model, job: JobFacts) -> JobCard:
+    """Return the card of a job."""
+    status = job.status
+    return JobCard(
+        anchor=f"{job.job}-{job.target}",
+        job=job.job,
+        target=job.target,
+        status=status.status.value,
+        word=WORDS[status.status],
+        why=_sentence(status.explanation),
+        facts=tuple(_job_facts(model, job)),
+    )
+
+
+def _sentence(text: str) -> str:
+    text = text.strip()
+    if "." in text.partition(" ")[0]:  # a file's name keeps its spelling
+        return text + ("" if text.endswith(".") else ".")
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+
+
+def _job_facts(model: Model, job: JobFacts) -> list[Fact]:
+    facts = []
+    if job.running_since is not None:
+        facts.append(Fact("running since", moment=moment_of(model, job.running_since)))
+    if job.status.status is Status.LATE and job.status.deadline is not None:
+        facts.append(Fact("late since", moment=moment_of(model, job.status.deadline), tone="bad"))
+    if job.latest is not None and job.running_since is None and job.latest.outcome not in ENDED_WELL:
+        since = job.latest.ended_at or job.latest.started_at
+        outcome = "no end recorded" if job.latest.outcome is Outcome.RUNNING else str(job.latest.outcome)
+        facts.append(Fact("last attempt", outcome, moment_of(model, since), tone="bad"))
+    facts.append(_last_success(model, job))
+    if job.config.schedule is None:
+        facts.append(Fact("deadline", "none: run by hand"))
+    elif job.status.deadline is not None and job.status.deadline >= model.now:
+        facts.append(Fact("next deadline", moment=moment_of(model, job.status.deadline)))
+    if job.config.schedule is not None:
+        facts.append(Fact("schedule", f"{job.config.schedule.text}, grace {format_duration(job.config.grace)}"))
+    seconds = job.latest.seconds if job.latest is not None else None
+    if seconds is not None:
+        facts.append(Fact("took", length(seconds)))
+    warnings = sum(message.level == "warning" for message in job.latest.messages) if job.latest is not None else 0
+    if warnings or job.status.warnings:
+        facts.append(Fact("warnings", str(warnings or "yes"), tone="warn"))
+    return facts
+
+
+def _last_success(model: Model, job: JobFacts) -> Fact:
+    if not job.success_known:
+        return Fact("last success", "not known", tone="warn")
+    if job.success is None:
+        return Fact("last success", "never", tone="bad")
+    return Fact("last success", moment=moment_of(model, job.success.ended_at or job.success.started_at))

@@ -1,0 +1,133 @@
+"""The cards of one repository: what is in it, its last archive, its sources, and what was proven of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bkp.quantities import format_size
+from exporter.page.parts import Fact, length, moment_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from exporter.model import Drill, Model, Repository
+    from exporter.page.jobs import JobCard
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A share of a whole, 0 to 100, with the words beside it."""
+
+    label: str
+    percent: float
+    text: str
+    tone: str
+
+
+@dataclass(frozen=True)
+class RepositoryCard:
+    """One repository: its sizes, its last archive, its sources and what was proven of it."""
+
+    name: str
+    path: str
+    jobs: tuple[JobCard, ...]
+    facts: tuple[Fact, ...]
+    archive: tuple[Fact, ...]
+    proofs: tuple[Fact, ...]
+    sources: tuple[Fact, ...]
+    bars: tuple[Bar, ...]
+
+
+def repository_card(model: Model, repository: Repository, cards: Iterable[JobCard]) -> RepositoryCard:
+    """Return the cards of a repository, with those of its jobs."""
+    return RepositoryCard(
+        name=repository.name,
+        path=model.config.config.repositories[repository.name].path,
+        jobs=tuple(card for card in cards if card.target == repository.name),
+        facts=tuple(_repository_facts(model, repository)),
+        archive=tuple(_archive_facts(model, repository)),
+        proofs=tuple(_proofs(model, repository.name)),
+        sources=tuple(
+            Fact(source.source, moment=moment_of(model, source.last_complete_at))
+            if source.last_complete_at is not None
+            else Fact(source.source, "never" if source.known else "not known", tone="bad" if source.known else "warn")
+            for source in model.sources
+            if source.repository == repository.name
+        ),
+        bars=tuple(_bars(repository)),
+    )
+
+
+def _repository_facts(model: Model, repository: Repository) -> list[Fact]:
+    facts = repository.facts
+    if facts is None:
+        return [Fact("contents", "not known: no run has described it yet", tone="warn")]
+    found = []
+    if facts.newest_archive_at is not None:
+        found.append(Fact("newest archive", moment=moment_of(model, facts.newest_archive_at)))
+    if facts.oldest_archive_at is not None:
+        found.append(Fact("oldest archive", moment=moment_of(model, facts.oldest_archive_at)))
+    if facts.archives is not None:
+        extra = f", and {facts.incomplete_archives} incomplete" if facts.incomplete_archives else ""
+        found.append(Fact("archives", f"{facts.archives}{extra}", tone="warn" if facts.incomplete_archives else ""))
+    found.append(Fact("encryption", facts.encryption))
+    return found
+
+
+def _archive_facts(model: Model, repository: Repository) -> list[Fact]:
+    archive = repository.archive
+    if archive is None:
+        return []
+    confirmed = Fact("confirmed", "yes") if archive.confirmed else Fact("confirmed", "no", tone="bad")
+    return [
+        Fact("name", archive.name),
+        Fact("made", moment=moment_of(model, archive.started_at)),
+        Fact("files", f"{archive.files:,}"),
+        Fact("size", format_size(archive.original_bytes)),
+        Fact("added", format_size(archive.deduplicated_bytes)),
+        Fact("took", length((archive.ended_at - archive.started_at).total_seconds())),
+        confirmed,
+    ]
+
+
+def _proofs(model: Model, name: str) -> list[Fact]:
+    found = []
+    for check in model.checks:
+        if check.repository == name:
+            label = "structure (check)" if check.job == "check" else "all data (verify)"
+            if check.verdict is None:
+                found.append(Fact(label, "no verdict yet", tone="warn"))
+            else:
+                passed = check.verdict.passed
+                moment = moment_of(model, check.verdict.ended_at)
+                found.append(Fact(label, "passed" if passed else "failed", moment, tone="good" if passed else "bad"))
+    found += [_drill_fact(model, drill) for drill in model.drills if drill.repository == name]
+    return found
+
+
+def _drill_fact(model: Model, drill: Drill) -> Fact:
+    if drill.drilled is None:
+        return Fact("restore drill", "no file restored yet", tone="warn")
+    result = drill.drilled.result
+    wrong = [f"{count} {word}" for count, word in ((result.mismatched, "differ"), (result.missing, "missing")) if count]
+    text = f"{result.matched} of {result.files} files identical" + (f" ({', '.join(wrong)})" if wrong else "")
+    good = result.files > 0 and result.matched == result.files and not wrong
+    return Fact("restore drill", text, moment_of(model, drill.drilled.ended_at), tone="good" if good else "bad")
+
+
+def _bars(repository: Repository) -> list[Bar]:
+    facts = repository.facts
+    if facts is None:
+        return []
+    bars = []
+    if facts.deduplicated_bytes is not None and facts.original_bytes:
+        share = 100 * facts.deduplicated_bytes / facts.original_bytes
+        text = f"{format_size(facts.deduplicated_bytes)} hold {format_size(facts.original_bytes)} of archives"
+        bars.append(Bar("on disk", min(share, 100.0), text, "plain"))
+    if facts.free_bytes is not None and facts.size_bytes:
+        used = 100 * (1 - facts.free_bytes / facts.size_bytes)
+        text = f"{format_size(facts.free_bytes)} free of {format_size(facts.size_bytes)}"
+        tone = "bad" if used >= 90 else "warn" if used >= 80 else "plain"
+        bars.append(Bar("file system", min(max(used, 0.0), 100.0), text, tone))
+    return bars

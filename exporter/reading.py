@@ -1,0 +1,194 @@
+"""The edge: configuration and state files in, one `Reading` out. Nothing else of the exporter reads a file of bkp's."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bkp.clock import Clock, local_zone
+from bkp.config import Config, load_config
+from bkp.errors import BkpError
+from bkp.liveness import PROC, is_alive
+from bkp.state.files import Readable
+from bkp.state.records import Outcome
+from bkp.state.store import JobState, StateStore
+from exporter.history import History, JobTarget, read_history
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+log = logging.getLogger("bkp-exporter")
+
+Stamp = tuple[int, int, int, int] | None
+
+
+@dataclass(frozen=True)
+class ConfigReading:
+    """The configuration in use, and whether it is what the file says now. `loaded_at` is UTC."""
+
+    config: Config
+    path: Path
+    loaded_at: datetime
+    sha256: str
+    current: bool
+
+
+@dataclass(frozen=True)
+class JobReading:
+    """The records of one job on one target; `alive` is what the process table says of a record that runs."""
+
+    state: JobState
+    alive: bool | None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Everything that is read from the host at one moment."""
+
+    now: datetime
+    zone: tzinfo
+    host: str
+    config: ConfigReading
+    jobs: tuple[JobReading, ...]
+    recorded: tuple[JobTarget, ...]
+    history: History
+    state_dir_present: bool
+
+
+def stamp(path: Path) -> Stamp:
+    """Return what changes with a file's content, at the price of one stat(2); None if it is not there to be seen."""
+    try:
+        facts = os.stat(path)  # noqa: PTH116  # a Path method would cost more than the call
+    except OSError:
+        return None
+    return facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns
+
+
+def modified_at(seen: Stamp) -> datetime | None:
+    """Return the modification time in a stamp; None for none, or one that no calendar has (file systems allow it)."""
+    try:
+        return datetime.fromtimestamp(seen[2] / 1e9, UTC) if seen else None
+    except (OverflowError, ValueError, OSError):
+        return None
+
+
+class ConfigWatch:
+    """The configuration file over time: loaded again when it changes, the last good one kept when it is bad or gone."""
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        """Load the file. Raise `ConfigError` as any command does: a start with a bad configuration is refused."""
+        self.path = path.absolute()
+        self._clock = clock
+        self._stamp = stamp(path)
+        self._complaint = ""
+        self.reading = self._load()
+
+    def refresh(self) -> ConfigReading:
+        """Load the file if it has changed since it was last looked at, or was bad then."""
+        seen = stamp(self.path)
+        if seen == self._stamp and self.reading.current:
+            return self.reading
+        self._stamp = seen
+        try:
+            self.reading = self._load()
+        except BkpError as exc:
+            if str(exc) != self._complaint:
+                log.warning("configuration not loaded, the one before it stays in use: %s", exc)
+            self._complaint = str(exc)
+            old = self.reading
+            self.reading = ConfigReading(old.config, old.path, old.loaded_at, old.sha256, current=False)
+        else:
+            self._complaint = ""
+            log.info("configuration %s loaded", self.path)
+        return self.reading
+
+    def _load(self) -> ConfigReading:
+        config = load_config(self.path)
+        try:
+            content = self.path.read_bytes()
+        except OSError:  # replaced or removed this moment: the next look finds the stamp changed
+            content = b""
+        return ConfigReading(config, self.path, self._clock(), hashlib.sha256(content).hexdigest(), current=True)
+
+
+class HostReader:
+    """Reads configuration, records and history; remembers what did not change."""
+
+    def __init__(self, watch: ConfigWatch, clock: Clock, *, zone: tzinfo | None = None, proc: Path = PROC) -> None:
+        self._watch = watch
+        self._clock = clock
+        self._zone = zone
+        self._proc = proc
+        self._states: dict[Path, tuple[tuple[Stamp, Stamp], JobState]] = {}
+        self._history: History | None = None
+        self._history_stamp: Stamp = None
+
+    def fingerprint(self) -> tuple[Stamp, ...]:
+        """Return what changes when anything that `read` reads has changed; it costs a stat(2) for each file."""
+        config = self._watch.reading.config
+        store = StateStore(Path(config.paths.state))
+        paths = [self._watch.path, store.root, store.root / "jobs", store.ledger.path]
+        for job, target in configured(config):
+            folder = store.job_dir(job, target)
+            paths += [folder / "latest.json", folder / "success.json"]
+        return tuple(stamp(path) for path in paths)
+
+    def read(self) -> Reading:
+        """Read everything. Never raises for anything that a file may hold."""
+        config = self._watch.refresh()
+        store = StateStore(Path(config.config.paths.state))
+        jobs = tuple(self._read_job(store, job, target) for job, target in configured(config.config))
+        return Reading(
+            now=self._clock(),
+            zone=self._zone or local_zone(),
+            host=config.config.host or os.uname().nodename,
+            config=config,
+            jobs=jobs,
+            recorded=tuple(store.recorded()),
+            history=self._read_history(store),
+            state_dir_present=store.root.is_dir(),
+        )
+
+    def _read_job(self, store: StateStore, job: str, target: str) -> JobReading:
+        state = self._job_state(store, job, target)
+        latest = state.latest.value if isinstance(state.latest, Readable) else None
+        running = latest is not None and latest.outcome is Outcome.RUNNING
+        return JobReading(state, is_alive(latest.process, self._proc) if latest is not None and running else None)
+
+    def _job_state(self, store: StateStore, job: str, target: str) -> JobState:
+        """Return the records, the same objects as before where no file has changed.
+
+        What was unreadable or not there is tried anew: no stamp can tell a missing file from a folder that is closed
+        to us. The stamps are taken before reading, so that a file replaced in between is read again the next time.
+        """
+        folder = store.job_dir(job, target)
+        seen = (stamp(folder / "latest.json"), stamp(folder / "success.json"))
+        known = self._states.get(folder)
+        if known is not None and None not in seen and known[0] == seen:
+            return known[1]
+        state = store.read_job(job, target)
+        if all(isinstance(found, Readable) for found in (state.latest, state.success)):
+            self._states[folder] = (seen, state)
+        else:
+            self._states.pop(folder, None)
+        return state
+
+    def _read_history(self, store: StateStore) -> History:
+        seen = stamp(store.ledger.path)
+        known = self._history
+        if known is None or known.path != store.ledger.path or seen is None or seen != self._history_stamp:
+            known = read_history(store.ledger, modified_at(seen))
+        self._history, self._history_stamp = known, seen
+        return known
+
+
+def configured(config: Config) -> Iterator[JobTarget]:
+    """Yield every job on every target that the configuration names, in its order."""
+    for job, _settings in config.jobs.items():  # noqa: PERF102  # a section of the file, not a dict
+        for target in config.targets(job):
+            yield job, target

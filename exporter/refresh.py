@@ -1,0 +1,121 @@
+"""Keeps one current snapshot: everything rendered, replaced whole when the state or the clock asks for it.
+
+A stat(2) of every file each `POLL` seconds finds changes; every `TICK` seconds all is read and rendered anew in any
+case, because statuses depend on the clock: a deadline that passes is seen at most a tick later.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING, Protocol
+
+from exporter.model import Model, build_model
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from exporter.exposition import Exposition
+    from exporter.reading import Reading
+
+log = logging.getLogger("bkp-exporter")
+
+POLL = 2.0
+TICK = 15.0
+STALE = 300.0  # a snapshot older than this is not handed out any more: no data alerts, old data comforts
+
+
+class Reader(Protocol):
+    """What a refresher reads from: `exporter.reading.HostReader`."""
+
+    def fingerprint(self) -> object:
+        """Return what changes when `read` would return something else."""
+
+    def read(self) -> Reading:
+        """Return everything as it is now."""
+
+
+class Expose(Protocol):
+    """What renders: `exporter.exposition.Exposer.expose`."""
+
+    def __call__(self, model: Model, /) -> Exposition:
+        """Return the exposition of the model."""
+
+
+class Snapshot:
+    """One moment, rendered. The page is rendered when it is first asked for, the metrics beforehand."""
+
+    def __init__(self, model: Model, exposition: Exposition, made_at: float) -> None:
+        self.model = model
+        self.exposition = exposition
+        self.made_at = made_at
+        self._page: bytes | None = None
+        self._lock = threading.Lock()
+
+    def page(self) -> bytes:
+        """Return the status page as HTML, rendered at most once a snapshot."""
+        from exporter.page import render_page  # jinja2 is loaded when somebody looks, not for every scrape target
+
+        with self._lock:
+            if self._page is None:
+                self._page = render_page(self.model).encode("utf-8")
+            return self._page
+
+
+class Refresher:
+    """Makes snapshots. `current` may be read by any thread at any time: replacing it is one assignment."""
+
+    def __init__(
+        self, reader: Reader, expose: Expose, *, monotonic: Callable[[], float] = time.monotonic, tick: float = TICK
+    ) -> None:
+        self._reader = reader
+        self._expose = expose
+        self._monotonic = monotonic
+        self._tick = tick
+        self._fingerprint: object = None
+        self._wake = threading.Event()
+        self._stopping = False
+        self.current: Snapshot | None = None
+
+    def fresh(self) -> Snapshot | None:
+        """Return the current snapshot, or None if there is none yet or making new ones has failed for long."""
+        snapshot = self.current
+        return snapshot if snapshot is not None and self._monotonic() - snapshot.made_at <= STALE else None
+
+    def step(self) -> bool:
+        """Make a new snapshot if a file has changed or the tick has come; return whether one was made."""
+        seen = self._reader.fingerprint()
+        current = self.current
+        due = current is None or self._monotonic() - current.made_at >= self._tick
+        if seen == self._fingerprint and not due:
+            return False
+        self.make()
+        self._fingerprint = seen
+        return True
+
+    def make(self) -> Snapshot:
+        """Make a new snapshot in any case, and return it."""
+        made_at = self._monotonic()
+        model = build_model(self._reader.read())
+        self.current = Snapshot(model, self._expose(model), made_at)
+        return self.current
+
+    def run(self, poll: float = POLL) -> None:
+        """Make snapshots until `stop`; a step that fails is logged and tried again."""
+        while not self._stopping:
+            try:
+                self.step()
+            except Exception:
+                log.exception("cannot refresh; serving what was there before, for at most %d s", int(STALE))
+            self._wake.wait(poll)
+            self._wake.clear()
+
+    def wake(self) -> None:
+        """Look for changes now."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """End `run`."""
+        self._stopping = True
+        self._wake.set()

@@ -1,0 +1,118 @@
+"""What is answered to a request: a function of method, path, headers and the current snapshot. No socket here."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from http import HTTPStatus
+from pathlib import Path
+
+from exporter.negotiation import accepts_gzip, choose_format
+from exporter.refresh import Snapshot
+
+log = logging.getLogger("bkp-exporter")
+
+PLAIN = "text/plain; charset=utf-8"
+ALLOWED = ("GET", "HEAD")
+STYLE = Path(__file__).parent / "templates" / "status.css"
+
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+NO_CONTENT_POLICY = "default-src 'none'; frame-ancestors 'none'"
+
+Fresh = Callable[[], Snapshot | None]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A response: status, body and headers (without length, date and server)."""
+
+    status: HTTPStatus
+    body: bytes
+    content_type: str = PLAIN
+    headers: Mapping[str, str] = field(default_factory=dict)
+    policy: str = NO_CONTENT_POLICY
+
+    def all_headers(self) -> dict[str, str]:
+        """Return every header that goes with the body."""
+        return {
+            "Content-Type": self.content_type,
+            **SECURITY_HEADERS,
+            "Content-Security-Policy": self.policy,
+            **self.headers,
+        }
+
+
+def answer(method: str, target: str, headers: Mapping[str, str], fresh: Fresh) -> Answer:
+    """Return the answer to a request; `headers` by lower-case name. No answer ever holds the text of an exception."""
+    path = target.partition("?")[0].partition("#")[0]
+    route = ROUTES.get(path)
+    if route is None:
+        return plain(HTTPStatus.NOT_FOUND, "not found; there is / /metrics /-/healthy /-/ready")
+    if method not in ALLOWED:
+        return plain(HTTPStatus.METHOD_NOT_ALLOWED, "only GET and HEAD", {"Allow": ", ".join(ALLOWED)})
+    return route(headers, fresh)
+
+
+def plain(status: HTTPStatus, text: str, headers: Mapping[str, str] | None = None) -> Answer:
+    """Return an answer that is one line of text."""
+    return Answer(status, f"{text}\n".encode(), headers=headers or {})
+
+
+def _metrics(headers: Mapping[str, str], fresh: Fresh) -> Answer:
+    snapshot = fresh()
+    if snapshot is None:
+        return plain(HTTPStatus.SERVICE_UNAVAILABLE, "no current data; see the exporter's log", {"Retry-After": "5"})
+    exposition = snapshot.exposition
+    wanted = choose_format(headers.get("accept") or "")
+    body = exposition.openmetrics if wanted == "openmetrics" else exposition.text
+    vary = {"Vary": "Accept, Accept-Encoding"}
+    if accepts_gzip(headers.get("accept-encoding") or ""):
+        return Answer(HTTPStatus.OK, body.gzipped, body.content_type, vary | {"Content-Encoding": "gzip"})
+    return Answer(HTTPStatus.OK, body.plain, body.content_type, vary)
+
+
+def _page(_headers: Mapping[str, str], fresh: Fresh) -> Answer:
+    snapshot = fresh()
+    if snapshot is None:
+        return plain(HTTPStatus.SERVICE_UNAVAILABLE, "no current data; see the exporter's log", {"Retry-After": "5"})
+    try:
+        body = snapshot.page()
+    except Exception:
+        log.exception("the status page could not be rendered")
+        return plain(HTTPStatus.INTERNAL_SERVER_ERROR, "the page could not be made; see the exporter's log")
+    return Answer(HTTPStatus.OK, body, "text/html; charset=utf-8", policy=_page_policy())
+
+
+@cache
+def _page_policy() -> str:
+    """Allow the page's one style sheet by its hash, and nothing else: no script, no image, no font, no form."""
+    digest = base64.b64encode(hashlib.sha256(STYLE.read_bytes()).digest()).decode("ascii")
+    return f"{NO_CONTENT_POLICY}; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+
+
+def _healthy(_headers: Mapping[str, str], _fresh: Fresh) -> Answer:
+    return plain(HTTPStatus.OK, "healthy")
+
+
+def _ready(_headers: Mapping[str, str], fresh: Fresh) -> Answer:
+    if fresh() is None:
+        return plain(HTTPStatus.SERVICE_UNAVAILABLE, "not ready: no current data", {"Retry-After": "5"})
+    return plain(HTTPStatus.OK, "ready")
+
+
+ROUTES: Mapping[str, Callable[[Mapping[str, str], Fresh], Answer]] = {
+    "/metrics": _metrics,
+    "/": _page,
+    "/-/healthy": _healthy,
+    "/-/ready": _ready,
+}

@@ -1,0 +1,1 @@
+"""bkp-run: the backup server's scheduled work, each run recorded whatever happens."""

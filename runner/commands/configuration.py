@@ -1,0 +1,60 @@
+"""config check, config schema, config example."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from bkp.clock import local_zone, utc_now
+from bkp.config import load_config
+from bkp.errors import ExitCode
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@click.group("config", short_help="Check the configuration, print its schema or an example.")
+def config_group() -> None:
+    """Check the configuration, print its JSON Schema for editors, or a commented example."""
+
+
+@config_group.command("check")
+@click.pass_obj
+def check_command(config_path: Path) -> int:
+    """Read the configuration; say what it means, or the first thing that is wrong with it."""
+    config = load_config(config_path)
+    click.echo(f"{config_path}: valid")
+    now, zone = utc_now(), local_zone()
+    for name, repository in config.repositories.items():
+        click.echo(f"  repository {name}: {repository.path}")
+        for source in repository.sources:
+            click.echo(f"    source {source}: {config.sources[source].path or config.sources[source].dataset}")
+    for name, job in config.jobs.items():
+        elapse = job.schedule.next_after(now, zone) if job.schedule else None
+        when = f"{job.schedule}, next {elapse.astimezone(zone):%a %Y-%m-%d %H:%M %Z}" if elapse else "by hand only"
+        click.echo(f"  job {name}: {when}")
+    return ExitCode.SUCCESS
+
+
+@config_group.command("schema")
+def schema_command() -> int:
+    """Print the JSON Schema of the configuration."""
+    import json
+
+    from bkp.config.schema import config_schema
+
+    click.echo(json.dumps(config_schema(), indent=2))
+    return ExitCode.SUCCESS
+
+
+@config_group.command("example")
+def example_command() -> int:
+    """Print a commented example: the described system."""
+    from importlib.resources import files  # costs start-up time
+
+    click.echo(files("bkp.config").joinpath("example.yml").read_text(encoding="utf-8"), nl=False)
+    return ExitCode.SUCCESS
+
+
+COMMANDS = (config_group,)

@@ -1,0 +1,180 @@
+"""The commands that run a job: nightly, check, verify, drill."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bkp.clock import utc_now
+from bkp.config import Config, load_config
+from bkp.errors import ExitCode, UsageError
+from runner.commands import options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from bkp.config.values import Duration
+    from bkp.state.records import Run
+
+_SEVERITY = (
+    ExitCode.SUCCESS,
+    ExitCode.WARNING,
+    ExitCode.LOCKED,
+    ExitCode.FAILURE,
+    ExitCode.USAGE,
+    ExitCode.INTERRUPTED,
+)
+
+
+def _job_command(name: str, summary: str, details: str) -> click.Command:
+    @click.command(name, help=f"{summary}\n\n{details}", short_help=summary)
+    @options.target
+    @options.dry_run
+    @options.as_json
+    @options.lock_wait
+    @options.quiet
+    @options.unit
+    @click.pass_obj
+    def command(
+        config_path: Path,
+        target: str | None,
+        dry_run: bool,
+        as_json: bool,
+        lock_wait: Duration | None,
+        quiet: bool,
+        unit: bool,
+    ) -> int:
+        config = load_config(config_path)
+        targets = chosen_targets(config, target)
+        wait = (config.lock_wait if lock_wait is None else lock_wait).total_seconds()
+        if dry_run:
+            for each in targets:
+                _show_plan(name, config, each, wait)
+            return ExitCode.SUCCESS
+        from runner.lifecycle.job import exit_code
+
+        runs, codes = [], []
+        for each in targets:
+            runs.append(_run(name, config, each, wait, as_json=as_json, quiet=quiet))
+            codes.append(exit_code(runs[-1]))
+            if codes[-1] is ExitCode.INTERRUPTED:  # who ends one run wants no other
+                break
+        code = max(codes, key=_SEVERITY.index)
+        if not unit:
+            return code
+        from runner.units.ending import end_of_unit
+
+        return end_of_unit(name, config.paths.lock, runs, code)
+
+    return command
+
+
+def chosen_targets(config: Config, target: str | None) -> list[str]:
+    """Return the repositories to work on; raise `UsageError` for one that is not configured."""
+    if target is None:
+        return list(config.repositories)
+    if target not in config.repositories:
+        raise UsageError(f"no repository {target!r}", remedy=f"configured: {', '.join(config.repositories)}")
+    return [target]
+
+
+def body_of(job: str) -> Callable[[Any], None]:
+    """Return the function that does the work of a job."""
+    from runner.jobs import check, drill  # --help and --version do without them
+    from runner.nightly.job import nightly
+
+    return {"nightly": nightly, "check": check.check, "verify": check.verify, "drill": drill.drill}[job]
+
+
+def _run(job: str, config: Config, target: str, wait: float, *, as_json: bool, quiet: bool) -> Run:
+    from runner.lifecycle.job import Options, run_job
+    from runner.lifecycle.log import Log
+    from runner.notify.mail import mail_run
+    from runner.progress import JournalProgress, NoProgress, ProgressSink, TerminalProgress
+
+    log = Log(utc_now, quiet=quiet or as_json)
+    progress: ProgressSink
+    if as_json or quiet:
+        progress = NoProgress()
+    else:
+        progress = TerminalProgress() if sys.stderr.isatty() else JournalProgress(log.info)
+    run = run_job(
+        job,
+        target,
+        config,
+        body_of(job),
+        options=Options(lock_wait=wait, progress=progress),
+        log=log,
+        clock=utc_now,
+        mail=lambda run, previous: mail_run(run, previous, config.mail),
+    )
+    if as_json:
+        _print_json(run)
+    elif not quiet:
+        from runner.views.run import summary
+        from runner.views.terminal import say
+
+        say(summary(run), err=True)
+    return run
+
+
+def _print_json(run: Run) -> None:
+    import msgspec
+
+    from runner.views.terminal import say
+
+    say(msgspec.json.encode(run))
+
+
+def _show_plan(job: str, config: Config, target: str, wait: float) -> None:
+    from bkp.tools.borg.client import Borg, passphrase_of
+    from runner.jobs import check, drill
+    from runner.nightly import plan as nightly
+
+    repository = config.repositories[target]
+    if job == "nightly":
+        plan = nightly.planned(config, target, wait)
+    elif job == "drill":
+        plan = drill.planned(config, target, wait)
+    else:
+        plan = check.planned(config, target, wait, verify_data=job == "verify")
+    borg = Borg(repository, passphrase_of(repository), lock_wait=wait)
+    calls = [borg.command(arguments) for arguments in plan]
+    click.echo(f"# {job} of {target}: what would be run, and is not. borg's environment:")
+    for name, value in sorted(calls[0].environment.items()):
+        click.echo(f"#   {name}={value}")
+    if calls[0].passphrase is not None:
+        click.echo(f"#   {calls[0].passphrase_variable}=***  (a pipe with the passphrase)")
+    for argv in nightly.planned_snapshots(config, target) if job == "nightly" else ():
+        click.echo(shlex.join(argv))
+    for call in calls:
+        click.echo(shlex.join(call.argv))
+
+
+COMMANDS = (
+    _job_command(
+        "nightly",
+        "Archive all sources, prove the archive, prune and compact.",
+        "Nothing is pruned unless tonight's archive is listed by the repository, holds every source, and is not "
+        "suspiciously small. An archive that lacks a source is named incomplete-… and never counts for retention.",
+    ),
+    _job_command(
+        "check",
+        "Check the repository's segments, index and archive metadata.",
+        "Runs `borg check`. Anything that borg finds is a failure.",
+    ),
+    _job_command(
+        "verify",
+        "Check the repository, and decrypt and authenticate all its data.",
+        "Runs `borg check --verify-data`, which reads everything: hours, on a large repository.",
+    ),
+    _job_command(
+        "drill",
+        "Restore a random sample and compare every hash.",
+        "The sample was drawn by the last nightly from the very tree it archived. Tolerance is zero.",
+    ),
+)

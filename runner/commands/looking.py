@@ -1,0 +1,81 @@
+"""The commands that look and change nothing: list, status, history."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bkp.clock import local_zone, utc_now
+from bkp.config import load_config
+from bkp.errors import BkpError, ExitCode
+from runner.commands import options
+from runner.commands.jobs import chosen_targets
+
+if TYPE_CHECKING:
+    from bkp.config.values import Duration
+
+
+@click.command("list", short_help="List the repository's archives.")
+@options.target
+@options.as_json
+@options.lock_wait
+@click.pass_obj
+def list_command(config_path: Path, target: str | None, as_json: bool, lock_wait: Duration | None) -> int:
+    """List archives, newest last, with what is recorded of each run that made one."""
+    from bkp.tools.borg.client import Borg, passphrase_of
+    from runner.views import archives
+
+    config = load_config(config_path)
+    wait = (config.lock_wait if lock_wait is None else lock_wait).total_seconds()
+    from bkp.state.store import StateStore
+
+    store = StateStore(Path(config.paths.state))
+    for each in chosen_targets(config, target):
+        repository = config.repositories[each]
+        listing = Borg(repository, passphrase_of(repository), lock_wait=wait).list_archives()
+        made = {run.archive.id: run for run in store.ledger.runs() if run.archive and run.target == each}
+        if as_json:
+            click.echo(archives.as_json(each, listing, made))
+        else:
+            click.echo(archives.as_text(each, listing, made, local_zone()))
+    return ExitCode.SUCCESS
+
+
+@click.command("status", short_help="Say what is ok, late, failed, running or unknown.")
+@options.as_json
+@click.pass_obj
+def status_command(config_path: Path, as_json: bool) -> int:
+    """Say how every job stands, from the records alone. Ends with 0 only if every scheduled job is ok or running."""
+    from bkp.liveness import is_alive
+    from bkp.state.store import StateStore
+    from runner.views import statuses
+
+    config = load_config(config_path)
+    found = statuses.collect(config, StateStore(Path(config.paths.state)), utc_now(), local_zone(), is_alive)
+    click.echo(statuses.as_json(found) if as_json else statuses.as_text(found, utc_now(), local_zone()))
+    return ExitCode.SUCCESS if statuses.all_well(found) else ExitCode.FAILURE
+
+
+@click.command("history", short_help="Show recorded runs and verify their hash chain.")
+@click.option("--last", "-n", default=20, show_default=True, type=click.IntRange(1), help="How many runs to show.")
+@options.as_json
+@click.pass_obj
+def history_command(config_path: Path, last: int, as_json: bool) -> int:
+    """Show the newest runs, and walk the whole chain: nothing in the middle may be changed or missing."""
+    from bkp.state.store import StateStore
+    from runner.views import history
+
+    ledger = StateStore(Path(load_config(config_path).paths.state)).ledger
+    report, runs = ledger.verify(), ledger.last_runs(last)
+    click.echo(history.as_json(report, runs) if as_json else history.as_text(report, runs, local_zone()))
+    if not report.intact:
+        raise BkpError(
+            f"the history {ledger.path} is not intact: {report.problem or 'its last line is torn'}",
+            remedy="a torn last line is mended by the next run; else keep the file, and find out who wrote to it",
+        )
+    return ExitCode.SUCCESS
+
+
+COMMANDS = (list_command, status_command, history_command)

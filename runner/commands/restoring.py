@@ -1,0 +1,125 @@
+"""restore: get files back, into a new folder, never over the live tree."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bkp.config import load_config
+from bkp.errors import BkpError, ExitCode, UsageError
+from runner.commands import options
+from runner.commands.jobs import chosen_targets
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bkp.config.values import Duration
+
+
+@click.command("restore", short_help="Restore an archive, or paths of it, into a new folder.")
+@click.argument("archive")
+@click.argument("paths", nargs=-1)
+@click.option("--to", "folder", type=click.Path(path_type=Path), required=True, help="A folder that is new or empty.")
+@options.target
+@options.dry_run
+@options.as_json
+@options.lock_wait
+@click.pass_obj
+def restore_command(
+    config_path: Path,
+    archive: str,
+    paths: tuple[str, ...],
+    folder: Path,
+    target: str | None,
+    dry_run: bool,
+    as_json: bool,
+    lock_wait: Duration | None,
+) -> int:
+    r"""Restore ARCHIVE (a name, or "latest") into the folder named by --to; only PATHS of it, if any are given.
+
+    \b
+    Examples:
+      bkp-run restore latest --to /tank/restore
+      bkp-run restore backup-20270101T013000Z-5f3a9c01 tank/Secure/backup/etc --to /tmp/etc
+      bkp-run restore latest etc/hosts --to /tmp/x --dry-run
+    """
+    from bkp.tools.borg import commands
+    from bkp.tools.borg.client import Borg, BorgError, passphrase_of
+    from bkp.tools.borg.events import Event, Progress
+    from runner.lifecycle.signals import ending_signals_raise
+    from runner.progress import NoProgress, ProgressSink, TerminalProgress
+
+    config = load_config(config_path)
+    names = chosen_targets(config, target)
+    if len(names) > 1:
+        raise UsageError("several repositories are configured", remedy=f"name one: --target {names[0]}")
+    repository = config.repositories[names[0]]
+    wait = (config.lock_wait if lock_wait is None else lock_wait).total_seconds()
+    progress: ProgressSink = TerminalProgress() if sys.stderr.isatty() and not as_json else NoProgress()
+
+    def watch(event: Event) -> None:
+        if isinstance(event, Progress):
+            progress.update(event)
+        elif event.level != "info" or dry_run:
+            click.echo(event.text, err=event.level != "info")
+
+    borg = Borg(repository, passphrase_of(repository), lock_wait=wait, watch=watch)
+    name = _resolve(archive, f"{repository.archive_prefix}-", [each.name for each in borg.list_archives().archives])
+    wanted = [path.lstrip("/") for path in paths]
+    arguments = commands.extract(repository, name, wanted, lock_wait=wait, dry_run=dry_run, progress=not dry_run)
+    if dry_run:
+        click.echo(f"# would restore from {name} into {folder}:", err=True)
+        reply = borg.call(arguments)
+    else:
+        _make_target(folder)
+        try:
+            with ending_signals_raise():
+                reply = borg.call(arguments, cwd=folder)
+        finally:
+            progress.finish()
+    if not reply.ok:
+        raise BorgError(reply)
+    never = [message.text for message in reply.messages if "never matched" in message.text]
+    if never:
+        raise BkpError(
+            f"{len(never)} of {len(wanted)} paths are not in {name}: {never[0]}",
+            remedy="paths are written as archived, without a leading slash; --dry-run lists what matches",
+        )
+    warned = any(message.level != "info" for message in reply.messages)
+    if as_json:
+        import msgspec
+
+        click.echo(msgspec.json.encode({"archive": name, "folder": str(folder), "paths": wanted, "warnings": warned}))
+    elif not dry_run:
+        click.echo(f"restored {name} into {folder}", err=True)
+    return ExitCode.WARNING if warned else ExitCode.SUCCESS
+
+
+def _resolve(archive: str, prefix: str, names: Sequence[str]) -> str:
+    if archive == "latest":
+        complete = [name for name in names if name.startswith(prefix)]
+        if not complete:
+            raise UsageError("there is no complete archive to restore", remedy="`bkp-run list` shows what there is")
+        return complete[-1]
+    if archive not in names:
+        remedy = f"the newest is {names[-1]}; `bkp-run list` shows all" if names else "the repository is empty"
+        raise UsageError(f"no archive {archive!r}", remedy=remedy)
+    return archive
+
+
+def _make_target(folder: Path) -> None:
+    """Make the folder; refuse one with anything in it, so that a restore never mixes with or replaces what is there."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise UsageError(f"{folder} is not empty", remedy="restore into a new folder, then move what you need")
+    except FileExistsError:
+        raise UsageError(f"{folder} is a file", remedy="name a folder that is new or empty") from None
+    except OSError as exc:
+        raise BkpError(f"cannot make {folder}: {exc.strerror}", remedy="name another folder") from exc
+
+
+COMMANDS = (restore_command,)

@@ -1,0 +1,1 @@
+"""What every job shares: lock, steps, record, signals, log, notification."""

@@ -1,0 +1,55 @@
+"""A run that died left a `running` record. The next start of anything gives it its end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from bkp.state.files import Readable
+from bkp.state.records import Outcome, Process, Run, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bkp.clock import Clock
+    from bkp.state.store import StateStore
+
+
+def reconcile(store: StateStore, clock: Clock, is_alive: Callable[[Process], bool | None]) -> list[Run]:
+    """Turn every `running` record whose process is provably dead into `interrupted`; return those runs.
+
+    Where the history already holds the run's end (it died between two writes), that end is put back instead.
+    """
+    mended = []
+    for job, target in store.recorded():
+        latest = store.read_job(job, target).latest
+        if not isinstance(latest, Readable) or latest.value.outcome is not Outcome.RUNNING:
+            continue
+        run = latest.value
+        if is_alive(run.process) is not False:
+            continue
+        ended = next((each for each in store.ledger.last_runs(200) if each.run_id == run.run_id), None)
+        if ended is not None:
+            store.replace_latest(ended)
+        else:
+            ended = interrupted(run, clock)
+            store.write_ended(ended)
+        mended.append(ended)
+    return mended
+
+
+def interrupted(run: Run, clock: Clock) -> Run:
+    """Return the end of a run that died: the step it was in is interrupted; when it died is not known."""
+    now = clock()
+    at = next((step.name for step in run.steps if step.ended_at is None), None)
+    steps = tuple(_close(step) for step in run.steps)
+    where = f" during {at}" if at else ""
+    reason = f"died{where} without recording its end (pid {run.process.pid}); found at {now:%Y-%m-%d %H:%M:%S} UTC"
+    return msgspec.structs.replace(run, outcome=Outcome.INTERRUPTED, ended_at=now, reason=reason, steps=steps)
+
+
+def _close(step: Step) -> Step:
+    if step.ended_at is not None:
+        return step
+    return msgspec.structs.replace(step, outcome=Outcome.INTERRUPTED, reason="the run died")

@@ -1,0 +1,153 @@
+"""A run's record as a mail: plain text that stands on its own, and the same as HTML."""
+
+from __future__ import annotations
+
+import re
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import format_datetime, make_msgid
+from typing import TYPE_CHECKING, Any
+
+from bkp.quantities import format_duration, format_size
+from bkp.state.records import Outcome, Run
+from runner.notify.decide import recovered
+
+if TYPE_CHECKING:
+    from datetime import datetime, tzinfo
+
+    from bkp.config.model import Mail
+
+_WORD = {
+    Outcome.SUCCESS: "ok",
+    Outcome.WARNING: "warning",
+    Outcome.FAILURE: "FAILED",
+    Outcome.INTERRUPTED: "INTERRUPTED",
+    Outcome.SKIPPED: "SKIPPED",
+}
+_STEP_WORD = {Outcome.SUCCESS: "ok", Outcome.FAILURE: "failed", Outcome.SKIPPED: "left out"}
+_LEVEL = {
+    "error": {"kind": "bad", "sign": "✗"},
+    "warning": {"kind": "warn", "sign": "!"},
+    "info": {"kind": "calm", "sign": "–"},
+}
+_SIGN = {
+    Outcome.SUCCESS: "✓",
+    Outcome.WARNING: "!",
+    Outcome.FAILURE: "✗",
+    Outcome.INTERRUPTED: "✗",
+    Outcome.SKIPPED: "–",
+}
+
+
+def subject(run: Run, previous: Run | None) -> str:
+    """Return the subject: the word that matters first, then what and where."""
+    word = "works again" if recovered(run, previous) else _WORD.get(run.outcome, run.outcome)
+    return f"[bkp] {word}: {run.job} of {run.target} on {run.host}"
+
+
+def build(run: Run, previous: Run | None, mail: Mail, zone: tzinfo) -> EmailMessage:
+    """Return the whole message, multipart/alternative; times are shown in the host's zone."""
+    message = EmailMessage()
+    sender = mail.sender or f"bkp@{_domain(run.host)}"
+    message["Subject"] = subject(run, previous)
+    message["From"] = Address("bkp", addr_spec=sender)
+    message["To"] = mail.to
+    message["Date"] = format_datetime(run.ended_at or run.started_at)
+    message["Message-ID"] = make_msgid(f"bkp-{run.run_id}", domain=_domain(run.host))
+    message["Auto-Submitted"] = "auto-generated"
+    if run.outcome not in {Outcome.SUCCESS, Outcome.WARNING}:
+        message["X-Priority"] = "2"
+    facts = view(run, previous, zone)
+    message.set_content(_render("run.txt.j2", facts), cte="quoted-printable")
+    message.add_alternative(_render("run.html.j2", facts), subtype="html", cte="quoted-printable")
+    return message
+
+
+def view(run: Run, previous: Run | None, zone: tzinfo) -> dict[str, Any]:
+    """Return what the templates show: all text, nothing left to compute."""
+
+    def local(moment: datetime | None) -> str:
+        return moment.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S %Z") if moment else "–"
+
+    return {
+        "run": run,
+        "title": subject(run, previous).removeprefix("[bkp] "),
+        "what": f"{run.job} of {run.target} on {run.host}",
+        "word": subject(run, previous).removeprefix("[bkp] ").partition(":")[0],
+        "sign": _SIGN.get(run.outcome, "?"),
+        "kind": _kind(run.outcome),
+        "started": local(run.started_at),
+        "ended": local(run.ended_at),
+        "took": format_duration(run.ended_at - run.started_at) if run.ended_at else "–",
+        "steps": [
+            {
+                "name": step.name,
+                "word": _STEP_WORD.get(step.outcome, step.outcome),
+                "sign": _SIGN.get(step.outcome, "?"),
+                "kind": _kind(step.outcome),
+                "took": format_duration(step.ended_at - step.started_at) if step.ended_at else "–",
+                "reason": step.reason or "",
+            }
+            for step in run.steps
+        ],
+        "facts": list(_facts(run)),
+        "messages": [
+            {"level": each.level, "text": each.text, "msgid": each.msgid, **_LEVEL[each.level]} for each in run.messages
+        ],
+    }
+
+
+def _kind(outcome: Outcome) -> str:
+    return {Outcome.SUCCESS: "good", Outcome.WARNING: "warn", Outcome.SKIPPED: "calm"}.get(outcome, "bad")
+
+
+def _facts(run: Run) -> list[tuple[str, str]]:
+    facts: list[tuple[str, str]] = []
+    if run.archive:
+        archive = run.archive
+        facts += [
+            ("Archive", archive.name),
+            ("Files", f"{archive.files:,}"),
+            ("Size", format_size(archive.original_bytes)),
+            ("New data", format_size(archive.deduplicated_bytes)),
+        ]
+        facts += [("Missing root", root.path) for root in archive.roots if not root.present]
+    if run.repository:
+        repository = run.repository
+        if repository.archives is not None:
+            facts.append(("Archives", f"{repository.archives:,}"))
+        if repository.deduplicated_bytes is not None:
+            facts.append(("Repository size", format_size(repository.deduplicated_bytes)))
+        if repository.free_bytes is not None:
+            facts.append(("Free space", format_size(repository.free_bytes)))
+    if run.drill:
+        facts += [
+            ("Restored", f"{run.drill.files:,} files, {format_size(run.drill.bytes)} from {run.drill.archive}"),
+            (
+                "Compared",
+                f"{run.drill.matched:,} equal, {run.drill.mismatched:,} different, {run.drill.missing:,} missing",
+            ),
+        ]
+    return facts
+
+
+def _render(name: str, facts: dict[str, Any]) -> str:
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # costs start-up time
+
+    environment = Environment(
+        loader=PackageLoader("runner.notify"),
+        autoescape=name.endswith(".html.j2"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    text = environment.get_template(name).render(facts)
+    # a name need not be UTF-8, and may hold what no mail may: both are shown instead of sent
+    text = "".join(char if char.isprintable() or char == "\n" else f"\\x{ord(char):02x}" for char in text)
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _domain(host: str) -> str:
+    """Return a host's name as the domain of an address: a host may have a name that no mail server would take."""
+    name = re.sub(r"[^A-Za-z0-9.-]+", "-", host).strip("-.") or "localhost"
+    return name if "." in name else f"{name}.localdomain"

@@ -1,0 +1,168 @@
+"""A random sample of the files that a nightly archives, with their hashes, for the drill to compare.
+
+The tree is walked beside borg. A file that changed since the run began is left out: which content borg saw is unknown.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import stat
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bkp.state.records import SampleFile
+from bkp.tools.borg.patterns import excluder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+_CHUNK = 1 << 20
+_SPARE = 4  # candidates drawn per wanted file, to make up for those that changed or are too large
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A tree to draw from: its root, and the patterns that borg leaves out of it.
+
+    borg has one list of patterns for all roots, so every tree needs those of all.
+    """
+
+    root: str
+    exclude: tuple[str, ...]
+    one_file_system: bool
+
+
+class SampleDrawer:
+    """Walks the trees in a thread of its own, then hashes what it drew."""
+
+    def __init__(
+        self,
+        trees: Sequence[Tree],
+        *,
+        files: int,
+        total_bytes: int,
+        skip: Sequence[str] = (),
+        rng: random.Random | None = None,
+    ) -> None:
+        """Draw `files` files of `total_bytes` together at most; folders in `skip` are not entered."""
+        self._trees = trees
+        self._wanted = files
+        self._total_bytes = total_bytes
+        self._skip = frozenset(filter(None, map(_identity, skip)))
+        self._rng = rng or random.Random(os.urandom(16))  # noqa: S311  # fair, and fast enough for millions of files
+        self._drawn: list[str] = []
+        self._error: Exception | None = None
+        self._stop = threading.Event()
+        self.candidates = 0
+        self._thread = threading.Thread(target=self._walk, name="sample", daemon=True)
+
+    def start(self) -> None:
+        """Begin to walk."""
+        self._thread.start()
+
+    def cancel(self) -> None:
+        """End the walk early."""
+        self._stop.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def hashes(self, unchanged_since_ns: int) -> tuple[SampleFile, ...]:
+        """Wait for the walk, then return the hashed sample, in path order.
+
+        `unchanged_since_ns` is when the run began (Unix time in ns); a file whose ctime is not before it is left out.
+        """
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        chosen: list[SampleFile] = []
+        room = self._total_bytes
+        for path in self._drawn:
+            if len(chosen) == self._wanted:
+                break
+            found = hash_file(path, limit=room, unchanged_since_ns=unchanged_since_ns)
+            if found is not None:
+                chosen.append(found)
+                room -= found.bytes
+        return tuple(sorted(chosen, key=lambda each: each.path))
+
+    def _walk(self) -> None:
+        try:
+            reservoir, count, draw = self._wanted * _SPARE, 0, self._rng.random
+            for path in self._files():
+                count += 1
+                if count <= reservoir:
+                    self._drawn.append(path)
+                elif (at := int(draw() * count)) < reservoir:
+                    self._drawn[at] = path
+            self.candidates = count
+            self._rng.shuffle(self._drawn)
+        except Exception as exc:  # noqa: BLE001  # handed to the thread that waits for the hashes
+            self._error = exc
+
+    def _files(self) -> Iterator[str]:
+        for tree in self._trees:
+            root = _identity(tree.root)
+            if root is not None:  # else borg says that it is gone
+                excluded = excluder(tree.exclude) if tree.exclude else None
+                yield from self._below(tree.root, excluded, root[0] if tree.one_file_system else None)
+
+    def _below(self, root: str, excluded: Callable[[str], bool] | None, device: int | None) -> Iterator[str]:
+        pending = [root]
+        while pending and not self._stop.is_set():
+            try:
+                entries = os.scandir(pending.pop())
+            except OSError:
+                continue  # borg says so itself, as a warning of the create step
+            with entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        if (excluded is None or not excluded(entry.path)) and self._entered(entry, device):
+                            pending.append(entry.path)
+                    elif (
+                        entry.is_file(follow_symlinks=False)
+                        and entry.path.isprintable()
+                        and (excluded is None or not excluded(entry.path))
+                    ):
+                        yield entry.path
+
+    def _entered(self, entry: os.DirEntry[str], device: int | None) -> bool:
+        """Return whether borg goes into that folder: not into its own, nor into another file system if told so."""
+        if device is None and not self._skip:
+            return True
+        try:
+            facts = entry.stat(follow_symlinks=False)
+        except OSError:  # gone by now
+            return False
+        return device in {None, facts.st_dev} and (facts.st_dev, facts.st_ino) not in self._skip
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        facts = os.stat(path)  # noqa: PTH116  # as borg does it
+    except OSError:
+        return None
+    return facts.st_dev, facts.st_ino
+
+
+def hash_file(path: str, *, limit: int, unchanged_since_ns: int | None = None) -> SampleFile | None:
+    """Return the size and SHA-256 of a regular file; None if it is gone, changed since then, or over `limit` bytes."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return None
+    with os.fdopen(descriptor, "rb", buffering=0) as handle:
+        before = os.fstat(descriptor)
+        if not stat.S_ISREG(before.st_mode) or before.st_size > limit:
+            return None
+        digest = hashlib.sha256()
+        while data := handle.read(_CHUNK):
+            digest.update(data)
+        after = os.fstat(descriptor)
+    if (before.st_ctime_ns, before.st_size) != (after.st_ctime_ns, after.st_size):
+        return None
+    if unchanged_since_ns is not None and after.st_ctime_ns >= unchanged_since_ns:
+        return None
+    return SampleFile(path=path.lstrip("/"), bytes=after.st_size, sha256=digest.hexdigest())

@@ -1,0 +1,56 @@
+"""The seam between the nightly and the kinds of source: a plain directory, or a ZFS dataset."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from bkp.config.model import Source
+
+
+@dataclass(frozen=True)
+class PreparedRoot:
+    """One path for borg, as os.path.normpath writes it. `problem` says why it must not be archived as if whole."""
+
+    path: str
+    dataset: str | None = None
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A dataset of the source that no archive holds, and why. `warn`: nobody has said that this is intended."""
+
+    dataset: str
+    reason: str
+    warn: bool
+
+
+@dataclass(frozen=True)
+class PreparedSource:
+    """A source that is ready to be read: its roots, in order, and what it leaves out."""
+
+    name: str
+    source: Source
+    roots: tuple[PreparedRoot, ...]
+    left_out: tuple[LeftOut, ...] = ()
+
+
+def identity(path: str) -> tuple[int, int] | None:
+    """Return device and inode of what lies at a path, None if nothing does. Symbolic links are not followed."""
+    try:
+        facts = os.lstat(path)
+    except OSError:
+        return None
+    return facts.st_dev, facts.st_ino
+
+
+class SourceKind(Protocol):
+    """How one kind of source is made ready and let go."""
+
+    def prepare(self, name: str, source: Source) -> AbstractContextManager[PreparedSource]:
+        """Make the source readable for as long as the block lasts."""

@@ -1,0 +1,65 @@
+"""Whose a snapshot is: marks that only this host's runs leave, and the proof that such a run is dead."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bkp.state.records import Process
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from bkp.tools.zfs.replies import Mark
+
+PREFIX = "bkp-"
+RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")  # zfs destroy gives a meaning to % and the comma
+_NUMBER = re.compile(r"[0-9]{1,18}")
+RUN, HOST, BOOT, PID, TICKS = KEYS = ("bkp:run", "bkp:host", "bkp:boot", "bkp:pid", "bkp:ticks")
+
+
+def host_mark(machine_id: Path = Path("/etc/machine-id")) -> str:
+    """Return a mark of this machine; a hash, because the id itself is not for others (machine-id(5))."""
+    return hashlib.sha256(b"bkp" + machine_id.read_bytes().strip()).hexdigest()[:16]
+
+
+def snapshot_name(run_id: str) -> str:
+    """Return the name of a run's snapshot."""
+    return PREFIX + run_id
+
+
+def marks_of(run_id: str, process: Process, host: str) -> dict[str, str]:
+    """Return the user properties that a run's snapshot carries."""
+    return {
+        RUN: run_id,
+        HOST: host,
+        BOOT: process.boot_id,
+        PID: str(process.pid),
+        TICKS: str(process.started_ticks),
+    }
+
+
+def dead_snapshots(marks: Iterable[Mark], host: str, is_alive: Callable[[Process], bool | None]) -> list[str]:
+    """Return the run ids of snapshots that are provably ours and whose run is provably dead.
+
+    A snapshot that merely carries our prefix, was received from elsewhere, belongs to another host, lacks a mark, or
+    whose run may still live is left alone.
+    """
+    local: dict[str, dict[str, str]] = {}
+    for mark in marks:
+        if mark.source == "local":
+            local.setdefault(mark.snapshot, {})[mark.key] = mark.value
+    found = []
+    for snapshot, values in local.items():
+        if set(values) != set(KEYS) or values[HOST] != host:
+            continue
+        if not RUN_ID.fullmatch(values[RUN]) or snapshot.partition("@")[2] != snapshot_name(values[RUN]):
+            continue
+        if not (_NUMBER.fullmatch(values[PID]) and _NUMBER.fullmatch(values[TICKS]) and values[BOOT]):
+            continue
+        process = Process(pid=int(values[PID]), started_ticks=int(values[TICKS]), boot_id=values[BOOT])
+        if is_alive(process) is False:
+            found.append(values[RUN])
+    return found

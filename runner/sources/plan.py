@@ -1,0 +1,114 @@
+"""Which snapshot lies over which folder: a pure function of the datasets, the mounts and the configuration."""
+
+from __future__ import annotations
+
+import os.path
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from runner.sources.base import LeftOut, PreparedRoot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from bkp.tools.zfs.replies import Dataset
+
+    Mounts = Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is mounted where, parents first; a root with a problem is not mounted."""
+
+    roots: tuple[PreparedRoot, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+def plan(datasets: Sequence[Dataset], mounts: Mounts, *, mount_at: str | None = None, skip: Iterable[str] = ()) -> Plan:
+    """Return where each dataset's snapshot is to be mounted: over its own live path, or below the fixed `mount_at`.
+
+    `datasets` begins with the source's own; `mounts` says where each is mounted now.
+    """
+    found = [
+        _place(dataset, datasets[0], mounts, mount_at, frozenset(skip))
+        for dataset in sorted(datasets, key=lambda each: each.name)
+    ]
+    roots = [each for each in found if isinstance(each, PreparedRoot)]
+    left_out = [each for each in found if isinstance(each, LeftOut)]
+    seen = _one_for_each_path((root for root in roots if root.problem is None), mounts)
+    overlaid = [root for root in roots if root.problem is None and seen[root.path] is not root]
+    left_out += [_overlaid(root, seen[root.path]) for root in overlaid]
+    ordered = sorted(
+        (root for root in roots if root not in overlaid), key=lambda root: (root.path.count("/"), root.path)
+    )
+    return Plan(tuple(ordered), tuple(left_out))
+
+
+def _place(
+    dataset: Dataset, top: Dataset, mounts: Mounts, mount_at: str | None, skip: frozenset[str]
+) -> PreparedRoot | LeftOut:
+    if any(dataset.name == each or dataset.name.startswith(f"{each}/") for each in skip):
+        return LeftOut(dataset.name, "skipped by the configuration", warn=False)
+    if dataset.canmount == "off" and dataset.name not in mounts:
+        return LeftOut(dataset.name, "canmount=off: it has no files of its own to see", warn=False)
+    live = _live_path(dataset, mounts)
+    path = _fixed(dataset, top, live, _live_path(top, mounts), mount_at) if mount_at else live
+    if dataset.key_loaded is False:
+        return PreparedRoot(path or dataset.name, dataset.name, f"is locked: the key of {dataset.name} is not loaded")
+    if path is not None:
+        return PreparedRoot(path, dataset.name)
+    if live is not None:
+        reason = f"its path {live} does not lie below that of {top.name}: there is no place for it below {mount_at}"
+        return LeftOut(dataset.name, f"{reason}; make it a source of its own, or skip it", warn=True)
+    reason = f"mountpoint={dataset.mountpoint} and not mounted: it has no path; "
+    remedy = "mount it, or skip it" if mount_at or dataset.name != top.name else "mount it, or set mount_at"
+    return LeftOut(dataset.name, reason + remedy, warn=True)
+
+
+def _live_path(dataset: Dataset, mounts: Mounts) -> str | None:
+    """Return where its files are: at its mount point, where else it is mounted, or where it would be."""
+    paths = mounts.get(dataset.name, ())
+    if paths and dataset.mountpoint not in paths:
+        return paths[0]
+    return dataset.mountpoint if dataset.mountpoint.startswith("/") else None
+
+
+def _fixed(dataset: Dataset, top: Dataset, live: str | None, top_live: str | None, mount_at: str) -> str | None:
+    if dataset.name == top.name:
+        return mount_at
+    if live is None or top_live is None or not is_below(live, top_live):
+        return None
+    return os.path.normpath(f"{mount_at}/{os.path.relpath(live, top_live)}")
+
+
+def _one_for_each_path(roots: Iterable[PreparedRoot], mounts: Mounts) -> dict[str, PreparedRoot]:
+    """Return the root that people see at each path: of two datasets with one path the one mounted last."""
+    order = {dataset: number for number, dataset in enumerate(mounts)}
+    seen: dict[str, PreparedRoot] = {}
+    for root in sorted(roots, key=lambda each: order.get(each.dataset or "", -1)):
+        seen[root.path] = root
+    return seen
+
+
+def _overlaid(root: PreparedRoot, above: PreparedRoot) -> LeftOut:
+    reason = f"{above.dataset} is mounted at {root.path}, too, and hides it; give it a path of its own, or skip it"
+    return LeftOut(root.dataset or "", reason, warn=True)
+
+
+def is_below(path: str, folder: str) -> bool:
+    """Return whether `path` is `folder` or lies below it."""
+    path, folder = os.path.normpath(path), os.path.normpath(folder)
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+def hidden(roots: Iterable[PreparedRoot], needed: Mapping[str, str]) -> str | None:
+    """Return why the snapshots must not be mounted there, or None.
+
+    `needed` maps what the run needs (repository, cache, state, log, other sources) to its path: below a covered mount
+    point it would turn read-only and old, or vanish. A link on the way to it is followed.
+    """
+    for root in roots:
+        for what, path in needed.items():
+            if root.problem is None and (is_below(path, root.path) or is_below(os.path.realpath(path), root.path)):
+                return f"the {what} ({path}) lies below {root.path}, which the snapshot of {root.dataset} would cover"
+    return None

@@ -1,0 +1,1 @@
+"""The systemd units: what each job may do, as text, and on disk."""

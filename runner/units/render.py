@@ -1,0 +1,127 @@
+"""Configuration and facts to unit files: a pure function. The templates are in the shipped folder `systemd`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bkp.resources import data_dir
+from runner.units import quoting, sandbox
+
+if TYPE_CHECKING:
+    from bkp.calendar import Schedule
+    from bkp.config.model import Config
+    from runner.units.facts import Facts
+
+UNITS, USERS, FOLDERS = "systemd/system", "sysusers.d", "tmpfiles.d"
+MARK = "# Written by bkp-run units from "
+FAILED = "bkp-unit-failed@.service"
+EXPORTER = "bkp-exporter.service"
+
+# Ended by bkp-run itself within this time (seconds), besides the mail's: borg's grace, a busy dataset, the history.
+_GRACE = 60 + 30 + 60
+_BOOT_SAFE = ("/run/", "/var/", "/root/", "/etc/")
+
+
+@dataclass(frozen=True)
+class _Unit:
+    name: str
+    description: str
+    words: tuple[str, ...]
+    schedule: Schedule | None
+
+
+def render(config: Config, facts: Facts) -> dict[str, str]:
+    """Return every file by its path below /etc: units, the exporter's account, the folders."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    loader = FileSystemLoader(data_dir("systemd"))
+    environment = Environment(  # noqa: S701  # unit files are no HTML
+        loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+    )
+    environment.filters |= {"word": quoting.word, "plain": quoting.plain, "glob": quoting.glob}
+    shared: dict[str, Any] = {"mark": f"{MARK}{facts.config}", "config": config, "facts": facts}
+
+    def filled(template: str, **values: Any) -> str:
+        return environment.get_template(template).render(shared | values)
+
+    found: dict[str, str] = {}
+    for job, unit in _jobs(config, facts).items():
+        box = sandbox.of_job(job, config, facts)
+        found[f"{UNITS}/{unit.name}.service"] = filled(
+            "job.service.j2", unit=unit, command=quoting.command(*unit.words), box=box, stop=_stop_seconds(config)
+        )
+        if unit.schedule is not None:
+            found[f"{UNITS}/{unit.name}.timer"] = filled("job.timer.j2", unit=unit)
+    serve = quoting.command(facts.program("bkp-exporter"), "--config", facts.config)
+    loopback = config.exporter.listen.host in {"localhost", "::1"} or config.exporter.listen.host.startswith("127.")
+    found[f"{UNITS}/{EXPORTER}"] = filled(
+        "bkp-exporter.service.j2", command=serve, box=sandbox.of_exporter(config, facts), loopback=loopback
+    )
+    if config.mail.when != "never":
+        found[f"{UNITS}/{FAILED}"] = filled("bkp-unit-failed@.service.j2", command=_failed_arguments(config))
+    found[f"{USERS}/bkp.conf"] = filled("sysusers.conf.j2")
+    found[f"{FOLDERS}/bkp.conf"] = filled(
+        "tmpfiles.conf.j2",
+        folders=made_at_boot(config, facts),
+        state_at_boot=config.paths.state.startswith(_BOOT_SAFE),
+    )
+    return found
+
+
+def _jobs(config: Config, facts: Facts) -> dict[str, _Unit]:
+    jobs = config.jobs
+    report = f"{config.paths.state}/audit/report"
+
+    def run(job: str) -> tuple[str, ...]:
+        return (facts.program("bkp-run"), "--config", facts.config, job, "--unit")
+
+    audit = (
+        facts.program("bkp-audit"),
+        "--config",
+        facts.config,
+        "--html",
+        f"{report}.html",
+        "--json",
+        f"{report}.json",
+    )
+    return {
+        "nightly": _Unit("borg-backup", "Nightly borg backup", run("nightly"), jobs.nightly.schedule),
+        "check": _Unit("borg-check", "Check of the borg repositories", run("check"), jobs.check.schedule),
+        "verify": _Unit(
+            "borg-check-verify", "Check of all data in the borg repositories", run("verify"), jobs.verify.schedule
+        ),
+        "drill": _Unit("borg-drill", "Restore drill", run("drill"), jobs.drill.schedule),
+        "audit": _Unit("bkp-audit", "Audit of the backups", audit, config.audit.schedule),
+    }
+
+
+def _stop_seconds(config: Config) -> int:
+    return _GRACE + int(config.mail.timeout.total_seconds()) + 30
+
+
+def _failed_arguments(config: Config) -> str:
+    """Return what the mailing script is given: lock folder, unit, recipient, sender, host, and msmtp's command line."""
+    from bkp.tools.msmtp import arguments
+
+    host = quoting.command(config.host) if config.host else "%H"
+    sender = quoting.command(config.mail.sender) if config.mail.sender else f"bkp@{host}"
+    own = f"{quoting.command(config.paths.lock)} %i {quoting.command(config.mail.to)} {sender} {host}"
+    return f"{own} {quoting.command(*arguments(config.mail))}"
+
+
+def folders(config: Config, facts: Facts) -> tuple[str, ...]:
+    """Return every folder that must be there before a unit starts: inside its sandbox it cannot be made."""
+    found = [config.paths.log, config.paths.lock, config.paths.scratch_dir, f"{config.paths.state}/audit"]
+    found += [source.mount_at for source in config.sources.values() if source.mount_at]
+    for repository in config.repositories.values():
+        found += sandbox.borg_folders(repository, facts)
+    return tuple(dict.fromkeys(found))
+
+
+def made_at_boot(config: Config, facts: Facts) -> tuple[str, ...]:
+    """Return those of `folders` that may be made at every boot.
+
+    Others may lie on a file system that is mounted later, and a folder made below its mount point would get in its way.
+    """
+    return tuple(folder for folder in folders(config, facts) if folder.startswith(_BOOT_SAFE))

@@ -1,0 +1,131 @@
+"""Small backup servers with a real Borg repository, for tests of what the auditor finds on them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PASSPHRASE = "canary-Zq7-passphrase"
+BIN = Path(sys.executable).parent
+
+
+@dataclass
+class Server:
+    """A folder with source, repository, passphrase file, key export and configuration."""
+
+    root: Path
+    passphrase: str = PASSPHRASE
+
+    @property
+    def repository(self) -> Path:
+        return self.root / "repository"
+
+    @property
+    def config(self) -> Path:
+        return self.root / "config.yml"
+
+    @property
+    def key_export(self) -> Path:
+        return self.root / "borg-key.txt"
+
+    def borg(self, *arguments: str, **more: Any) -> bytes:
+        """Run the real borg as its owner would, and return its output."""
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.root),
+            "LC_ALL": "C.UTF-8",
+            "TZ": "UTC",
+            "BORG_BASE_DIR": str(self.root / "base"),
+            "BORG_PASSPHRASE": self.passphrase,
+        }
+        environment |= more.pop("environment", {})
+        done = subprocess.run(["borg", *arguments], env=environment, capture_output=True, check=False, timeout=120)
+        assert done.returncode == more.pop("code", 0), done.stderr.decode()
+        return done.stdout
+
+    def export_key(self) -> None:
+        self.borg("key", "export", str(self.repository), str(self.key_export))
+        self.key_export.chmod(0o600)
+
+    def write_passphrase_file(self) -> None:
+        path = self.root / "env"
+        path.touch(mode=0o600)
+        path.write_text(f"export BORG_PASSPHRASE='{self.passphrase}'\n")
+
+    def program(self, name: str, *arguments: str, config: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run one of the project's commands on this server."""
+        before = ["--config", str(self.config)] if config and name == "bkp-run" else []
+        return subprocess.run(
+            [str(BIN / name), *before, *arguments],
+            env={"PATH": os.environ["PATH"], "HOME": str(self.root), "LC_ALL": "C.UTF-8"},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+
+    def audit(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return self.program("bkp-audit", "--config", str(self.config), *arguments)
+
+    def facts(self) -> dict[str, Any]:
+        """Collect the facts with the real command; return each fact's value, or its error as an Exception."""
+        target = self.root / "facts.json"
+        done = self.program("bkp-audit", "facts", "--config", str(self.config), "-o", str(target))
+        assert done.returncode == 0, done.stderr
+        saved = json.loads(target.read_text())["facts"]
+        return {
+            name: RuntimeError(fact["error"]) if "error" in fact else fact.get("value") for name, fact in saved.items()
+        }
+
+    def verdicts(self, *arguments: str) -> dict[str, str]:
+        """Audit with the real command; return each rule's verdict."""
+        target = self.root / "report.json"
+        self.audit("--quiet", "--json", str(target), *arguments)
+        return {result["id"]: result["verdict"] for result in json.loads(target.read_text())["results"]}
+
+
+def make_server(root: Path, *, encryption: str = "repokey-blake2", passphrase: str = PASSPHRASE) -> Server:
+    """Return a server with an initialised repository, its key exported where there is one."""
+    root.mkdir(mode=0o700)
+    server = Server(root, passphrase)
+    (root / "source").mkdir()
+    for number in range(30):
+        (root / f"source/file-{number}").write_text(f"content {number}\n" * 20)
+    for folder in ("state", "log"):
+        (root / folder).mkdir(mode=0o750)
+    server.write_passphrase_file()
+    server.borg("init", "--encryption", encryption, str(server.repository))
+    server.repository.chmod(0o700)
+    if encryption.startswith(("repokey", "keyfile")):
+        server.export_key()
+    server.config.touch(mode=0o644)
+    server.config.write_text(
+        f"""\
+schema: 1
+paths: {{state: {root}/state, log: {root}/log, lock: {root}/lock}}
+repositories:
+  main:
+    path: {server.repository}
+    passphrase_file: {root}/env
+    key_export: {server.key_export}
+    base_dir: {root}/base
+    encryption: {encryption}
+    sources: [tree]
+sources:
+  tree: {{path: {root}/source}}
+mail: {{when: never}}
+"""
+    )
+    return server
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Server:
+    return make_server(tmp_path / "server")

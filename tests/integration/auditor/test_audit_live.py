@@ -1,0 +1,153 @@
+"""The whole command on a small server with real runs of bkp-run behind it."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.auditor.conftest import BIN, PASSPHRASE, Server, make_server
+
+OF_ZFS = {"ENC-003", "ENC-007", "ZFS-001", "ZFS-002", "ZFS-003", "ZFS-004", "ZFS-006"}
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> Server:
+    """A server after two nights, a check, a verification and a drill, all real."""
+    server = make_server(tmp_path_factory.mktemp("live") / "server")
+    for job in ("nightly", "nightly", "check", "verify", "drill"):
+        done = server.program("bkp-run", job)
+        assert done.returncode in {0, 1}, done.stderr
+    return server
+
+
+@pytest.fixture(scope="module")
+def report(lived: Server) -> dict[str, Any]:
+    lived.audit("--quiet", "--json", str(lived.root / "r.json"), "--html", str(lived.root / "r.html"))
+    loaded: dict[str, Any] = json.loads((lived.root / "r.json").read_text())
+    return loaded
+
+
+def test_what_can_be_shown_passes_and_the_rest_is_said_honestly(report: dict[str, Any]) -> None:
+    verdicts: dict[str, list[str]] = {}
+    for result in report["results"]:
+        if result["id"] not in OF_ZFS:
+            verdicts.setdefault(result["verdict"], []).append(result["id"])
+    assert sorted(verdicts.pop("pass")) == [
+        "AUD-001", "ENC-001", "ENC-002", "ENC-006", "HIS-001", "KEY-010", "KEY-011", "PRM-001", "PRM-002", "PRM-003",
+        "PRM-004", "PRM-006", "PRM-008", "RUN-001", "RUN-002", "RUN-003", "RUN-005", "RUN-006", "RUN-007", "RUN-009",
+        "TST-001", "TST-004",
+    ]  # fmt: skip
+    assert verdicts.pop("fail") == ["ALR-001"], "mail is switched off here"
+    assert sorted(verdicts.pop("unattested")) == ["KEY-001", "KEY-002", "KEY-003", "KEY-004", "KEY-005", "KEY-006"]
+    assert sorted(verdicts.pop("not_applicable")) == ["ALR-005", "AUD-004", "RUN-008"]
+    assert verdicts == {}
+    assert report["exit_code"] == 1
+
+
+def test_rules_of_zfs_apply_where_the_repository_lies_on_it_and_say_so_elsewhere(
+    lived: Server, report: dict[str, Any]
+) -> None:
+    asked = ["findmnt", "--noheadings", "--output", "FSTYPE", "--target", str(lived.repository)]
+    kind = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+    found = {result["id"]: result for result in report["results"] if result["id"] in OF_ZFS}
+    assert found.keys() == OF_ZFS
+    for name in ("ZFS-001", "ZFS-004"):
+        assert (found[name]["verdict"] == "not_applicable") is (kind != "zfs"), found[name]["reason"]
+    if kind != "zfs":
+        assert {result["verdict"] for result in found.values()} == {"not_applicable"}
+        assert "no ZFS dataset is configured" in found["ENC-003"]["reason"]
+
+
+def test_the_passphrase_and_the_key_are_in_no_output(lived: Server, report: dict[str, Any]) -> None:
+    lived.facts()
+    key = lived.key_export.read_text().splitlines()[1]
+    outputs = [lived.root / name for name in ("r.json", "r.html", "facts.json")]
+    for path in outputs:
+        content = path.read_text()
+        assert PASSPHRASE not in content
+        assert key not in content
+    for path in outputs[:2]:
+        assert str(lived.root) not in path.read_text(), "a report names no path of this host"
+
+
+def test_the_passphrase_is_in_no_argument_and_no_environment_of_a_child(lived: Server, tmp_path: Path) -> None:
+    """borg is replaced by a wrapper that notes what it was given before it becomes the real one."""
+    wrapper = tmp_path / "borg"
+    wrapper.write_text(
+        f'#!/bin/sh\n{{ tr "\\0" " " </proc/$$/cmdline; echo; tr "\\0" "\\n" </proc/$$/environ; }} >>{tmp_path}/seen\n'
+        'exec /usr/bin/borg "$@"\n'
+    )
+    wrapper.chmod(0o755)
+    config = tmp_path / "config.yml"
+    config.write_text(lived.config.read_text().replace("    base_dir", f"    borg: {wrapper}\n    base_dir"))
+    done = lived.program("bkp-audit", "--config", str(config), "--quiet")
+    assert done.returncode == 1, done.stderr
+    seen = (tmp_path / "seen").read_text()
+    assert seen.count("--lock-wait") == 3, "list, list with an empty passphrase, key export"
+    assert PASSPHRASE not in seen
+    assert PASSPHRASE not in done.stdout + done.stderr
+
+
+def test_saved_facts_give_the_same_verdicts_elsewhere(lived: Server, report: dict[str, Any], tmp_path: Path) -> None:
+    lived.facts()
+    saved = tmp_path / "facts.json"
+    saved.write_bytes((lived.root / "facts.json").read_bytes())
+    assert saved.stat().st_size > 0
+    assert (lived.root / "facts.json").stat().st_mode & 0o777 == 0o600
+    done = subprocess.run(
+        [str(BIN / "bkp-audit"), "--facts", str(saved), "--json"],
+        env={"PATH": "/nonexistent"},
+        cwd="/",
+        capture_output=True,
+        check=False,
+        timeout=120,
+    )
+    again = json.loads(done.stdout)
+    assert {item["id"]: item["verdict"] for item in again["results"]} == {
+        item["id"]: item["verdict"] for item in report["results"]
+    }
+
+
+def test_a_source_that_disappears_fails_the_rule_that_asks_for_it(tmp_path: Path) -> None:
+    server = make_server(tmp_path / "server")
+    text = server.config.read_text().replace("sources: [tree]", "sources: [tree, gone]")
+    server.config.write_text(text.replace("  tree: {", f"  gone: {{path: {tmp_path}/gone}}\n  tree: {{"))
+    (tmp_path / "gone").mkdir()
+    (tmp_path / "gone" / "file").write_text("here today")
+    assert server.program("bkp-run", "nightly").returncode in {0, 1}
+    assert server.verdicts()["RUN-007"] == "pass"
+    (tmp_path / "gone" / "file").unlink()
+    (tmp_path / "gone").rmdir()
+    assert server.program("bkp-run", "nightly").returncode == 3
+    verdicts = server.verdicts()
+    assert verdicts["RUN-002"] == "fail"
+    server.borg("check", str(server.repository))
+
+
+def test_torn_state_is_an_error_or_a_failure_and_never_a_pass(lived: Server) -> None:
+    path = lived.root / "state/jobs/drill/main/success.json"
+    history = lived.root / "state/history.jsonl"
+    whole, lines = path.read_bytes(), history.read_bytes()
+    try:
+        path.write_bytes(whole[: len(whole) // 2])
+        history.write_bytes(lines.replace(b'"success"', b'"warning"', 1))
+        verdicts = lived.verdicts()
+    finally:
+        path.write_bytes(whole)
+        history.write_bytes(lines)
+    assert verdicts["TST-001"] == "error"
+    assert verdicts["TST-004"] in {"error", "fail"}
+    assert verdicts["HIS-001"] == "fail"
+
+
+def test_open_permissions_are_found(tmp_path: Path) -> None:
+    server = make_server(tmp_path / "server")
+    (server.root / "env").chmod(0o644)
+    server.key_export.chmod(0o640)
+    server.repository.chmod(0o755)
+    server.config.chmod(0o666)
+    (server.root / "state").chmod(0o777)
+    verdicts = server.verdicts()
+    assert [verdicts[name] for name in ("PRM-001", "PRM-002", "PRM-003", "PRM-006", "PRM-008")] == ["fail"] * 5

@@ -1,0 +1,31 @@
+"""Sites for bkp-run: each test gets a folder, a repository and a configuration of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.runner_world import World, make_repository
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(scope="session")
+def empty_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An encrypted repository without archives; deriving its key is what takes long, so it is done once."""
+    folder = tmp_path_factory.mktemp("template")
+    make_repository(folder / "repo", folder / "base")
+    return folder / "repo"
+
+
+@pytest.fixture
+def world(tmp_path: Path, empty_repository: Path) -> Iterator[World]:
+    """A site; at the end of the test borg itself checks its repositories."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    site = World(folder, empty_repository)
+    yield site
+    site.tear_down()

@@ -1,0 +1,322 @@
+"""The command line: looking, restoring, the configuration, and the exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+import jsonschema
+import msgspec
+import pytest
+import yaml
+
+from bkp import __version__
+from bkp.state.records import Process, Run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.support.runner_world import World
+
+
+def _tree(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+# ---------------------------------------------------------------- restore
+
+
+def test_restore_brings_back_the_whole_latest_archive(world: World) -> None:
+    world.archive_by_hand("backup-20260101T000000Z", "2026-01-01T00:00:00")
+    (world.docs / "new.txt").write_text("only in the newest")
+    world.succeed("nightly")
+    world.archive_by_hand("incomplete-backup-29990101T000000Z", "2999-01-01T00:00:00", world.root / "config.yml")
+    wanted = _tree(world.docs)
+    folder = world.root / "new" / "restored"
+    done = world.succeed("restore", "latest", "--to", str(folder))
+    assert _tree(folder / str(world.docs).lstrip("/")) == wanted
+    assert f"restored {world.latest().archive.name} into {folder}" in done.stderr  # type: ignore[union-attr]
+
+
+def test_restore_brings_back_named_paths_of_a_named_archive(world: World) -> None:
+    world.succeed("nightly")
+    (name,) = world.archives()
+    folder = world.root / "restored"
+    done = world.succeed("restore", name, f"{world.docs}/part 0", "--to", str(folder), "--json")
+    inside = folder / str(world.docs).lstrip("/")
+    assert _tree(inside) == {key: value for key, value in _tree(world.docs).items() if key.startswith("part 0/")}
+    said = json.loads(done.stdout)
+    assert said == {
+        "archive": name,
+        "folder": str(folder),
+        "paths": [f"{world.docs}/part 0".lstrip("/")],
+        "warnings": False,
+    }
+
+
+def test_restore_refuses_a_folder_with_anything_in_it(world: World) -> None:
+    world.succeed("nightly")
+    full = world.root / "full"
+    full.mkdir()
+    (full / "precious").write_text("do not touch")
+    done = world.run("restore", "latest", "--to", str(full))
+    assert done.returncode == 2
+    assert f"{full} is not empty" in done.stderr
+    assert _tree(full) == {"precious": b"do not touch"}
+    done = world.run("restore", "latest", "--to", str(full / "precious"))
+    assert done.returncode == 2
+    assert "is a file" in done.stderr
+    assert _tree(full) == {"precious": b"do not touch"}
+
+
+def test_restore_names_what_is_not_there(world: World) -> None:
+    done = world.run("restore", "latest", "--to", str(world.root / "r"))
+    assert done.returncode == 2
+    assert "there is no complete archive to restore" in done.stderr
+
+    world.succeed("nightly")
+    (name,) = world.archives()
+    done = world.run("restore", "backup-nonsense", "--to", str(world.root / "r"))
+    assert done.returncode == 2
+    assert f"no archive 'backup-nonsense'\n  remedy: the newest is {name}" in done.stderr
+    assert not (world.root / "r").exists()
+
+    done = world.run("restore", "latest", f"{world.docs}/part 0", "no/such/path", "--to", str(world.root / "r"))
+    assert done.returncode == 3
+    assert f"1 of 2 paths are not in {name}" in done.stderr
+
+
+def test_restore_dry_run_lists_and_writes_nothing(world: World) -> None:
+    world.succeed("nightly")
+    folder = world.root / "restored"
+    done = world.succeed("restore", "latest", f"{world.docs}/part 1", "--to", str(folder), "--dry-run")
+    assert f"{world.docs}/part 1/file-1.txt".lstrip("/") in done.stdout.splitlines()
+    assert "part 0" not in done.stdout
+    assert not folder.exists()
+
+
+# ---------------------------------------------------------------- list, history, status
+
+
+def test_list_shows_every_archive_with_what_is_recorded_of_it(world: World) -> None:
+    world.archive_by_hand("by-hand", "2026-01-01T00:00:00")
+    world.succeed("nightly")
+    archive = world.latest().archive
+    assert archive is not None
+    lines = world.succeed("list").stdout.splitlines()
+    assert lines[0] == f"main: 2 archives in {world.repository} (repokey-blake2)"
+    names = [line.split()[0] for line in lines]
+    assert names[-2:] == ["by-hand", archive.name]
+    assert " 6 " in lines[-1]
+    listed = json.loads(world.succeed("list", "--json").stdout)
+    assert [each["name"] for each in listed["archives"]] == ["by-hand", archive.name]
+    assert listed["archives"][0]["recorded"] is None
+    assert listed["archives"][1]["recorded"]["files"] == 6
+    assert listed["archives"][1]["id"] == archive.id
+
+
+def test_history_shows_the_newest_runs_and_that_the_chain_holds(world: World) -> None:
+    for _ in range(3):
+        world.succeed("check")
+    lines = world.succeed("history", "--last", "2").stdout.splitlines()
+    assert len([line for line in lines if "check" in line]) == 2
+    assert lines[-1] == "chain: 3 lines, every line follows the one before"
+    said = json.loads(world.succeed("history", "--json").stdout)
+    assert said["chain"] == {"lines": 3, "intact": True, "problem": None, "torn_tail": False}
+    assert [run["run_id"] for run in said["runs"]] == [run.run_id for run in world.history()]
+
+
+@pytest.mark.parametrize(
+    ("tamper", "said"),
+    [
+        (lambda lines: [lines[0].replace(b'"success"', b'"failure"'), *lines[1:]], "does not follow the line before"),
+        (lambda lines: [lines[0], *lines[2:]], "does not follow the line before"),
+        (lambda lines: [lines[1], lines[0], lines[2]], "does not follow the line before"),
+        (lambda lines: [lines[0], b"{}\n", lines[2]], "line 2 is damaged"),
+        (lambda lines: [*lines[:2], lines[2][:40]], "its last line is torn"),
+    ],
+    ids=["changed", "removed", "swapped", "replaced", "torn"],
+)
+def test_a_history_that_was_tampered_with_is_a_failure(
+    world: World, tamper: Callable[[list[bytes]], list[bytes]], said: str
+) -> None:
+    for _ in range(3):
+        world.succeed("check")
+    path = world.state / "history.jsonl"
+    path.write_bytes(b"".join(tamper(path.read_bytes().splitlines(keepends=True))))
+    done = world.run("history")
+    assert done.returncode == 3
+    assert said in done.stdout + done.stderr
+    assert f"the history {path} is not intact" in done.stderr
+
+
+def _edit(world: World, job: str, file: str, **changes: Any) -> None:
+    path = world.store.job_dir(job, "main") / file
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps(record | changes))
+
+
+def test_status_tells_every_state_apart(world: World) -> None:
+    def status() -> dict[str, str]:
+        done = world.run("status", "--json")
+        found = {each["job"]: each["status"] for each in json.loads(done.stdout)}
+        assert done.returncode == (0 if set(found.values()) <= {"ok", "running"} else 3)
+        text = world.run("status").stdout
+        assert all(word in text for word in found.values())
+        return found
+
+    assert status() == dict.fromkeys(("nightly", "check", "verify", "drill"), "never")
+    world.succeed("nightly")
+    for job in ("check", "verify", "drill"):
+        world.succeed(job)
+    assert status() == dict.fromkeys(("nightly", "check", "verify", "drill"), "ok")
+
+    past = {"started_at": "2020-01-01T00:00:00Z", "ended_at": "2020-01-01T00:01:00Z"}
+    _edit(world, "check", "success.json", **past)
+    _edit(world, "check", "latest.json", **past)
+    (world.store.job_dir("verify", "main") / "latest.json").write_text("{")
+    alive = Process(**msgspec.to_builtins(_this_process()))
+    _edit(world, "drill", "latest.json", outcome="running", ended_at=None, process=msgspec.to_builtins(alive))
+    _edit(world, "nightly", "latest.json", outcome="failure", reason="the disk was on fire")
+    assert status() == {"nightly": "failed", "check": "late", "verify": "unknown", "drill": "running"}
+    assert "the disk was on fire" in world.run("status").stdout
+    assert "torn" in world.run("status").stdout
+
+    _edit(world, "drill", "latest.json", process={"pid": 1, "started_ticks": 1, "boot_id": "another boot"})
+    assert status()["drill"] == "failed"
+    _edit(world, "nightly", "latest.json", outcome="success", started_at="2999-01-01T00:00:00Z", ended_at=None)
+    assert status()["nightly"] == "unknown"
+
+
+def _this_process() -> Process:
+    from bkp.liveness import this_process
+
+    return this_process()
+
+
+def test_looking_needs_no_borg_and_writes_nothing(world: World) -> None:
+    world.succeed("check")
+    before = {path: path.stat().st_mtime_ns for path in world.state.rglob("*")}
+    world.main["borg"] = str(world.root / "no-borg")
+    world.write_config()
+    world.run("status")
+    world.succeed("history")
+    world.succeed("config", "check")
+    assert {path: path.stat().st_mtime_ns for path in world.state.rglob("*")} == before
+
+
+# ---------------------------------------------------------------- configuration
+
+
+def test_config_check_says_what_the_configuration_means(world: World) -> None:
+    said = world.succeed("config", "check").stdout
+    assert f"{world.config_file}: valid" in said
+    assert f"repository main: {world.repository}" in said
+    assert f"source docs: {world.docs}" in said
+    assert "job nightly: 02:30, next " in said
+
+
+def test_the_example_is_valid_and_fits_the_schema(world: World) -> None:
+    example = world.succeed("config", "example").stdout
+    schema = json.loads(world.succeed("config", "schema").stdout)
+    jsonschema.validate(yaml.safe_load(example), schema)
+    world.config_file.write_text(example)
+    world.succeed("config", "check")
+
+
+def test_the_configuration_comes_from_the_environment_where_no_option_names_it(world: World) -> None:
+    done = world.run("config", "check", environment={"BKP_CONFIG": "/nonexistent"})
+    assert done.returncode == 0, "--config wins"
+
+
+def test_help_and_version_need_no_configuration(world: World) -> None:
+    world.config_file.unlink()
+    assert world.succeed("--version").stdout.strip() == f"bkp-run, version {__version__}"
+    said = world.succeed("--help").stdout
+    for command in ("nightly", "check", "verify", "drill", "list", "restore", "status", "history", "config"):
+        assert f"  {command} " in said
+        assert "Usage: bkp-run" in world.succeed(command, "--help").stdout
+    assert "Exit codes: 0 success, 1 success with warnings" in said
+
+
+# ---------------------------------------------------------------- exit codes
+
+
+def _unknown_key(world: World) -> None:
+    world.config["repositoryes"] = {}
+    world.write_config()
+
+
+def _warned(world: World) -> None:
+    world.passphrase_file.chmod(0o644)
+
+
+def _wrong(world: World) -> None:
+    world.write_passphrase("wrong")
+
+
+def _nothing(_world: World) -> None:
+    pass
+
+
+@pytest.mark.parametrize(
+    ("prepare", "arguments", "code", "said"),
+    [
+        (_nothing, ("check",), 0, "check of main: success"),
+        (_warned, ("check",), 1, "wanted at most 0600"),
+        (_warned, ("check", "--quiet"), 1, "wanted at most 0600"),
+        (_nothing, (), 2, "Usage: bkp-run"),
+        (_nothing, ("nigthly",), 2, "No such command"),
+        (_nothing, ("nightly", "--no-such-option"), 2, "No such option"),
+        (_nothing, ("nightly", "--target", "other"), 2, "no repository 'other'\n  remedy: configured: main"),
+        (_nothing, ("nightly", "--lock-wait", "soon"), 2, "wanted a duration such as"),
+        (_nothing, ("history", "--last", "0"), 2, "Invalid value"),
+        (_nothing, ("restore", "latest"), 2, "Missing option '--to'"),
+        (_unknown_key, ("nightly",), 2, "repositoryes"),
+        (_wrong, ("check",), 3, "the passphrase is wrong"),
+        (_wrong, ("list",), 3, "the passphrase is wrong"),
+        (_wrong, ("restore", "latest", "--to", "/nonexistent/r"), 3, "the passphrase is wrong"),
+        (_nothing, ("status",), 3, "never"),
+        (_nothing, ("drill",), 3, "no sample is recorded yet"),
+    ],
+)
+def test_exit_codes(
+    world: World, prepare: Callable[[World], None], arguments: tuple[str, ...], code: int, said: str
+) -> None:
+    prepare(world)
+    done = world.run(*arguments)
+    assert done.returncode == code, done.stderr
+    assert said in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_passphrase_file_that_cannot_be_read_is_a_configuration_error_where_nothing_is_recorded(
+    world: World,
+) -> None:
+    world.passphrase_file.write_text("export BORG_PASSPHRASE=$(pass show borg)\n")
+    for arguments in (("list",), ("nightly", "--dry-run"), ("restore", "latest", "--to", str(world.root / "r"))):
+        done = world.run(*arguments)
+        assert done.returncode == 2
+        assert f"{world.passphrase_file}:1: the value holds something that a shell would expand" in done.stderr
+        assert "pass show" not in done.stderr
+
+
+def test_json_of_every_job_is_its_record(world: World) -> None:
+    world.succeed("nightly")
+    for job in ("check", "verify", "drill"):
+        done = world.succeed(job, "--json")
+        assert msgspec.json.decode(done.stdout, type=Run) == world.latest(job)
+        assert done.stderr == ""
+    world.write_passphrase("wrong")
+    done = world.run("check", "--json")
+    assert done.returncode == 3
+    assert json.loads(done.stdout)["outcome"] == "failure"
+
+
+def test_the_journal_gets_priorities_and_no_bars(world: World) -> None:
+    world.passphrase_file.chmod(0o644)
+    done = world.run("check", environment={"JOURNAL_STREAM": "1:2", "TERM": os.environ.get("TERM", "dumb")})
+    assert f"<4>{world.passphrase_file} has mode 0644" in done.stderr
+    assert "\x1b" not in done.stderr

@@ -1,0 +1,201 @@
+"""What goes wrong with a repository: each failure has its reason, its remedy, exit code 3, and a record."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bkp.state.records import Outcome
+from tests.support.runner_world import BORG, borg_environment, make_repository
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.support.runner_world import World
+
+
+def _fails(world: World, *words: str, job: str = "nightly", code: int = 3) -> str:
+    done = world.run(job)
+    assert done.returncode == code, done.stderr
+    for word in words:
+        assert word in done.stderr
+    run = world.latest(job)
+    assert run.outcome is Outcome.FAILURE
+    assert run.ended_at is not None
+    assert run.remedy, "a failure that is recorded and mailed says what to do about it"
+    assert world.history()[-1] == run
+    assert world.chain().intact
+    return run.reason or ""
+
+
+def test_a_wrong_passphrase_is_named(world: World) -> None:
+    world.write_passphrase("not the passphrase")
+    reason = _fails(world, "the passphrase is wrong", "remedy: compare")
+    assert "not the passphrase" not in reason
+    assert "PassphraseWrong" in world.step("create").message_ids
+
+
+def test_a_passphrase_file_that_is_gone_is_named_and_recorded(world: World) -> None:
+    world.passphrase_file.unlink()
+    _fails(world, f"{world.passphrase_file}: the passphrase file cannot be read", "remedy:")
+
+
+def test_a_passphrase_file_that_others_may_read_is_a_warning(world: World) -> None:
+    world.passphrase_file.chmod(0o644)
+    done = world.run("check")
+    assert done.returncode == 1
+    assert "has mode 0644, wanted at most 0600" in done.stderr
+    assert world.latest("check").outcome is Outcome.WARNING
+
+
+def test_a_repository_that_is_not_there_is_named(world: World) -> None:
+    shutil.rmtree(world.repository)
+    _fails(world, "there is no repository at that path", "is mounted and its key loaded")
+
+
+def test_a_folder_that_is_no_repository_is_named(world: World) -> None:
+    shutil.rmtree(world.repository)
+    world.repository.mkdir()
+    (world.repository / "README").write_text("something else")
+    _fails(world, "not a usable repository")
+
+
+def test_a_repository_that_was_moved_is_not_taken_for_granted(world: World) -> None:
+    world.succeed("nightly")
+    moved = world.root / "moved"
+    world.repository.rename(moved)
+    world.main["path"] = str(moved)
+    world.write_config()
+    _fails(world, "the repository was moved", "run `borg info` once by hand")
+
+
+def test_a_repository_locked_by_another_borg_is_named_and_left_alone(world: World) -> None:
+    world.config["lock_wait"] = "1s"
+    world.write_config()
+    other = subprocess.Popen(
+        [BORG, "with-lock", str(world.repository), "sh", "-c", "echo held; exec sleep 600"],
+        env=borg_environment(world.base),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        _fails(world, "the repository is locked by another borg", "borg break-lock")
+        assert "LockTimeout" in world.step("create").message_ids
+    finally:
+        world.borg("break-lock", str(world.repository))
+        other.terminate()
+        other.communicate()
+    world.succeed("nightly")
+
+
+def test_a_borg_that_is_killed_is_a_failure_and_the_next_night_is_well(world: World) -> None:
+    world.wrap_borg('[ "$1" = create ] || exec "$BORG" "$@"; "$BORG" "$@" & sleep 0.3; kill -9 $! $$')
+    _fails(world, "borg was ended by a signal", "out of memory")
+    world.unwrap_borg()
+    world.succeed("nightly")
+
+
+def test_a_borg_that_is_not_installed_is_named(world: World) -> None:
+    world.main["borg"] = str(world.root / "no-borg")
+    world.write_config()
+    _fails(world, "no-borg is not installed, or not executable", "remedy: install its Debian package")
+
+
+def test_an_option_that_borg_does_not_know_is_called_our_defect(world: World) -> None:
+    world.wrap_borg('[ "$1" = create ] || exec "$BORG" "$@"; shift; exec "$BORG" create --no-such-option "$@"')
+    _fails(world, "borg did not accept the command line", "this is a defect of bkp, or a borg older than 1.2.4")
+
+
+def test_a_borg_that_takes_too_long_is_ended(world: World) -> None:
+    world.config["jobs"] = {"nightly": {"timeout": "1s"}}
+    world.wrap_borg('[ "$1" = create ] || exec "$BORG" "$@"; exec sleep 600')
+    _fails(world, "borg took longer than its time limit", "remedy: raise jobs")
+    world.wait_until_idle()
+
+
+def test_less_free_space_than_the_repository_reserves_is_named(world: World) -> None:
+    world.borg("config", str(world.repository), "additional_free_space", "1000T")
+    (world.docs / "big").write_bytes(os.urandom(200_000))
+    _fails(world, "there is not enough free space", "remedy: free space, or reduce retention")
+    world.borg("config", str(world.repository), "additional_free_space", "0")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 12 MiB. Every test that needs one runs as root, as the suite in CI does."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m", "small", folder], check=True)
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def test_a_full_disk_below_the_repository_is_named_and_what_was_there_stays_whole(
+    world: World, small_disk: Path
+) -> None:
+    repository = small_disk / "repo"
+    make_repository(repository, world.base)
+    world.main["path"] = str(repository)
+    world.write_config()
+    world.succeed("nightly")
+    (world.docs / "too-big").write_bytes(os.urandom(30_000_000))
+    _fails(world, "there is not enough free space")
+    world.prove(repository)
+    assert [step.name for step in world.latest().steps] == ["prepare", "create"]
+
+
+# ---------------------------------------------------------------- damage
+
+
+def _flip(world: World) -> None:
+    """Change some bytes in the middle of the stored data, as a bad disk would."""
+    world.damaged_on_purpose = True
+    segment = max((path for path in (world.repository / "data").rglob("*") if path.is_file()), key=os.path.getsize)
+    content = bytearray(segment.read_bytes())
+    middle = len(content) // 2
+    for at in range(middle, middle + 8):
+        content[at] ^= 0xFF
+    segment.write_bytes(content)
+
+
+@pytest.mark.parametrize("job", ["check", "verify", "drill"])
+def test_damage_is_a_failure_of_every_job_that_looks(world: World, job: str) -> None:
+    for path in list(world.docs.rglob("*.txt")):
+        path.unlink()
+    (world.docs / "only").write_bytes(os.urandom(600_000))
+    world.succeed("nightly")
+    world.succeed(job)
+    _flip(world)
+    reason = _fails(world, "remedy:", job=job)
+    assert "damage" in reason or "are not what was backed up" in reason
+    done = world.run("status", "--json")
+    assert done.returncode == 3
+    assert f'"job":"{job}","target":"main","status":"failed"' in done.stdout
+
+
+def test_a_check_that_is_ended_is_not_called_damage(world: World) -> None:
+    world.succeed("nightly")
+    world.wrap_borg('[ "$1" = check ] || exec "$BORG" "$@"; kill -TERM $$')
+    reason = _fails(world, job="check")
+    assert "damaged" not in reason
+    assert "ended by a signal" in reason
+
+
+# ---------------------------------------------------------------- nobody may be left
+
+
+def test_a_killed_run_takes_its_borg_with_it(world: World) -> None:
+    world.hold_borg("create")
+    process = world.start("nightly")
+    world.wait_until_held(process)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    world.wait_until_idle()

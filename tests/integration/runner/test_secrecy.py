@@ -1,0 +1,143 @@
+"""A canary: the passphrase is in its own file and in borg's pipe, and nowhere else, however a run goes."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.mailbox import Mailbox, text_of
+from tests.support.runner_world import PASSPHRASE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.support.runner_world import World
+
+CANARY = PASSPHRASE.encode()
+
+
+class Watcher:
+    """Reads, again and again, the arguments and environment of every process there is."""
+
+    def __init__(self) -> None:
+        self.seen: dict[str, bytes] = {}
+        self.borgs: set[int] = set()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Watcher:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        own = os.getpid()
+        while not self._stop.is_set():
+            for name in os.listdir("/proc"):  # noqa: PTH208  # hundreds of times a second
+                if name.isdigit() and int(name) != own:
+                    self._look(name)
+            time.sleep(0.003)
+
+    def _look(self, pid: str) -> None:
+        for kind in ("cmdline", "environ"):
+            try:
+                content = Path("/proc", pid, kind).read_bytes()
+            except OSError:
+                continue
+            if CANARY in content:
+                self.seen[f"{pid}/{kind}"] = content
+            if kind == "cmdline" and b"/usr/bin/borg" in content:
+                self.borgs.add(int(pid))
+
+
+@pytest.fixture
+def mailbox(world: World) -> Iterator[Mailbox]:
+    box = Mailbox()
+    box.start()
+    box.configure(world.root / "msmtprc")
+    world.config["mail"] = {"to": "root@example.com", "when": "always", "config": str(world.root / "msmtprc")}
+    world.write_config()
+    yield box
+    box.stop()
+
+
+def _leaks(world: World, mailbox: Mailbox, said: list[str]) -> list[str]:
+    """Return where the canary is although it must not be."""
+    found = [
+        str(path)
+        for path in world.files_below(world.root)
+        if path != world.passphrase_file and CANARY in path.read_bytes()
+    ]
+    found += [f"mail {index}" for index, raw in enumerate(mailbox.raw) if CANARY in raw]
+    for message in mailbox.messages():
+        found += [f"mail's {kind} part" for kind in ("plain", "html") if PASSPHRASE in text_of(message, kind)]
+    return found + [f"output: {text[:200]}" for text in said if PASSPHRASE in text]
+
+
+def test_the_passphrase_is_nowhere_but_in_its_file_and_in_borgs_pipe(world: World, mailbox: Mailbox) -> None:
+    said: list[str] = []
+
+    def run(*arguments: str, code: int = 0) -> None:
+        done = world.run(*arguments)
+        said.extend([done.stdout, done.stderr])
+        assert done.returncode == code, (arguments, done)
+
+    with Watcher() as watcher:
+        run("nightly", "--dry-run")
+        run("nightly")
+        run("nightly", "--json")
+        run("check")
+        run("drill", "--json")
+        run("list", "--json")
+        run("restore", "latest", "--to", str(world.root / "restored"))
+        run("status", code=3)
+        run("history", "--json")
+        run("config", "check")
+
+        # the passphrase is right, but nothing else is
+        world.wrap_borg('echo "nonsense $* $BORG_PASSPHRASE"; env >&2; ls -l /proc/self/fd >&2; exit 2')
+        run("nightly", code=3)
+        # a borg that tells what it was told
+        world.wrap_borg(
+            'secret=$(cat "/dev/fd/$BORG_PASSPHRASE_FD")\n'
+            'printf \'%s\\n\' "plain $secret" "borg: $secret" \'{"type":"log_message","levelname":"ERROR",'
+            '"name":"x","msgid":"\'"$secret"\'","message":"json \'"$secret"\'"}\' >&2\n'
+            'echo "$secret"; exit 1'
+        )
+        run("nightly", code=3)
+        run("check", "--json", code=3)
+        done = world.run("list")
+        said.extend([done.stdout, done.stderr])
+        assert done.returncode == 3
+
+    assert len(watcher.borgs) > 10, "the watcher must have seen the borgs at work"
+    assert watcher.seen == {}
+    assert _leaks(world, mailbox, said) == []
+
+
+def test_a_wrong_passphrase_is_as_secret_as_the_right_one(world: World, mailbox: Mailbox) -> None:
+    canary = f"{PASSPHRASE}wrong"
+    world.write_passphrase(canary)
+    with Watcher() as watcher:
+        done = world.run("nightly")
+    assert done.returncode == 3
+    assert watcher.seen == {}
+    assert _leaks(world, mailbox, [done.stdout, done.stderr]) == []
+
+
+def test_a_dry_run_writes_nothing(world: World) -> None:
+    before = sorted(path for path in world.root.rglob("*"))
+    for job in ("nightly", "check", "verify", "drill"):
+        done = world.succeed(job, "--dry-run")
+        assert "***" in done.stdout
+        assert PASSPHRASE not in done.stdout + done.stderr
+        assert str(world.repository) in done.stdout
+    assert sorted(path for path in world.root.rglob("*")) == before

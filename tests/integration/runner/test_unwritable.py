@@ -1,0 +1,148 @@
+"""Folders that cannot be written: nothing half-done, somebody is told, and the exit code says it."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bkp.state.records import Outcome
+from tests.support.mailbox import Mailbox, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.support.runner_world import World
+
+
+@pytest.fixture
+def mailbox(world: World) -> Iterator[Mailbox]:
+    box = Mailbox()
+    box.start()
+    box.configure(world.root / "msmtprc")
+    world.config["mail"] = {"to": "root@example.com", "config": str(world.root / "msmtprc")}
+    world.write_config()
+    yield box
+    box.stop()
+
+
+@pytest.fixture
+def mounted(world: World) -> Iterator[Path]:
+    """The state folder as a small file system of its own."""
+    world.state.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "state", world.state], check=True)
+    yield world.state
+    subprocess.run(["umount", "--lazy", world.state], check=True)
+
+
+def _mailed_failure(world: World, mailbox: Mailbox, word: str) -> None:
+    done = world.run("nightly")
+    assert done.returncode == 3
+    assert word in done.stderr
+    assert "Traceback" not in done.stderr
+    (message,) = mailbox.messages()
+    assert message["Subject"] == "[bkp] FAILED: nightly of main on backup.example.com"
+    assert word in text_of(message, "plain")
+
+
+def test_a_state_folder_that_is_read_only_is_mailed_and_no_borg_is_run(
+    world: World, mailbox: Mailbox, mounted: Path
+) -> None:
+    subprocess.run(["mount", "-o", "remount,ro", mounted], check=True)
+    _mailed_failure(world, mailbox, "Read-only file system")
+    assert world.archives() == []
+    assert list(mounted.iterdir()) == []
+
+
+def test_a_file_in_place_of_the_state_folder_is_mailed(world: World, mailbox: Mailbox) -> None:
+    world.state.write_text("in the way")
+    _mailed_failure(world, mailbox, str(world.state))
+    assert world.archives() == []
+
+
+def test_a_lock_folder_that_cannot_be_made_is_mailed_and_recorded(world: World, mailbox: Mailbox) -> None:
+    world.lock.write_text("in the way")
+    _mailed_failure(world, mailbox, f"cannot open lock file {world.lock}")
+    assert world.history()[-1].outcome is Outcome.FAILURE
+    assert world.latest().mail == "sent"
+    assert world.archives() == []
+
+
+def test_a_full_state_folder_fails_the_run_and_leaves_what_was_there_whole(
+    world: World, mailbox: Mailbox, mounted: Path
+) -> None:
+    world.succeed("nightly")
+    good = world.last_success()
+    with (mounted / "ballast").open("wb", buffering=0) as ballast, contextlib.suppress(OSError):
+        while True:
+            ballast.write(b"x" * 512)
+    done = world.run("nightly")
+    assert done.returncode == 3
+    assert "No space left on device" in done.stderr
+    assert len(mailbox.raw) == 1
+    assert world.last_success() == good
+    chain = world.chain()
+    assert chain.problem is None
+    assert not list(world.state.rglob(".*.tmp"))
+
+    (mounted / "ballast").unlink()
+    world.succeed("nightly")
+    assert world.chain().intact
+    assert world.latest().outcome is Outcome.SUCCESS
+
+
+def test_a_damaged_history_fails_the_run_and_is_named(world: World, mailbox: Mailbox) -> None:
+    world.succeed("nightly")
+    history = world.state / "history.jsonl"
+    history.write_text("this is no record\n")
+    done = world.run("nightly")
+    assert done.returncode == 3
+    assert f"{history}" in done.stderr
+    assert history.read_text().startswith("this is no record\n")
+    assert len(mailbox.raw) == 1
+
+
+def test_a_missing_log_folder_is_a_warning_and_the_backup_is_made(world: World, mailbox: Mailbox) -> None:
+    world.log.write_text("in the way")
+    done = world.run("nightly")
+    assert done.returncode == 1
+    assert f"cannot write log file {world.log}" in done.stderr
+    run = world.latest()
+    assert (run.outcome, run.log) == (Outcome.WARNING, None)
+    assert "cannot write log file" in (run.reason or "")
+    assert len(world.archives()) == 1
+    assert len(mailbox.raw) == 1
+
+
+def test_a_log_disk_that_fills_up_is_a_warning_and_the_backup_is_made(world: World, mailbox: Mailbox) -> None:
+    world.log.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k", "log", world.log], check=True)
+    try:
+        line = '{"type":"log_message","levelname":"INFO","name":"x","message":"%s of many lines"}\\n'
+        world.wrap_borg(
+            f'[ "$1" = create ] && for n in $(seq 200); do printf \'{line}\' "$n" >&2; done; exec "$BORG" "$@"'
+        )
+        done = world.run("nightly")
+        assert done.returncode == 1, done.stderr
+        assert "could not be written to its end: No space left on device" in done.stderr
+        assert world.latest().outcome is Outcome.WARNING
+    finally:
+        subprocess.run(["umount", "--lazy", world.log], check=True)
+
+
+def test_a_folder_in_place_of_a_record_is_no_reason_to_stop_but_is_said(world: World, mailbox: Mailbox) -> None:
+    folder = world.store.job_dir("nightly", "main") / "latest.json"
+    folder.mkdir(parents=True)
+    _mailed_failure(world, mailbox, "latest.json")
+
+
+def test_a_scratch_folder_that_cannot_be_made_fails_the_drill(world: World) -> None:
+    world.succeed("nightly")
+    world.scratch.write_text("in the way")
+    done = world.run("drill")
+    assert done.returncode == 3
+    assert "cannot make scratch folder" in done.stderr
+    assert "remedy: set paths.scratch" in done.stderr

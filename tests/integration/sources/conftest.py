@@ -1,0 +1,209 @@
+"""A server with a pool of stand-in ZFS and the real borg, in a mount namespace of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.support.fake_zfs import Pool
+from tests.support.mounts import in_own_mounts, mounts_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ROOT = Path(__file__).resolve().parents[3]
+PATIENCE_SECONDS = 120
+TOP, CHILD, ODD, OFF = "tank/data", "tank/data/child", "tank/data/Büro 1", "tank/data/off"
+FILES = 100  # in each of the three datasets
+
+DRIVER = """
+import functools, sys, threading
+from pathlib import Path
+import msgspec
+from bkp.clock import utc_now
+from bkp.config import load_config
+from bkp.tools.zfs.commands import Programs
+from runner.lifecycle.job import Options, exit_code, run_job
+from runner.lifecycle.log import Log
+from runner.nightly.job import nightly
+class Bar:  # like one on a terminal: it has a thread while it is shown
+    stop = None
+    def update(self, progress):
+        if self.stop is None:
+            self.stop = threading.Event()
+            self.thread = threading.Thread(target=self.stop.wait)
+            self.thread.start()
+    def finish(self):
+        if self.stop is not None:
+            self.stop.set()
+            self.thread.join()
+            self.stop = None
+programs, target, path = sys.argv[1:]
+run = run_job(
+    "nightly", target, load_config(Path(path)),
+    functools.partial(nightly, programs=Programs(zfs=f"{programs}/zfs", mount=f"{programs}/mount")),
+    options=Options(lock_wait=60, progress=Bar()), log=Log(utc_now, quiet=True), clock=utc_now,
+    mail=lambda run, previous: "not wanted",
+)
+print(msgspec.json.encode(run).decode())
+sys.exit(exit_code(run))
+"""
+
+
+@dataclass
+class Server:
+    """The server's folder, its pool, and the process that keeps its mount namespace."""
+
+    folder: Path
+    pool: Pool
+    anchor: int
+
+    @property
+    def tree(self) -> Path:
+        """Where the dataset is mounted."""
+        return self.folder / "srv/data"
+
+    @property
+    def odd(self) -> Path:
+        """Where a child is that has a mount point of its own."""
+        return self.folder / "srv/Büro 1"
+
+    def inside(self, *command: str | Path) -> list[str]:
+        """Return a command line that runs where the pool is mounted."""
+        return ["nsenter", f"--mount=/proc/{self.anchor}/ns/mnt", "--", *map(str, command)]
+
+    def call(self, *command: str | Path) -> str:
+        """Run a command there."""
+        environment = {**os.environ, "BORG_BASE_DIR": f"{self.folder}/borg"}
+        environment["BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK"] = "yes"
+        return subprocess.run(self.inside(*command), check=True, capture_output=True, text=True, env=environment).stdout
+
+    def start(self, target: str = "main") -> subprocess.Popen[str]:
+        """Begin a nightly."""
+        command = self.inside(sys.executable, "-c", DRIVER, self.folder / "bin", target, self.folder / "config.yml")
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def nightly(self, target: str = "main", *, expect: int = 0) -> dict[str, Any]:
+        """Run a nightly to its end and return its record."""
+        return self.ended(self.start(target), expect=expect)
+
+    def ended(self, process: subprocess.Popen[str], *, expect: int = 0) -> dict[str, Any]:
+        """Wait for a nightly's end and return its record."""
+        out, err = process.communicate(timeout=PATIENCE_SECONDS)
+        assert process.returncode == expect, err + out
+        record: dict[str, Any] = json.loads(out)
+        return record
+
+    def halt_at(self, step: str) -> None:
+        """Let the next run wait at that step."""
+        (self.pool.folder / "halt").write_text(step)
+
+    def wait_halted(self) -> None:
+        """Wait until it does."""
+        wait_until((self.pool.folder / "reached").exists)
+
+    def go_on(self) -> None:
+        """Let it go on."""
+        (self.pool.folder / "reached").unlink()
+
+    def left(self) -> list[str]:
+        """Return the snapshots that are there, and those that anybody has mounted."""
+        names = list(self.pool.existing())
+        return names + [f"{each} is mounted" for each in names if mounts_of(each.replace(" ", "\\040"))]
+
+    def history(self) -> list[dict[str, Any]]:
+        """Return the recorded runs, oldest first."""
+        lines = (self.folder / "state/history.jsonl").read_text().splitlines()
+        return [run for line in lines if (run := json.loads(line)["run"]) is not None]
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to that"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    assert os.geteuid() == 0, "these tests mount: run them as root"
+    pool = Pool(tmp_path / "pool")
+    pool.snapshots.mkdir(parents=True)
+    with subprocess.Popen(in_own_mounts("sleep", "infinity")) as anchor:
+        try:
+            outside = Path("/proc/self/ns/mnt").stat().st_ino
+            wait_until(lambda: Path(f"/proc/{anchor.pid}/ns/mnt").stat().st_ino != outside)
+            wait_until(lambda: Path(f"/proc/{anchor.pid}/comm").read_text().strip() == "sleep")
+            found = Server(tmp_path, pool, anchor.pid)
+            _fill(found)
+            yield found
+        finally:
+            anchor.kill()
+
+
+def _fill(server: Server) -> None:
+    folder = server.folder
+    on = {"canmount": "on", "keystatus": "-", "encryption": "off"}
+    paths = {TOP: server.tree, CHILD: server.tree / "child", ODD: server.odd}
+    datasets = {name: {"mountpoint": str(path), **on} for name, path in paths.items()}
+    datasets[OFF] = {"mountpoint": f"{server.tree}/off", **on, "canmount": "off"}
+    (server.pool.folder / "datasets.json").write_text(json.dumps(datasets))
+    for name, path in paths.items():
+        live = server.pool.live(name)
+        live.mkdir(parents=True)
+        server.call("mount", "-t", "tmpfs", "live", live)
+        server.call("mkdir", "-p", path)
+        server.call("mount", "--bind", live, path)
+        server.call("sh", "-c", f'cd "$1" && for n in $(seq {FILES}); do echo "$n" >"file $n"; done', "sh", path)
+    # borg reads a file again that is as new as the newest: let that be one
+    server.call("sh", "-c", 'sleep 0.1; echo last >"$1"', "sh", server.tree / "last")
+    _programs(server)
+    sources = f"sources: {{data: {{dataset: {TOP}}}}}"
+    repositories = ", ".join(
+        f"{name}: {{path: {folder}/{name}, passphrase_file: null, base_dir: {folder}/borg, borg: {folder}/bin/borg, "
+        "sources: [data]}"
+        for name in ("main", "second")
+    )
+    (folder / "config.yml").write_text(
+        f"schema: 1\npaths: {{state: {folder}/state, log: {folder}/log, lock: {folder}/lock}}\n"
+        f"repositories: {{{repositories}}}\n{sources}\ndrill: {{sample_files: 5}}\n"
+    )
+    for name in ("main", "second"):
+        server.call("borg", "init", "--encryption", "none", folder / name)
+
+
+def _programs(server: Server) -> None:
+    fake = ROOT / "tests/support/fake_zfs.py"
+    (server.folder / "bin").mkdir()
+    scripts = {
+        name: f'#!/bin/sh\nexec {sys.executable} {fake} {server.pool.folder} {name} "$@"\n' for name in ("zfs", "mount")
+    }
+    pool, logs = server.pool.folder, server.folder
+    scripts["borg"] = f"""#!/bin/bash
+export BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK=yes
+halt() {{
+    [[ -f {pool}/halt && $(<{pool}/halt) == "$1" ]] || return
+    rm {pool}/halt; touch {pool}/reached
+    while [[ -e {pool}/reached ]]; do sleep 0.02; done
+}}
+step=$1
+halt "borg-$step before"
+[[ $1 == create ]] && {{ shift; set -- create --list "$@"; }}
+/usr/bin/borg "$@" 2> >(tee {logs}/$step.log >&2)
+code=$?
+halt "borg-$step after"
+exit $code
+"""
+    for name, text in scripts.items():
+        path = server.folder / "bin" / name
+        path.write_text(text)
+        path.chmod(0o755)

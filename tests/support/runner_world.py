@@ -1,0 +1,281 @@
+"""A tiny backup site for tests: sources, an encrypted repository, a configuration, and bkp-run beside the real borg."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import yaml
+
+from bkp.state.files import Readable, read_record
+from bkp.state.ledger import ChainReport, Ledger
+from bkp.state.records import Run, Sample
+from bkp.state.store import StateStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+T = TypeVar("T")
+
+BORG = "/usr/bin/borg"
+BKP_RUN = str(Path(sys.executable).parent / "bkp-run")
+# Digits and letters only: whatever shows it, in whatever encoding, shows it like this.
+PASSPHRASE = f"canary{secrets.token_hex(12)}"
+
+
+def borg_environment(base: Path, passphrase: str = PASSPHRASE) -> dict[str, str]:
+    """Return what borg needs when a test calls it by itself; nothing of it is outside the test's folder."""
+    return {
+        "PATH": "/usr/bin:/bin",
+        "LC_ALL": "C.UTF-8",
+        "TZ": "UTC",
+        "HOME": str(base),
+        "BORG_BASE_DIR": str(base),
+        "BORG_PASSPHRASE": passphrase,
+    }
+
+
+def make_repository(path: Path, base: Path) -> None:
+    """Make an empty repository, encrypted as the described system's is."""
+    subprocess.run(
+        [BORG, "init", "--encryption", "repokey-blake2", str(path)],
+        env=borg_environment(base),
+        check=True,
+        capture_output=True,
+    )
+
+
+class World:
+    """Everything of one site below one folder."""
+
+    def __init__(self, root: Path, template: Path) -> None:
+        self.root = root
+        self.state, self.log, self.lock = root / "state", root / "log", root / "lock"
+        self.scratch, self.base = root / "scratch", root / "base"
+        self.repository, self.docs = root / "repo", root / "docs"
+        self.passphrase_file, self.config_file = root / "env", root / "config.yml"
+        self.base.mkdir()
+        shutil.copytree(template, self.repository)
+        self.write_passphrase(PASSPHRASE)
+        self.fill(self.docs)
+        self.damaged_on_purpose = False
+        self.config: dict[str, Any] = {
+            "schema": 1,
+            "host": "backup.example.com",
+            "lock_wait": "5s",
+            "paths": {"state": str(self.state), "log": str(self.log), "lock": str(self.lock)}
+            | {"scratch": str(self.scratch)},
+            "repositories": {
+                "main": {
+                    "path": str(self.repository),
+                    "base_dir": str(self.base),
+                    "passphrase_file": str(self.passphrase_file),
+                    "key_export": str(root / "key.txt"),
+                    "sources": ["docs"],
+                }
+            },
+            "sources": {"docs": {"path": str(self.docs)}},
+            "mail": {"when": "never", "to": "root@example.com"},
+        }
+        self.write_config()
+
+    # ------------------------------------------------------------ what a test sets up
+
+    @property
+    def main(self) -> dict[str, Any]:
+        """Return the repository's section of the configuration."""
+        section: dict[str, Any] = self.config["repositories"]["main"]
+        return section
+
+    def write_config(self) -> None:
+        self.config_file.write_text(yaml.safe_dump(self.config), encoding="utf-8")
+
+    def write_passphrase(self, text: str) -> None:
+        self.passphrase_file.touch(mode=0o600)
+        self.passphrase_file.write_text(f"export BORG_PASSPHRASE='{text}'\n", encoding="utf-8")
+
+    def fill(self, folder: Path, files: int = 6) -> None:
+        """Make a small tree, older than any run: the sample leaves out what changed since the run began."""
+        for number in range(files):
+            path = folder / f"part {number % 2}" / f"file-{number}.txt"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f"{folder.name} {number}\n" * (number + 1), encoding="utf-8")
+
+    def add_source(self, name: str, **options: Any) -> Path:
+        """Configure another source below the site's folder, and make it."""
+        path = self.root / name
+        self.fill(path)
+        self.config["sources"][name] = {"path": str(path), **options}
+        self.main["sources"].append(name)
+        self.write_config()
+        return path
+
+    def wrap_borg(self, script: str) -> Path:
+        """Put a shell script in borg's place; in it `exec "$BORG" "$@"` is the real one."""
+        path = self.root / "borg-wrapper"
+        path.write_text(f"#!/bin/sh\nBORG={BORG}\n{script}\n", encoding="utf-8")
+        path.chmod(0o755)
+        self.main["borg"] = str(path)
+        self.write_config()
+        return path
+
+    def hold_borg(self, operation: str, then: str = 'exec "$BORG" "$@"') -> Path:
+        """Make borg stop before an operation until the returned file exists; see `wait_until_held`."""
+        path = self.wrap_borg(
+            f'[ "$1" = {operation} ] || exec "$BORG" "$@"\n'
+            f'touch "$0.held"; while [ ! -e "$0.go" ]; do sleep 0.05; done; {then}'
+        )
+        return path.with_name(f"{path.name}.go")
+
+    def wait_until_held(self, process: subprocess.Popen[str]) -> None:
+        """Wait until a run has come to the operation that `hold_borg` named."""
+        while not (self.root / "borg-wrapper.held").exists():
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.02)
+
+    def unwrap_borg(self) -> None:
+        self.main["borg"] = BORG
+        self.write_config()
+
+    # ------------------------------------------------------------ running
+
+    def start(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
+        """Start bkp-run in the background, in a session of its own so that no signal of a test goes astray."""
+        return subprocess.Popen(
+            [BKP_RUN, "--config", str(self.config_file), *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=options.pop("stdout", subprocess.PIPE),
+            stderr=options.pop("stderr", subprocess.PIPE),
+            text=True,
+            start_new_session=True,
+            **options,
+        )
+
+    def run(self, *arguments: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        """Run bkp-run to its end."""
+        process = self.start(*arguments, env={**os.environ, **(environment or {})})
+        out, err = process.communicate(timeout=300)
+        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+    def succeed(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run bkp-run and insist on success."""
+        done = self.run(*arguments)
+        assert done.returncode == 0, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def borg(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Call the real borg by hand, as the site's owner would."""
+        return subprocess.run(
+            [BORG, *arguments], env=borg_environment(self.base), check=check, capture_output=True, text=True
+        )
+
+    def archive_by_hand(self, name: str, timestamp: str, *paths: Path) -> None:
+        """Make an archive that claims to be from another day."""
+        self.borg("create", "--timestamp", timestamp, f"{self.repository}::{name}", *map(str, paths or (self.docs,)))
+
+    def archives(self) -> list[str]:
+        """Return the names of all archives, oldest first."""
+        found = json.loads(self.borg("list", "--json", str(self.repository)).stdout)
+        return [each["name"] for each in found["archives"]]
+
+    # ------------------------------------------------------------ looking
+
+    @property
+    def store(self) -> StateStore:
+        return StateStore(self.state)
+
+    def latest(self, job: str = "nightly", target: str = "main") -> Run:
+        """Return the record of the last attempt."""
+        return self._readable(self.store.job_dir(job, target) / "latest.json", Run)
+
+    def last_success(self, job: str = "nightly", target: str = "main") -> Run:
+        return self._readable(self.store.job_dir(job, target) / "success.json", Run)
+
+    def sample(self, target: str = "main") -> Sample:
+        return self._readable(self.store.sample_path(target), Sample)
+
+    def _readable(self, path: Path, kind: type[T]) -> T:
+        reading = read_record(path, kind)
+        assert isinstance(reading, Readable), reading
+        return reading.value
+
+    def history(self) -> list[Run]:
+        return list(Ledger(self.state / "history.jsonl").runs())
+
+    def chain(self) -> ChainReport:
+        return Ledger(self.state / "history.jsonl").verify()
+
+    def log_text(self, run: Run) -> str:
+        assert run.log is not None
+        return Path(run.log).read_text(encoding="utf-8")
+
+    def step(self, name: str, run: Run | None = None) -> Any:
+        """Return a step of a run (by default of the last nightly)."""
+        return next(step for step in (run or self.latest()).steps if step.name == name)
+
+    def files_below(self, *folders: Path) -> Iterable[Path]:
+        for folder in folders:
+            yield from (path for path in folder.rglob("*") if path.is_file())
+
+    def locks(self) -> list[Path]:
+        """Return borg's lock files: empty when no borg holds or has left any."""
+        found = [path for folder in (self.repository, self.base) for path in folder.rglob("lock.exclusive*")]
+        for roster in [*self.repository.rglob("lock.roster"), *self.base.rglob("lock.roster")]:
+            holders = json.loads(roster.read_text(encoding="utf-8"))
+            found += [roster] if any(holders.values()) else []
+        return found
+
+    def processes(self) -> list[int]:
+        """Return every process that has this site's folder in its arguments or its environment."""
+        needle, found = str(self.root).encode(), []
+        for entry in Path("/proc").iterdir():
+            if not entry.name.isdigit() or int(entry.name) == os.getpid():
+                continue
+            try:
+                seen = (entry / "cmdline").read_bytes() + (entry / "environ").read_bytes()
+            except OSError:
+                continue
+            if needle in seen:
+                found.append(int(entry.name))
+        return found
+
+    def wait_until_idle(self, seconds: float = 60) -> None:
+        """Wait until no process works on this site; fail if one does not go away."""
+        deadline = time.monotonic() + seconds
+        while left := self.processes():
+            assert time.monotonic() < deadline, f"still at work: {left}"
+            time.sleep(0.02)
+
+    # ------------------------------------------------------------ the end
+
+    def tear_down(self) -> None:
+        """End what a failed test left at work, then let borg judge every repository that the test has not damaged."""
+        for pid in self.processes():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        if self.damaged_on_purpose:
+            return
+        for repository in sorted(
+            path.parent for path in self.root.glob("*/data") if (path.parent / "config").is_file()
+        ):
+            self.prove(repository)
+
+    def prove(self, repository: Path) -> None:
+        """Let borg read, decrypt and check everything in a repository."""
+        done = subprocess.run(
+            [BORG, "check", "--verify-data", str(repository)],
+            env=borg_environment(self.base) | {"BORG_RELOCATED_REPO_ACCESS_IS_OK": "yes"},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, f"borg check of {repository}: {done.stdout}{done.stderr}"

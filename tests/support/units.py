@@ -1,0 +1,43 @@
+"""A configuration and a host, for tests of the systemd units."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bkp.config import parse_config
+from runner.units.facts import Facts
+from runner.units.render import render
+
+if TYPE_CHECKING:
+    from bkp.config import Config
+
+PROGRAMS = str(Path(sys.executable).parent)
+FACTS = Facts(programs=PROGRAMS, config="/etc/bkp/config.yml")
+DATASET = "dataset: tank/Secure/backup"
+JOBS = ("borg-backup", "borg-check", "borg-check-verify", "borg-drill", "bkp-audit")
+
+
+def a_config(extra: str = "", *, source: str = DATASET, repository: str = "/tank/Secure/Borg/backup-repo") -> Config:
+    """Return the described system's configuration, its source a dataset; `extra` are further top-level lines."""
+    return parse_config(
+        f"schema: 1\nrepositories: {{main: {{path: {json.dumps(repository)}, sources: [data]}}}}\n"
+        f"sources: {{data: {{{source}}}}}\n{extra}"
+    )
+
+
+def unit(name: str, config: Config | None = None, facts: Facts = FACTS) -> str:
+    """Return one rendered unit."""
+    return render(config or a_config(), facts)[f"systemd/system/{name}"]
+
+
+def settings(text: str) -> dict[str, list[str]]:
+    """Return the settings of a unit, each with all its values in order."""
+    found: dict[str, list[str]] = {}
+    for line in text.replace("\\\n", " ").splitlines():
+        key, equals, value = line.partition("=")
+        if equals and not line.startswith(("#", "[", " ")):
+            found.setdefault(key, []).append(value)
+    return found

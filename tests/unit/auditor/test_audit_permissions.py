@@ -1,0 +1,124 @@
+"""Permissions as lstat(2) tells them, and folders through which somebody else could replace a secret."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from auditor.facts.builder import FactBuilder
+from auditor.facts.permissions import collect_permissions, is_unsafe, unsafe_parents
+from bkp.config import parse_config
+from tests.support.audit_world import NOW
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A folder of which every folder above is safe, or sticky as /tmp."""
+    folder = tmp_path / "home"
+    folder.mkdir(mode=0o700)
+    return folder
+
+
+def collected(home: Path, **changes: Any) -> dict[str, Any]:
+    for name, mode in (("env", 0o600), ("key.txt", 0o600), ("config.yml", 0o644)):
+        path = home / name
+        if not path.exists() and not path.is_symlink():
+            path.touch()
+            path.chmod(mode)
+    (home / "repository").mkdir(mode=0o700, exist_ok=True)
+    text = f"""
+        schema: 1
+        paths: {{state: {home}/state, log: {home}/log}}
+        repositories:
+          main: {{path: {home}/repository, passphrase_file: {home}/env, key_export: {home}/key.txt, sources: [s]}}
+        sources:
+          s: {{path: {home}}}
+    """
+    builder = FactBuilder(NOW)
+    collect_permissions(builder, parse_config(text), home / "config.yml", home / "attestations.jsonl")
+    return {name: fact.value for name, fact in builder.facts.items()}
+
+
+def test_the_mode_owner_and_kind_are_told(home: Path) -> None:
+    facts = collected(home)
+    assert facts["file.main.passphrase.mode"] == "0600"
+    assert facts["file.main.passphrase.kind"] == "regular file"
+    assert facts["file.main.passphrase.uid"] == os.geteuid()
+    assert facts["file.main.passphrase.owner_trusted"] is True
+    assert facts["file.main.passphrase.acl"] is False
+    assert facts["dir.main.mode"] == "0700"
+    assert facts["dir.state.exists"] is False
+    assert "file.attestations.mode" not in facts
+
+
+@pytest.mark.parametrize("mode", [0o400, 0o644, 0o4755, 0o1777])
+def test_every_bit_of_a_mode_is_told(home: Path, mode: int) -> None:
+    (home / "env").touch()
+    (home / "env").chmod(mode)
+    assert collected(home)["file.main.passphrase.mode"] == f"{mode:04o}"
+
+
+def test_a_secret_that_is_a_link_is_told_as_a_link(home: Path) -> None:
+    (home / "real").touch()
+    (home / "env").symlink_to("real")
+    assert collected(home)["file.main.passphrase.kind"] == "symbolic link"
+
+
+def test_a_configuration_that_is_a_link_is_judged_by_what_it_points_to(home: Path) -> None:
+    (home / "real.yml").touch()
+    (home / "real.yml").chmod(0o666)
+    (home / "config.yml").symlink_to("real.yml")
+    facts = collected(home)
+    assert facts["file.config.kind"] == "regular file"
+    assert facts["file.config.mode"] == "0666"
+
+
+def test_no_source_names_a_path(home: Path) -> None:
+    builder = FactBuilder(NOW)
+    (home / "config.yml").touch()
+    config = parse_config(
+        f"schema: 1\nrepositories:\n  main: {{path: {home}/r, sources: [s]}}\nsources:\n  s: {{path: {home}}}\n"
+    )
+    collect_permissions(builder, config, home / "config.yml", home / "attestations.jsonl")
+    assert not [name for name, fact in builder.facts.items() if str(home) in fact.source or "/root" in fact.source]
+
+
+def test_a_folder_that_others_may_write_is_unsafe_unless_it_is_sticky(home: Path) -> None:
+    inner = home / "inner"
+    inner.mkdir()
+    inner.chmod(0o777)
+    assert inner in unsafe_parents(inner / "secret")
+    inner.chmod(0o1777)
+    assert inner not in unsafe_parents(inner / "secret")
+    inner.chmod(0o755)
+    assert inner not in unsafe_parents(inner / "secret")
+
+
+def test_a_link_above_a_secret_leads_through_both_chains(home: Path) -> None:
+    (home / "real").mkdir()
+    (home / "real").chmod(0o777)
+    (home / "link").symlink_to("real")
+    assert home / "real" in unsafe_parents(home / "link" / "secret")
+
+
+def folder(mode: int, uid: int, gid: int) -> os.stat_result:
+    return os.stat_result((0o040000 | mode, 1, 1, 2, uid, gid, 0, 0, 0, 0))
+
+
+@pytest.mark.parametrize(
+    ("mode", "uid", "gid", "unsafe"),
+    [
+        (0o755, 0, 0, False),
+        (0o775, 0, 0, False),
+        (0o775, 0, 50, True),
+        (0o777, 0, 0, True),
+        (0o1777, 0, 0, False),
+        (0o1775, 0, 50, False),
+        (0o700, 65534, 65534, True),
+        (0o1777, 65534, 65534, True),
+        (0o700, os.geteuid(), 50, False),
+    ],
+)
+def test_who_may_replace_what_is_in_a_folder(mode: int, uid: int, gid: int, unsafe: bool) -> None:
+    assert is_unsafe(folder(mode, uid, gid)) is unsafe

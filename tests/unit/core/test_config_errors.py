@@ -1,0 +1,436 @@
+"""Every mistake in the configuration is one error: file, line, key, what was found, what is wanted, the nearest key."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from bkp.config import Config, load_config, parse_config
+from bkp.config.describe import example_text
+from bkp.errors import ConfigError, ExitCode
+from tests.unit.core.support import run_unprivileged
+
+BASE = """\
+schema: 1
+repositories:
+  main: {path: /r, sources: [data]}
+sources:
+  data: {path: /x}
+"""
+
+
+def refused(text: str | bytes) -> ConfigError:
+    with pytest.raises(ConfigError) as caught:
+        parse_config(text, "config.yml")
+    assert caught.value.exit_code is ExitCode.USAGE
+    return caught.value
+
+
+def with_main(text: str) -> str:
+    return BASE.replace("path: /r", text)
+
+
+def with_data(text: str) -> str:
+    return BASE.replace("path: /x", text)
+
+
+def test_the_least_configuration_is_schema_repositories_and_sources() -> None:
+    assert isinstance(parse_config(BASE), Config)
+
+
+MISTAKES = [
+    # text, line, column, message, remedy
+    ("", 1, 1, "found nothing, wanted a mapping (key: value)", None),
+    ("- a\n", 1, 1, "found a list, wanted a mapping (key: value)", None),
+    ("just text\n", 1, 1, "found 'just text', wanted a mapping (key: value)", None),
+    ("sources: {}\nrepositories: {}\n", 1, 1, "key schema is missing", "add it at the top level"),
+    (BASE.replace("schema: 1", "schema: 2"), 1, 9, "schema: found the number 2, wanted one of 1", None),
+    (BASE.replace("schema: 1", "schema: '1'"), 1, 9, "schema: found '1', wanted a whole number", None),
+    (BASE + "job: {}\n", 6, 1, "unknown key job", "did you mean 'jobs'? known keys here: audit, drill,"),
+    (BASE + "jobs:\n  nigthly: {}\n", 7, 3, "unknown key jobs.nigthly", "did you mean 'nightly'? known keys"),
+    (BASE + "jobs:\n  x.y: {}\n", 7, 3, "unknown key jobs.x.y", "known keys here: check, drill, nightly, verify"),
+    (BASE + 'jobs:\n  "a\\e[1m": {}\n', 7, 3, "unknown key jobs.'a\\x1b[1m'", "known keys here"),
+    (with_main("pth: /r"), 3, 10, "unknown key repositories.main.pth", "did you mean 'path'? known keys here: arch"),
+    (with_main("path: /r, keep: {daly: 3}"), 3, 27, "unknown key repositories.main.keep.daly", "did you mean 'daily'?"),
+    (with_main("keep: {}"), 3, 9, "key repositories.main.path is missing", "add it below repositories.main"),
+    (with_main("path: r"), 3, 16, "repositories.main.path: found 'r', wanted an absolute path, or ssh://", None),
+    (with_main("path: '-v:x'"), 3, 16, "repositories.main.path: found '-v:x', wanted an absolute path, or", None),
+    (with_main('path: "/r\\n"'), 3, 16, "repositories.main.path: found '/r\\n', wanted an absolute path, or", None),
+    (with_main("path: 5"), 3, 16, "repositories.main.path: found the number 5, wanted text", None),
+    (with_main("path: /r, keep: 7"), 3, 26, "repositories.main.keep: found the number 7, wanted a mapping", None),
+    (
+        with_main("path: /r, keep: {daily: -1}"),
+        3,
+        34,
+        "keep.daily: found the number -1, wanted a whole number >= 0",
+        None,
+    ),
+    (with_main("path: /r, keep: {daily: 1.5}"), 3, 34, "keep.daily: found the number 1.5, wanted a whole number", None),
+    (with_main("path: /r, keep: {daily: seven}"), 3, 34, "keep.daily: found 'seven', wanted a whole number", None),
+    (
+        with_main("path: /r, keep: {within: 2x}"),
+        3,
+        35,
+        "keep.within: found '2x', wanted a number with H, d, w, m",
+        None,
+    ),
+    (with_main("path: /r, keep: {daily: 0, weekly: 0, monthly: 0}"), 3, 26, "keep: keeps nothing: every archive", None),
+    (
+        with_main("path: /r, encryption: repokey-blake"),
+        3,
+        32,
+        "found 'repokey-blake', wanted one of",
+        "did you mean 'repokey-blake2'?",
+    ),
+    (with_main("path: /r, compression: 'zstd 3'"), 3, 33, "compression: found 'zstd 3', wanted a compression as", None),
+    (with_main("path: /r, archive_prefix: a-b"), 3, 36, "archive_prefix: found 'a-b', wanted letters, digits,", None),
+    (with_main("path: /r, compact_threshold: 100"), 3, 39, "found the number 100, wanted a whole number <= 99", None),
+    (with_main("path: /r, size_drop_warning: 50"), 3, 39, "found the number 50, wanted a number <= 1", None),
+    (
+        with_main("path: /r, checkpoint_interval: 30"),
+        3,
+        41,
+        "found the number 30, wanted a duration such as 90s,",
+        None,
+    ),
+    (BASE.replace("[data]", "data"), 3, 29, "repositories.main.sources: found 'data', wanted a list", None),
+    (
+        BASE.replace("[data]", "[]"),
+        3,
+        29,
+        "repositories.main.sources: found a list, wanted a list with at least one",
+        None,
+    ),
+    (BASE.replace("[data]", "[data, 5]"), 3, 36, "repositories.main.sources[1]: found the number 5, wanted text", None),
+    (BASE.replace("[data]", "[data, B]"), 3, 36, "sources[1]: found 'B', wanted lower-case letters, digits", None),
+    (BASE.replace("[data]", "[data, data]"), 3, 36, "repositories.main.sources names 'data' twice", "remove one"),
+    (
+        BASE.replace("[data]", "[date]"),
+        3,
+        30,
+        "repositories.main.sources names 'date', which is not below",
+        "known sources: data",
+    ),
+    (BASE.replace("main:", "Main:"), 3, 3, "repositories: found the key 'Main', wanted lower-case letters,", None),
+    (BASE.replace("main:", '"main\\n":'), 3, 3, "repositories: found the key 'main\\n', wanted lower-case", None),
+    (BASE.replace("main:", "../etc:"), 3, 3, "repositories: found the key '../etc', wanted lower-case", None),
+    (
+        BASE.replace("main: {path: /r, sources: [data]}", "main:"),
+        3,
+        8,
+        "repositories.main: found nothing, wanted a mapping",
+        None,
+    ),
+    ("schema: 1\nrepositories: []\nsources: {}\n", 2, 15, "repositories: found a list, wanted a mapping", None),
+    ("schema: 1\nrepositories: {}\nsources: {}\n", 2, 15, "no repository is configured", None),
+    (
+        BASE + "  more: {path: /y}\n",
+        6,
+        3,
+        "source 'more' is in no repository: it would never be backed up",
+        "add it to",
+    ),
+    (with_data("one_file_system: yes"), 5, 27, "sources.data.one_file_system: found 'yes', wanted true or false", None),
+    (BASE.replace("{path: /x}", "{}"), 5, 9, "sources.data: needs either path (a directory) or dataset (ZFS)", None),
+    (with_data("path: /x, dataset: a/b"), 5, 9, "sources.data: needs either path (a directory) or dataset", None),
+    (with_data("path: /x, mount_at: /y"), 5, 9, "sources.data: mount_at and skip belong to a dataset", None),
+    (with_data("dataset: a/b, skip: [a/c]"), 5, 9, "sources.data: skip names 'a/c', which is not below a/b", None),
+    (with_data("dataset: -r"), 5, 19, "sources.data.dataset: found '-r', wanted a ZFS dataset: pool/name", None),
+    (with_data("path: x"), 5, 16, "sources.data.path: found 'x', wanted an absolute path", None),
+    (
+        with_data("path: /x, exclude: ['*.o']"),
+        5,
+        30,
+        "sources.data.exclude[0]: found '*.o', wanted a pattern with its",
+        None,
+    ),
+    (with_data('path: /x, exclude: ["sh:a\\0"]'), 5, 30, "sources.data.exclude[0]: found 'sh:a\\x00', wanted a", None),
+    (
+        BASE + "jobs: {nightly: {schedule: 25:30}}\n",
+        6,
+        28,
+        "jobs.nightly.schedule: found '25:30', '25' is outside 0..23",
+        None,
+    ),
+    (
+        BASE + "jobs: {nightly: {schedule: '*/2:00'}}\n",
+        6,
+        28,
+        "jobs.nightly.schedule: found '*/2:00', '*/2' is not",
+        None,
+    ),
+    (
+        BASE + "jobs: {nightly: {schedule: 7}}\n",
+        6,
+        28,
+        "found the number 7, wanted a systemd calendar expression such as",
+        None,
+    ),
+    (BASE + "jobs: {nightly: {schedule: '02-30'}}\n", 6, 28, "it would never elapse", None),
+    (
+        BASE + "jobs: {nightly: {grace: 2 hours}}\n",
+        6,
+        25,
+        "jobs.nightly.grace: found '2 hours', wanted a duration",
+        None,
+    ),
+    (
+        BASE + "jobs: {nightly: {grace: null}}\n",
+        6,
+        25,
+        "jobs.nightly.grace: found nothing, wanted a duration such",
+        None,
+    ),
+    (BASE + "jobs: {nightly: {timeout: 0s}}\n", 6, 17, "jobs.nightly: timeout is 0: the job would end before", None),
+    (
+        BASE + "jobs: {nightly: {schedule: null, timeout: 1x}}\n",
+        6,
+        43,
+        "jobs.nightly.timeout: found '1x', wanted a",
+        None,
+    ),
+    (BASE + "lock_wait: -1\n", 6, 12, "lock_wait: found the number -1, wanted a duration such as", None),
+    (BASE + "host: '-x'\n", 6, 7, "host: found '-x', wanted a host name", None),
+    (BASE + "paths: {state: var}\n", 6, 16, "paths.state: found 'var', wanted an absolute path", None),
+    (BASE + "paths: {scratch: var}\n", 6, 18, "paths.scratch: found 'var', wanted an absolute path", None),
+    (BASE + "paths:\n", 6, 7, "paths: found nothing, wanted a mapping (key: value)", None),
+    (BASE + "drill: {sample_bytes: 1X}\n", 6, 23, "drill.sample_bytes: found '1X', wanted a size such as 500M", None),
+    (BASE + "drill: {sample_bytes: -1}\n", 6, 23, "drill.sample_bytes: found the number -1, wanted a size such", None),
+    (
+        BASE + "drill: {sample_files: 0}\n",
+        6,
+        23,
+        "drill.sample_files: found the number 0, wanted a whole number >= 1",
+        None,
+    ),
+    (BASE + "mail: {to: root}\n", 6, 12, "mail.to: found 'root', wanted a mail address such as", None),
+    (BASE + "mail: {to: -Cx@y}\n", 6, 12, "mail.to: found '-Cx@y', wanted a mail address such as", None),
+    (BASE + 'mail: {to: "a@b\\n"}\n', 6, 12, "mail.to: found 'a@b\\n', wanted a mail address such as", None),
+    (
+        BASE + "mail: {when: problem}\n",
+        6,
+        14,
+        "mail.when: found 'problem', wanted one of always, never, problems",
+        "did you mean 'problems'?",
+    ),
+    (BASE + "mail: {timeout: 0s}\n", 6, 7, "mail: timeout is 0: no mail could ever be sent", None),
+    (BASE + "exporter: {listen: '10045'}\n", 6, 20, "exporter.listen: found '10045', wanted an address such as", None),
+    (
+        BASE + "exporter: {listen: '[:::1]:5'}\n",
+        6,
+        20,
+        "exporter.listen: found '[:::1]:5', wanted an address such",
+        None,
+    ),
+    (BASE + "audit: {fail_on: lo}\n", 6, 18, "audit.fail_on: found 'lo', wanted one of", "did you mean 'low'?"),
+    (BASE + "audit: {escrow: [{nme: x}]}\n", 6, 19, "unknown key audit.escrow[0].nme", "did you mean 'name'?"),
+    (
+        BASE + "audit: {escrow: [{name: x, holds: [keys]}]}\n",
+        6,
+        36,
+        "audit.escrow[0].holds[0]: found 'keys', wanted one",
+        "'key'",
+    ),
+    (BASE + "audit: {escrow: [{name: x}, {name: x}]}\n", 6, 8, "audit: escrow names the location 'x' twice", None),
+    (BASE + "schema: 1\n", 6, 1, "key 'schema' is there twice (first on line 1)", "remove one of them"),
+    (BASE + "paths: {state: 'x\n", 7, 1, "not valid YAML", None),
+    (BASE + "host: !!str x\n", 6, 7, "tag '!!str' is not allowed", "remove the tag"),
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column", "message", "remedy"), MISTAKES, ids=[case[3][:60] for case in MISTAKES]
+)
+def test_a_mistake_is_named_with_its_place(text: str, line: int, column: int, message: str, remedy: str | None) -> None:
+    error = refused(text)
+    assert message in error.message
+    assert (error.line, error.column) == (line, column)
+    assert error.message.startswith(f"config.yml:{line}:{column}: ")
+    assert "\n" not in error.message
+    if remedy is None:
+        assert not error.remedy or "did you mean" not in error.remedy
+    else:
+        assert error.remedy
+        assert remedy in error.remedy
+
+
+def test_of_several_mistakes_below_names_the_one_that_is_reported_is_placed_right() -> None:
+    text = BASE.replace("main:", "good: {path: /a, sources: [data]}\n  main:").replace(
+        "path: /r", "path: /r, keep: {daily: x}"
+    )
+    error = refused(text)
+    assert "repositories.main.keep.daily: found 'x'" in error.message
+    assert error.line == 4
+
+
+def test_two_entries_that_would_prune_each_others_archives_are_refused() -> None:
+    error = refused(BASE.replace("sources:\n", "  other: {path: /r/, sources: [data]}\nsources:\n"))
+    assert "each would prune the other's archives" in error.message
+    assert error.line == 4
+    parse_config(BASE.replace("sources:\n", "  other: {path: /r, archive_prefix: b, sources: [data]}\nsources:\n"))
+
+
+@pytest.mark.parametrize(
+    "spoof", ["x` - at `$.zzz[...]", "x` - at `$.jobs", "` - at `key` in `$.repositories", "\\n - at `$[...].a`"]
+)
+@pytest.mark.parametrize(
+    "where", [BASE + '"{}": 1\n', with_data('path: /x, "{}": 1'), with_data('path: /x, exclude: ["{}"]')]
+)
+def test_keys_and_values_that_imitate_the_librarys_words_break_nothing(where: str, spoof: str) -> None:
+    refused(where.replace("{}", spoof, 1))
+
+
+def test_a_job_may_change_its_schedule_and_keep_its_own_grace() -> None:
+    config = parse_config(BASE + "jobs: {check: {schedule: Mon 04:30}, verify: {grace: 30h}}\n")
+    default = parse_config(BASE)
+    assert str(config.jobs.check.schedule) == "Mon 04:30"
+    assert config.jobs.check.grace == default.jobs.check.grace
+    assert config.jobs.verify.schedule == default.jobs.verify.schedule
+    assert config.job("nightly") == default.job("nightly")
+
+
+def test_a_job_without_schedule_is_run_by_hand() -> None:
+    assert parse_config(BASE + "jobs: {drill: {schedule: null}}\n").jobs.drill.schedule is None
+
+
+def test_every_job_works_on_every_repository() -> None:
+    config = parse_config(BASE.replace("sources:\n", "  b: {path: /b, sources: [data]}\nsources:\n"))
+    assert [config.targets(name) for name, _ in config.jobs.items()] == [("main", "b")] * 4
+    assert config.targets("unheard-of") == ()
+
+
+def test_the_scratch_folder_lies_in_the_state_directory_unless_named() -> None:
+    assert parse_config(BASE + "paths: {state: /s}\n").paths.scratch_dir == "/s/scratch"
+    assert parse_config(BASE + "paths: {state: /s, scratch: /t}\n").paths.scratch_dir == "/t"
+
+
+def test_a_missing_file_says_how_to_get_one(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no such configuration file") as caught:
+        load_config(tmp_path / "absent.yml")
+    assert caught.value.remedy
+    assert "--config" in caught.value.remedy
+
+
+@pytest.mark.parametrize("kind", ["folder", "fifo", "file below a file"])
+def test_what_is_no_file_is_refused_without_waiting(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "config.yml"
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "fifo":
+        os.mkfifo(path)
+    else:
+        path.write_text("x")
+        path = path / "config.yml"
+    with pytest.raises(ConfigError, match=r"a directory, not a file|not a regular file|cannot be read"):
+        load_config(path)
+
+
+def test_a_file_that_may_not_be_read_is_an_error_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "config.yml"
+    path.write_text(BASE)
+    path.chmod(0)
+    said = run_unprivileged(
+        tmp_path, f"from pathlib import Path\nfrom bkp.config import load_config\nload_config(Path({str(path)!r}))"
+    )
+    assert "cannot be read: Permission denied" in said
+
+
+def test_a_file_that_is_too_large_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "config.yml"
+    path.write_bytes(b"#" * ((1 << 20) + 5))
+    with pytest.raises(ConfigError, match="larger than 1 MiB"):
+        load_config(path)
+
+
+def test_errors_name_the_file_as_it_was_given(tmp_path: Path) -> None:
+    path = tmp_path / "config.yml"
+    path.write_text("schema: 3\n")
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+    assert str(caught.value).startswith(f"{path}:1:")
+
+
+EXAMPLE = example_text()
+LINES = EXAMPLE.splitlines(keepends=True)
+SNIPPETS = [
+    "x",
+    "[",
+    "{",
+    ":",
+    "- ",
+    "null",
+    "-1",
+    "1e9",
+    "yes",
+    "\t",
+    "'",
+    '"',
+    "\\",
+    "&a ",
+    "*a",
+    "!!int ",
+    "ü",
+    "\x00",
+    "9" * 40,
+    "\n",
+]
+
+
+@st.composite
+def mutated_examples(draw: st.DrawFn) -> str:
+    """The shipped example with a few lines dropped, doubled, moved, or with something put into them."""
+    lines = list(LINES)
+    for _ in range(draw(st.integers(1, 3))):
+        at = draw(st.integers(0, len(lines) - 1))
+        match draw(st.integers(0, 4)):
+            case 0:
+                del lines[at]
+            case 1:
+                lines.insert(at, lines[draw(st.integers(0, len(lines) - 1))])
+            case 2:
+                column = draw(st.integers(0, len(lines[at])))
+                lines[at] = lines[at][:column] + draw(st.sampled_from(SNIPPETS)) + lines[at][column:]
+            case 3:
+                lines[at] = lines[at].replace("#", "", 1)
+            case _:
+                key, colon, _ = lines[at].partition(":")
+                lines[at] = f"{key}{colon} {draw(st.sampled_from(SNIPPETS))}\n"
+    return "".join(lines)
+
+
+@given(st.binary(max_size=200) | mutated_examples())
+@example(EXAMPLE.encode("utf-16"))
+@example(b"\x00" * 4096)
+def test_whatever_the_bytes_the_reader_gives_a_configuration_or_one_error(content: bytes | str) -> None:
+    try:
+        config = parse_config(content, "config.yml")
+    except ConfigError as error:
+        message = error.message
+    else:
+        assert isinstance(config, Config)
+        return
+    assert message.startswith("config.yml")
+    assert "\n" not in message
+
+
+TWO = (
+    "schema: 1\nrepositories:\n  main:\n    path: /r\n    sources: [one, two]\nsources:\n"
+    "  one: {dataset: tank/data}\n  two: %s\n"
+)
+
+
+def test_datasets_that_overlap_in_one_repository_are_refused() -> None:
+    for dataset in ("tank/data", "tank/data/below"):
+        with pytest.raises(ConfigError, match="overlap") as caught:
+            parse_config(TWO % f"{{dataset: {dataset}}}")
+        assert caught.value.line == 5
+    parse_config(TWO % "{dataset: tank/data2}")
+
+
+def test_sources_of_one_repository_must_agree_on_one_file_system() -> None:
+    with pytest.raises(ConfigError, match="differ in one_file_system") as caught:
+        parse_config(TWO % "{path: /srv, one_file_system: false}")
+    assert caught.value.line == 5
+    parse_config(TWO % "{path: /srv}")

@@ -1,0 +1,164 @@
+"""The status page says what the metrics say, in words, without a script or anything from elsewhere."""
+
+import base64
+import hashlib
+import re
+from datetime import timedelta
+from html.parser import HTMLParser
+
+import pytest
+
+from bkp.state.records import Outcome
+from exporter.page import build_page, render_page
+from exporter.web import answer
+from tests.support.exporter_world import GIB, World, archive, at, every_status, facts, healthy, make_run
+from tests.support.exporter_world import warning as message
+
+
+class Reader(HTMLParser):
+    """Collects tags, attributes and text, and insists that what is opened is closed."""
+
+    VOID = frozenset({"meta", "link", "br", "img", "hr", "input"})
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str, str]] = []
+        self.words: list[str] = []
+        self.feed(html)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self.open:
+            self.words.append(" ".join(data.split()))
+
+    @property
+    def text(self) -> str:
+        return " ".join(word for word in self.words if word)
+
+
+def test_every_status_has_its_word_its_sign_and_its_reason(three: World) -> None:
+    every_status(three)
+    html = render_page(three.model())
+    text = Reader(html).text
+    for word in ("ok", "late", "failed", "never ran", "running", "unknown"):
+        assert re.search(rf'<span class="status"><svg class="sign".*?</svg>\s*{word}</span>', html, re.DOTALL), word
+    assert "source etc is missing: /srv/etc is not there" in text
+    assert "latest.json is torn or is not JSON" in text
+    assert "3 of 20 restored files are not what was backed up" in text
+    assert "17 of 20 files identical (1 differ, 2 missing)" in text
+
+
+def test_times_are_local_with_their_zone_and_say_how_far_they_are(world: World) -> None:
+    healthy(world)
+    html = render_page(world.model())
+    text = Reader(html).text
+    assert "last success Mon 23 Nov, 02:42 CET 7h 18m ago" in text
+    assert "next deadline Tue 24 Nov, 04:30 CET in 18h 30m" in text
+    assert "oldest archive Wed 27 May, 03:31 CEST" in text  # summer time then
+    assert '<time datetime="2026-11-23T02:42:00+01:00">' in html
+
+
+def test_all_well_is_said_only_when_all_is_well(world: World) -> None:
+    assert build_page(world.model()).headline == "4 of 4 jobs need attention"
+    healthy(world)
+    page = build_page(world.model())
+    assert (page.headline, page.tone, page.problems) == ("All 4 jobs are in order", "ok", ())
+    world.path("check", "success").write_bytes(b"{")
+    page = build_page(world.model())
+    assert page.headline == "1 of 4 jobs needs attention"
+    assert page.tone == "unknown"
+
+
+def test_a_broken_history_is_no_reason_to_be_green(world: World) -> None:
+    healthy(world)
+    world.store.ledger.path.write_bytes(b"broken\n")
+    page = build_page(world.model())
+    assert page.headline == "All 4 jobs are in order, but not everything is"
+    assert page.tone == "late"
+    assert any("history of runs does not hold" in problem for problem in page.problems)
+
+
+def test_the_gravest_status_colours_the_page(world: World) -> None:
+    healthy(world)
+    world.now += timedelta(days=2)
+    assert build_page(world.model()).tone == "late"
+    world.record(make_run("check", "25 03:30", Outcome.FAILURE))
+    assert build_page(world.model()).tone == "failed"
+
+
+def test_what_comes_from_files_cannot_become_markup(world: World) -> None:
+    evil = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
+    start = at("23 01:30")
+    made = archive(start, sources=("home", "etc"), missing=("etc",))
+    world.record(
+        make_run(
+            "nightly",
+            start,
+            Outcome.FAILURE,
+            reason=evil,
+            archive=made,
+            repository=facts(start, encryption=evil),
+            messages=(message(evil),),
+        )
+    )
+    html = render_page(world.model())
+    found = Reader(html)
+    assert "script" not in found.tags
+    assert "img" not in found.tags
+    assert not [name for _, name, _ in found.attributes if name.startswith("on")]
+    assert "&lt;script&gt;" in html
+
+
+def test_the_page_loads_nothing_and_its_policy_allows_just_its_own_style(three: World) -> None:
+    every_status(three)
+    html = render_page(three.model())
+    found = Reader(html)
+    assert {"script", "link", "img", "iframe", "object", "form", "base"}.isdisjoint(found.tags)
+    assert not [tag for tag, name, _ in found.attributes if name in {"src", "style", "srcset"}]
+    links = [value for _, name, value in found.attributes if name == "href"]
+    assert all(link.startswith(("#", "/")) and not link.startswith("//") for link in links)
+    (style,) = re.findall(r"<style>(.*?)</style>", html, re.DOTALL)
+    assert not re.search(r"url\(|@import", style)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+
+    from exporter.exposition import Exposer
+    from exporter.refresh import Refresher
+
+    refresher = Refresher(three.reader(), Exposer("1").expose)
+    refresher.make()
+    policy = answer("GET", "/", {}, refresher.fresh).policy
+    assert f"style-src 'sha256-{digest}'" in policy
+
+
+def test_links_in_the_page_lead_to_something(three: World) -> None:
+    every_status(three)
+    found = Reader(render_page(three.model()))
+    ids = [value for _, name, value in found.attributes if name == "id"]
+    assert len(ids) == len(set(ids))
+    targets = {value[1:] for _, name, value in found.attributes if name == "href" and value.startswith("#")}
+    assert targets
+    assert targets <= set(ids)
+
+
+@pytest.mark.parametrize(("free", "tone"), [(1800, "plain"), (300, "warn"), (100, "bad"), (0, "bad")])
+def test_a_file_system_that_fills_up_stands_out(world: World, free: int, tone: str) -> None:
+    world.record(make_run("nightly", "23 01:30", repository=facts(at("23 01:30"), free_bytes=free * GIB)))
+    (bar,) = [bar for bar in build_page(world.model()).repositories[0].bars if bar.label == "file system"]
+    assert bar.tone == tone
+    assert 0 <= bar.percent <= 100

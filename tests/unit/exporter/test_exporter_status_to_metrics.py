@@ -1,0 +1,254 @@
+"""What real state files become as metrics, job by job and repository by repository."""
+
+from datetime import timedelta
+
+import pytest
+
+from bkp.state.records import Outcome, Step
+from tests.support.exporter_world import GIB, World, archive, at, drill, every_status, facts, healthy, make_run, steps
+from tests.support.exporter_world import warning as message
+from tests.support.exposition import Metrics
+
+JOBS = ("nightly", "check", "verify", "drill")
+
+
+def test_a_job_that_never_ran_is_there_from_the_start_with_zero_as_last_success_and_deadline(world: World) -> None:
+    metrics = Metrics(world)
+    for job in JOBS:
+        labels = {"job_name": job, "target": "main"}
+        assert metrics.state("job_status", "status", **labels) == "never"
+        assert metrics.value("job_last_success_timestamp_seconds", **labels) == 0
+        assert metrics.value("job_deadline_timestamp_seconds", **labels) == 0
+        assert metrics.value("job_last_attempt_timestamp_seconds", **labels) is None
+        assert metrics.state("job_last_attempt_outcome", "outcome", **labels) is None
+
+
+def test_a_good_night_gives_success_deadline_duration_and_steps(world: World) -> None:
+    healthy(world)
+    metrics = Metrics(world)
+    nightly = {"job_name": "nightly", "target": "main"}
+    assert metrics.state("job_status", "status", **nightly) == "ok"
+    assert metrics.value("job_last_attempt_timestamp_seconds", **nightly) == at("23 01:30").timestamp()
+    assert metrics.value("job_last_success_timestamp_seconds", **nightly) == at("23 01:42").timestamp()
+    assert metrics.value("job_deadline_timestamp_seconds", **nightly) == at("24 03:30").timestamp()  # 02:30 CET + 2 h
+    assert metrics.value("job_last_attempt_duration_seconds", **nightly) == 720
+    assert metrics.value("job_last_success_duration_seconds", **nightly) == 720
+    assert metrics.value("job_last_attempt_step_duration_seconds", step="create", **nightly) == 240
+    assert metrics.state("job_last_attempt_step_outcome", "outcome", step="prune", **nightly) == "success"
+    assert metrics.state("job_last_attempt_mail", "mail", **nightly) == "not wanted"
+    assert metrics.value("job_running_since_timestamp_seconds", **nightly) is None
+    assert metrics.value("job_info", schedule="02:30", **nightly) == 1
+
+
+def test_a_failed_attempt_keeps_the_last_success_apart_from_it(world: World) -> None:
+    healthy(world)
+    start = at("23 08:00")
+    world.record(
+        make_run(
+            "nightly", start, Outcome.FAILURE, steps=steps(start, "create", failed="create", exit_code=2), mail="failed"
+        )
+    )
+    metrics = Metrics(world)
+    nightly = {"job_name": "nightly", "target": "main"}
+    assert metrics.state("job_status", "status", **nightly) == "failed"
+    assert metrics.state("job_last_attempt_outcome", "outcome", **nightly) == "failure"
+    assert metrics.state("job_last_attempt_step_outcome", "outcome", step="create", **nightly) == "failure"
+    assert metrics.state("job_last_attempt_mail", "mail", **nightly) == "failed"
+    assert metrics.value("job_last_attempt_timestamp_seconds", **nightly) == start.timestamp()
+    assert metrics.value("job_last_success_timestamp_seconds", **nightly) == at("23 01:42").timestamp()
+
+
+def test_a_job_becomes_late_by_the_clock_alone(world: World) -> None:
+    healthy(world)
+    nightly = {"job_name": "nightly", "target": "main"}
+    deadline = at("24 03:30")
+    world.now = deadline
+    assert Metrics(world).state("job_status", "status", **nightly) == "ok"
+    world.now = deadline + timedelta(seconds=1)
+    metrics = Metrics(world)
+    assert metrics.state("job_status", "status", **nightly) == "late"
+    assert metrics.value("job_deadline_timestamp_seconds", **nightly) == deadline.timestamp()
+
+
+def test_a_job_without_a_schedule_has_no_deadline_at_all(world: World) -> None:
+    world.config_path.write_text(world.config_text() + "jobs:\n  drill:\n    schedule: null\n", encoding="utf-8")
+    by_hand = {"job_name": "drill", "target": "main"}
+    assert Metrics(world).value("job_deadline_timestamp_seconds", **by_hand) is None
+    assert Metrics(world).value("job_last_success_timestamp_seconds", **by_hand) == 0
+    world.record(make_run("drill", "1 05:00", drill=drill()))
+    metrics = Metrics(world)
+    assert metrics.state("job_status", "status", **by_hand) == "ok"
+    assert metrics.value("job_deadline_timestamp_seconds", **by_hand) is None
+    assert metrics.value("job_info", schedule="", **by_hand) == 1
+
+
+def test_a_run_under_way_shows_since_when_and_a_dead_one_is_a_failure(world: World) -> None:
+    healthy(world)
+    run = make_run("nightly", "23 08:00", Outcome.RUNNING, steps=steps(at("23 08:00"), "snapshot"))
+    world.record(run)
+    world.start_process(run.process)
+    nightly = {"job_name": "nightly", "target": "main"}
+    metrics = Metrics(world)
+    assert metrics.state("job_status", "status", **nightly) == "running"
+    assert metrics.value("job_running_since_timestamp_seconds", **nightly) == at("23 08:00").timestamp()
+    assert metrics.value("job_last_attempt_duration_seconds", **nightly) is None
+    assert metrics.value("job_last_success_duration_seconds", **nightly) == 720
+
+    world.set_boot("7d3c1d1e-0000-4000-8000-000000000002")  # the machine was started again since
+    metrics = Metrics(world)
+    assert metrics.state("job_status", "status", **nightly) == "failed"
+    assert metrics.value("job_running_since_timestamp_seconds", **nightly) is None
+
+
+def test_every_status_there_is_comes_out_of_state_files(three: World) -> None:
+    every_status(three)
+    metrics = Metrics(three)
+    found = {metrics.state("job_status", "status", job_name=job, target=t) for job in JOBS for t in three.repositories}
+    assert found == {"ok", "late", "failed", "never", "running", "unknown"}
+
+
+def test_warnings_and_errors_of_the_last_attempt_are_counted(world: World) -> None:
+    messages = (message("one"), message("two"), message("three", "error"), message("four", "info"))
+    world.record(make_run("nightly", "23 01:30", Outcome.WARNING, messages=messages, messages_dropped=7))
+    metrics = Metrics(world)
+    nightly = {"job_name": "nightly", "target": "main"}
+    assert metrics.value("job_last_attempt_warnings", **nightly) == 2
+    assert metrics.value("job_last_attempt_errors", **nightly) == 1
+    assert metrics.value("job_last_attempt_dropped_messages", **nightly) == 7
+    assert metrics.state("job_last_attempt_outcome", "outcome", **nightly) == "warning"
+
+
+def test_a_repository_shows_what_borg_last_said_of_it(world: World) -> None:
+    healthy(world)
+    metrics = Metrics(world)
+    assert metrics.value("repository_info", repository="main", id="ab" * 32, encryption="repokey-blake2") == 1
+    assert metrics.value("repository_archives", repository="main") == 17
+    assert metrics.value("repository_incomplete_archives", repository="main") == 0
+    assert metrics.value("repository_deduplicated_size_bytes", repository="main") == 187 * GIB
+    assert metrics.value("repository_filesystem_free_bytes", repository="main") == 1260 * GIB
+    assert metrics.value("repository_newest_archive_timestamp_seconds", repository="main") == at("23 01:31").timestamp()
+    assert metrics.value("last_archive_files", repository="main") == 48_213
+    assert metrics.value("last_archive_duration_seconds", repository="main") == 480
+    assert metrics.value("last_archive_confirmed", repository="main") == 1
+
+
+def test_a_figure_that_the_newest_record_leaves_open_comes_from_an_older_one_and_the_age_says_so(world: World) -> None:
+    world.record(make_run("nightly", "22 01:30", repository=facts(at("22 01:30"))))
+    world.record(make_run("check", "23 03:30", repository=facts(at("22 01:30"), archives=16, original_bytes=None)))
+    metrics = Metrics(world)
+    assert metrics.value("repository_archives", repository="main") == 16
+    assert metrics.value("repository_original_size_bytes", repository="main") == 3540 * GIB
+    assert metrics.value("repository_facts_timestamp_seconds", repository="main") == at("22 01:30").timestamp()
+
+
+def test_figures_of_another_repository_id_are_not_mixed_in(world: World) -> None:
+    world.record(make_run("nightly", "22 01:30", repository=facts(at("22 01:30"))))
+    world.record(make_run("check", "23 03:30", repository=facts(at("22 01:30"), id="cd" * 32, original_bytes=None)))
+    metrics = Metrics(world)
+    assert metrics.value("repository_info", repository="main", id="cd" * 32, encryption="repokey-blake2") == 1
+    assert metrics.value("repository_original_size_bytes", repository="main") is None
+
+
+def test_a_source_that_drops_out_keeps_the_time_of_its_last_archive_and_the_others_go_on(world: World) -> None:
+    for night, missing in (("20 01:30", ()), ("21 01:30", ("etc",)), ("22 01:30", ("home", "etc"))):
+        outcome = Outcome.FAILURE if missing else Outcome.SUCCESS
+        world.record(make_run("nightly", night, outcome, archive=archive(at(night), missing=missing)))
+    metrics = Metrics(world)
+    name = "source_last_complete_backup_timestamp_seconds"
+    assert metrics.value(name, repository="main", source="home") == at("21 01:31").timestamp()  # only in the history
+    assert metrics.value(name, repository="main", source="etc") == at("20 01:31").timestamp()
+    assert metrics.value("last_archive_missing_sources", repository="main") == 2
+
+
+def test_a_source_that_never_was_in_an_archive_is_zero_while_the_history_is_whole_and_absent_when_not(
+    world: World,
+) -> None:
+    name = "source_last_complete_backup_timestamp_seconds"
+    assert Metrics(world).value(name, repository="main", source="home") == 0
+    world.record(make_run("check", "22 03:30"), make_run("check", "23 03:30"))
+    assert Metrics(world).value(name, repository="main", source="home") == 0
+    history = world.store.ledger.path
+    history.write_bytes(history.read_bytes().replace(b"success", b"failure", 1))
+    metrics = Metrics(world)
+    assert metrics.value("history_intact") == 0
+    assert metrics.value("history_lines") == 1
+    assert metrics.value(name, repository="main", source="home") is None
+
+
+@pytest.mark.parametrize("job", ["check", "verify"])
+def test_the_verdict_of_a_check_outlives_an_interrupted_or_running_one(world: World, job: str) -> None:
+    labels = {"repository": "main", "job_name": job}
+    assert Metrics(world).value("check_passed", **labels) is None
+    world.record(make_run(job, "8 03:30"))
+    assert Metrics(world).value("check_passed", **labels) == 1
+    world.record(make_run(job, "15 03:30", Outcome.FAILURE))
+    assert Metrics(world).value("check_passed", **labels) == 0
+    world.record(make_run(job, "16 03:30", Outcome.INTERRUPTED), make_run(job, "17 03:30", Outcome.RUNNING))
+    metrics = Metrics(world)
+    assert metrics.value("check_passed", **labels) == 0
+    assert metrics.value("check_finished_timestamp_seconds", **labels) == at("15 03:42").timestamp()
+
+
+def test_a_verdict_that_could_be_hidden_by_a_lost_history_is_not_given(world: World) -> None:
+    world.record(make_run("check", "8 03:30"), make_run("check", "15 03:30", Outcome.FAILURE))
+    world.record(make_run("check", "16 03:30", Outcome.INTERRUPTED))
+    world.store.ledger.path.unlink()
+    metrics = Metrics(world)
+    assert metrics.value("check_passed", repository="main", job_name="check") is None
+    assert metrics.value("state_file_unreadable", file="history.jsonl") == 1
+    assert metrics.value("history_intact") is None
+
+
+def test_a_drill_shows_its_counts_even_when_a_later_one_could_not_compare(world: World) -> None:
+    world.record(make_run("drill", "14 04:30", Outcome.FAILURE, drill=drill(mismatched=2, missing=1)))
+    world.record(make_run("drill", "21 04:30", Outcome.FAILURE, reason="the archive is gone"))
+    metrics = Metrics(world)
+    values = {
+        name: metrics.value(f"drill_{name}", repository="main")
+        for name in (
+            "files",
+            "matched_files",
+            "mismatched_files",
+            "missing_files",
+            "duration_seconds",
+            "restored_bytes",
+        )
+    }
+    assert values == {
+        "files": 20,
+        "matched_files": 17,
+        "mismatched_files": 2,
+        "missing_files": 1,
+        "duration_seconds": 12.5,
+        "restored_bytes": 61_203_456,
+    }
+    assert metrics.value("drill_finished_timestamp_seconds", repository="main") == at("14 04:42").timestamp()
+
+
+def test_a_duration_below_zero_is_a_moved_clock_and_no_duration(world: World) -> None:
+    start = at("23 01:30")
+    step = Step(name="create", started_at=start, ended_at=at("23 01:20"), outcome=Outcome.SUCCESS)
+    world.record(make_run("nightly", start, ended_at=at("23 01:25"), steps=(step,)))
+    metrics = Metrics(world)
+    nightly = {"job_name": "nightly", "target": "main"}
+    assert metrics.value("job_last_attempt_duration_seconds", **nightly) is None
+    assert metrics.value("job_last_attempt_step_duration_seconds", step="create", **nightly) is None
+    assert metrics.value("job_last_success_duration_seconds", **nightly) is None
+    assert metrics.state("job_last_attempt_outcome", "outcome", **nightly) == "success"
+
+
+def test_records_that_the_configuration_does_not_name_are_counted_and_not_mixed_in(world: World) -> None:
+    world.record(make_run("nightly", "23 01:30", target="old"))
+    metrics = Metrics(world)
+    assert metrics.value("state_unconfigured_targets") == 1
+    assert metrics.value("job_last_success_timestamp_seconds", job_name="nightly", target="old") is None
+
+
+def test_a_lost_record_of_the_last_success_is_unknown_and_not_never(world: World) -> None:
+    healthy(world)
+    world.path("nightly", "success").unlink()
+    metrics = Metrics(world)
+    nightly = {"job_name": "nightly", "target": "main"}
+    assert metrics.state("job_status", "status", **nightly) == "unknown"
+    assert metrics.value("job_last_success_timestamp_seconds", **nightly) is None
+    assert metrics.value("job_deadline_timestamp_seconds", **nightly) is None

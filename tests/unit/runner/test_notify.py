@@ -1,0 +1,103 @@
+"""Which runs are mailed, and what the mail says."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import msgspec
+import pytest
+
+from bkp.config.model import Mail
+from bkp.liveness import this_process
+from bkp.state.records import Message, Outcome, Run, Step
+from runner.nightly.baseline import shrinkage
+from runner.notify.decide import recovered, wanted
+from runner.notify.message import build, subject
+
+START = datetime(2027, 1, 1, 1, 30, tzinfo=UTC)
+WELL = (Outcome.SUCCESS, Outcome.WARNING)
+BADLY = (Outcome.FAILURE, Outcome.INTERRUPTED, Outcome.SKIPPED)
+
+
+def _run(outcome: Outcome, **changes: object) -> Run:
+    run = Run(
+        run_id="20270101T013000Z-aaaaaaaa",
+        job="nightly",
+        target="main",
+        host="vault.example.com",
+        outcome=outcome,
+        started_at=START,
+        ended_at=START + timedelta(minutes=3),
+        process=this_process(),
+    )
+    return msgspec.structs.replace(run, **changes)
+
+
+@pytest.mark.parametrize("before", [None, *WELL, *BADLY, Outcome.RUNNING])
+@pytest.mark.parametrize("now", [*WELL, *BADLY])
+def test_problems_and_the_first_success_after_them_are_mailed(now: Outcome, before: Outcome | None) -> None:
+    previous = _run(before) if before else None
+    assert wanted(_run(now), previous, "always")
+    assert not wanted(_run(now), previous, "never")
+    expected = now is not Outcome.SUCCESS or before in BADLY
+    assert wanted(_run(now), previous, "problems") is expected
+    assert recovered(_run(now), previous) is (now in WELL and before in BADLY)
+
+
+def test_the_subject_begins_with_the_word_that_matters() -> None:
+    assert subject(_run(Outcome.FAILURE), None) == "[bkp] FAILED: nightly of main on vault.example.com"
+    assert subject(_run(Outcome.SUCCESS), _run(Outcome.FAILURE)).startswith("[bkp] works again: ")
+
+
+def test_times_are_local_and_everything_survives_the_wire() -> None:
+    hostile = "<b>&\"'\udcff\x00 {{ x }} 😀 " + "long " * 400
+    run = _run(
+        Outcome.FAILURE,
+        reason=hostile,
+        messages=(Message(level="error", text=hostile, msgid="X<y>"),),
+        steps=(Step(name="create", started_at=START, outcome=Outcome.FAILURE, reason=hostile),),
+        messages_dropped=3,
+    )
+    message = build(run, None, Mail(), ZoneInfo("Europe/Berlin"))
+    raw = message.as_bytes()
+    assert max(map(len, raw.splitlines())) <= 998
+    html, text = message.get_body(("html",)), message.get_body(("plain",))
+    assert html is not None
+    assert text is not None
+    for part in (html.get_content(), text.get_content()):
+        assert "2027-01-01 02:30:00 CET" in part
+        assert "and 3 more" in part
+    assert "<b>" not in html.get_content()
+    assert "&lt;b&gt;&amp;" in html.get_content()
+
+
+@pytest.mark.parametrize("host", ["vault.example.com", "vault", "my_host", "-", "with space", "ümlaut"])
+def test_a_sender_is_found_for_every_host_name(host: str) -> None:
+    message = build(_run(Outcome.SUCCESS, host=host), None, Mail(), ZoneInfo("UTC"))
+    assert "@" in message["From"]
+    message.as_bytes()
+
+
+def test_shrinkage_is_judged_against_the_median_of_at_least_three_nights() -> None:
+    from bkp.state.records import Archive
+
+    def archive(files: int, size: int) -> Archive:
+        return Archive(
+            name="a",
+            id="b",
+            started_at=START,
+            ended_at=START,
+            files=files,
+            original_bytes=size,
+            compressed_bytes=size,
+            deduplicated_bytes=0,
+        )
+
+    before = [archive(100, 1000)] * 2
+    assert shrinkage(archive(1, 1), before, 0.5) is None
+    before = [archive(100, 1000), archive(100, 1000), archive(5000, 5)]
+    assert shrinkage(archive(50, 500), before, 0.5) is None
+    assert shrinkage(archive(49, 500), before, 0.5) == "the archive has 49 files where 100 are usual"
+    assert shrinkage(archive(50, 499), before, 0.5) == "the archive has 499 bytes where 1,000 are usual"
+    assert shrinkage(archive(0, 0), before, 1.0) is None
