@@ -1,0 +1,74 @@
+"""The project and its locked dependencies as wheels for the guests' Pythons; guests have no network to get them."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .errors import LabError
+from .locks import exclusive
+from .paths import CHECKOUT, Lab
+
+if TYPE_CHECKING:
+    from .progress import Progress
+
+LOCK = CHECKOUT / "requirements" / "runtime.txt"
+# Debian 12 has glibc 2.36; a newer host would otherwise fetch wheels that do not load there.
+_GLIBC = ("2_36", "2_35", "2_34", "2_31", "2_28", "2_27", "2_26", "2_24", "2_17", "2_12", "2_5")
+
+
+def _pip(*arguments: str) -> None:
+    done = subprocess.run([sys.executable, "-m", "pip", *arguments], cwd=CHECKOUT, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise LabError(
+            f"`pip {arguments[0]}` failed; the environment is made by `scripts/bootstrap test`:\n{done.stderr.strip()}"
+        )
+
+
+def lock_digest() -> str:
+    """Return the hash of the locked runtime dependencies."""
+    return hashlib.sha256(LOCK.read_bytes()).hexdigest()[:12]
+
+
+def wheelhouse(python: str, where: Lab, progress: Progress) -> Path:
+    """Return the folder with every locked dependency as a wheel for this Python (`3.11`); fetched on first use.
+
+    Raises:
+        LabError: pip could not fetch one, or its hash is not the locked one.
+    """
+    final = where.wheels / f"{python}-{lock_digest()}"
+    with exclusive(where.root / "wheels.lock", waiting=progress.say):
+        if final.is_dir():
+            return final
+        progress.say(f"fetching the locked dependencies for Python {python}")
+        work = Path(tempfile.mkdtemp(prefix="wheels-", dir=where.building))
+        try:
+            platforms = [f"--platform=manylinux_{glibc}_x86_64" for glibc in _GLIBC]
+            version = ["--python-version", python, "--implementation", "cp", "--only-binary", ":all:"]
+            _pip("download", "--quiet", "--dest", str(work), "--require-hashes", *version, *platforms, "-r", str(LOCK))
+            shutil.copy(LOCK, work / "runtime.txt")
+            work.rename(final)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+        for old in where.wheels.glob(f"{python}-*"):
+            if old != final:
+                shutil.rmtree(old, ignore_errors=True)
+    return final
+
+
+def project_wheel(target: Path) -> Path:
+    """Build the project's own wheel from the checkout into a folder and return it.
+
+    Raises:
+        LabError: the build failed, with pip's words.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        _pip("wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, str(CHECKOUT))
+        (built,) = Path(folder).glob("*.whl")
+        target.mkdir(parents=True, exist_ok=True)
+        return Path(shutil.copy(built, target / built.name))

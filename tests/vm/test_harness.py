@@ -1,0 +1,170 @@
+"""The lab's own promises: red is red and says why, an unfinished build is no image, a dead session leaves nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.vm.lab import accel, image, qemu, recipe, runs
+from tests.vm.lab.errors import LabError
+from tests.vm.lab.locks import try_lock
+from tests.vm.lab.paths import CHECKOUT, IMAGE_RECIPE, Lab, lab
+from tests.vm.lab.progress import Progress
+from tests.vm.lab.recipe import Recipe, Release
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture
+def other_lab(tmp_path: Path) -> Lab:
+    return Lab(tmp_path / "lab")
+
+
+def test_a_broken_test_is_red_and_shows_the_guests_journal_and_console(release: Release) -> None:
+    command = [sys.executable, "-m", "pytest", str(HERE / "broken_on_purpose.py"), "--release", release.name]
+    done = subprocess.run([*command, "-p", "no:cacheprovider"], cwd=CHECKOUT, capture_output=True, text=True)
+
+    assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout + done.stderr
+    assert "2 failed" in done.stdout
+    assert "systemd-run --quiet --wait --unit=lab-broken false` ended with 1" in done.stdout
+    assert "journal of server" in done.stdout
+    assert "the reason only the journal knows" in done.stdout
+    assert "console of server" in done.stdout
+    assert "the reason only the console knows" in done.stdout
+    assert "the lab never skips" in done.stdout
+    kept = sorted((lab().root / "failures").glob("2*-tests-vm-broken-on-purpose*"))
+    assert "the reason only the console knows" in (kept[-1] / "server-console.log").read_text("utf-8", "replace")
+
+
+def test_lab_tests_are_not_collected_unless_they_are_named() -> None:
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
+    done = subprocess.run([*command, "tests"], cwd=CHECKOUT, capture_output=True, text=True)
+    assert "tests/unit" in done.stdout
+    assert "tests/vm" not in done.stdout
+
+
+def test_an_image_is_the_right_one_only_while_nothing_of_its_recipe_changed(tmp_path: Path) -> None:
+    release = recipe.release_named("bookworm")
+    folder = tmp_path / "image"
+    shutil.copytree(IMAGE_RECIPE, folder)
+    before = Recipe(release, "key", folder).digest
+    assert Recipe(release, "key", folder).digest == before
+    assert Recipe(release, "another key", folder).digest != before
+    assert Recipe(recipe.release_named("trixie"), "key", folder).digest != before
+    with (folder / "packages").open("a") as packages:
+        packages.write("one-more\n")
+    assert Recipe(release, "key", folder).digest != before
+
+
+def test_a_build_that_was_killed_leaves_nothing_that_counts_as_an_image(other_lab: Lab) -> None:
+    environment = {**os.environ, "BKP_LAB": str(other_lab.root)}
+    command = [sys.executable, "-m", "tests.vm.lab", "image", "--release", "bookworm"]
+    builder = subprocess.Popen(command, cwd=CHECKOUT, env=environment, stderr=subprocess.PIPE, text=True)
+    assert builder.stderr is not None
+    for line in builder.stderr:
+        if "packages" in line:
+            break
+    _wait_for_file(other_lab.building, "image-bookworm-*/root/var")
+    builder.kill()
+    builder.wait()
+    builder.stderr.close()
+
+    assert image.find(recipe.release_named("bookworm"), other_lab) is None
+    assert not list(other_lab.images.iterdir())
+    lock = try_lock(other_lab.root / "build-bookworm.lock")
+    assert lock is not None, "the killed builder still holds its lock"
+    lock.release()
+    for left in other_lab.building.iterdir():
+        _wait_until_unused(left)
+        subprocess.run(["rm", "-rf", "--one-file-system", str(left)], check=True)
+
+
+def _wait_for_file(folder: Path, pattern: str) -> None:
+    _poll(lambda: any(folder.glob(pattern)), f"{pattern} in {folder}")
+
+
+def _wait_until_unused(folder: Path) -> None:
+    """Wait until no process of the killed build is left: its root or its command line would be below the folder."""
+
+    def used() -> bool:
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                words = (process / "cmdline").read_bytes()
+                root = str((process / "root").readlink())
+            except OSError:
+                continue
+            if str(folder).encode() in words or root.startswith(str(folder)):
+                return True
+        return False
+
+    _poll(lambda: not used(), f"the build's processes in {folder} to end")
+
+
+def _poll(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + 600
+    while not condition():
+        assert time.monotonic() < deadline, f"waited in vain: {what}"
+        time.sleep(0.2)
+
+
+def test_a_sweep_ends_only_a_process_that_names_its_pid_file(other_lab: Lab) -> None:
+    abandoned, hold = runs.claim(other_lab, "server")
+    pidfile = abandoned / runs.PIDFILE
+    ours = subprocess.Popen([sys.executable, "-c", "input()", "-pidfile", str(pidfile)], stdin=subprocess.PIPE)
+    strange = subprocess.Popen([sys.executable, "-c", "input()", "of somebody else"], stdin=subprocess.PIPE)
+    innocent, innocent_hold = runs.claim(other_lab, "reused")
+    try:
+        pidfile.write_text(f"{ours.pid}\n")
+        (innocent / runs.PIDFILE).write_text(f"{strange.pid}\n")
+
+        assert runs.sweep(other_lab) == [], "machines of a living session were swept"
+        hold.release()
+        innocent_hold.release()
+
+        # The end of a child is seen by its parent only when it waits for it, which the sweep cannot do for us.
+        reaper = subprocess.Popen([sys.executable, "-m", "tests.vm.lab", "sweep"], cwd=CHECKOUT, env=_env(other_lab))
+        assert ours.wait() == -9
+        assert reaper.wait() == 0
+        assert strange.poll() is None
+        assert not list(other_lab.runs.iterdir())
+    finally:
+        for process in (ours, strange):
+            process.kill()
+            process.communicate()
+
+
+def _env(where: Lab) -> dict[str, str]:
+    return {**os.environ, "BKP_LAB": str(where.root)}
+
+
+def test_kvm_is_not_assumed_because_its_device_opens() -> None:
+    assert accel.cpu_can_virtualise("processor: 0\nflags\t\t: fpu vme vmx avx\n")
+    assert accel.cpu_can_virtualise("flags\t\t: fpu svm\n")
+    assert not accel.cpu_can_virtualise("flags\t\t: fpu svm_lock vmxnet\nbugs: vmx\n")
+
+
+def test_nothing_of_a_machine_listens_beyond_loopback(tmp_path: Path) -> None:
+    hardware = qemu.Hardware(tmp_path, tmp_path / "vmlinuz", tmp_path / "initrd", "server")
+    networks = [word for word in qemu.command_line(hardware, tmp_path / "pid") if "hostfwd" in word]
+    assert networks == ["user,id=host,restrict=on,hostfwd=tcp:127.0.0.1:0-:22"]
+
+
+def test_an_unknown_release_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(LabError, match="known: bookworm, trixie"):
+        recipe.release_named("sid")
+
+
+def test_progress_says_how_long_it_took() -> None:
+    lines: list[str] = []
+    Progress("image", lines.append).say("compressing")
+    assert lines[0].endswith(" s] image: compressing\n")

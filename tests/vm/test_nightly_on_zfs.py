@@ -1,0 +1,221 @@
+"""bkp-run on real ZFS: snapshots that wear the live paths, and nothing left behind whatever happens."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.vm.site import BORG, FILES, IN_CHILD, Site
+
+if TYPE_CHECKING:
+    from tests.vm.lab.guest import Guest
+    from tests.vm.lab.pool import Pool
+
+# Adds --list to `borg create` and keeps what borg says of each file, to count what it read again.
+_LISTING_BORG = """#!/bin/bash
+if [ "$1" = create ]; then
+    shift
+    exec /usr/bin/borg create --list "$@" 2> >(tee /var/tmp/create.log >&2)
+fi
+exec /usr/bin/borg "$@"
+"""
+
+
+@pytest.fixture(scope="module")
+def site(server: Guest, pool: Pool) -> Site:
+    found = Site(server, pool)
+    found.set_up()
+    return found
+
+
+@pytest.mark.smoke
+def test_three_nights_then_check_verify_and_drill(site: Site) -> None:
+    site.guest.write("/usr/local/bin/borg-listing", _LISTING_BORG, mode=0o755)
+    site.configure(repository="borg: /usr/local/bin/borg-listing")
+
+    first = site.job("nightly")
+    site.guest.run(f"echo changed > {site.tree}/file-1 && echo new > {site.tree}/child/new")
+    second = site.job("nightly")
+    third = site.job("nightly")
+    read_again = site.guest.run("""jq -r 'select(.type=="file_status") | .status' /var/tmp/create.log""").lines
+
+    assert first["archive"]["files"] == FILES + IN_CHILD
+    assert second["archive"]["files"] == third["archive"]["files"] == FILES + IN_CHILD + 1
+    assert all(root["present"] for root in third["archive"]["roots"])
+    assert {root["dataset"] for root in third["archive"]["roots"]} == {site.pool.backup, f"{site.pool.backup}/child"}
+    assert read_again.count("A") + read_again.count("M") <= (FILES + IN_CHILD) // 100
+    assert read_again.count("U") >= (FILES + IN_CHILD) * 99 // 100
+    paths = site.archived(third["archive"]["name"])
+    assert f"{site.tree}/child/file-1".lstrip("/") in paths
+    assert not [path for path in paths if "bkp-" in path or ".zfs" in path]
+    assert site.left_behind() == []
+    for job in ("check", "verify"):
+        assert site.job(job)["outcome"] == "success"
+    assert site.job("drill")["drill"]["matched"] == 10
+    assert site.bkp_run("status", check=False).code == 0
+
+
+@pytest.mark.smoke
+def test_the_archive_is_the_snapshot_not_the_live_tree(site: Site) -> None:
+    """The tree changes while borg works: what is archived is the moment of the snapshot."""
+    site.guest.write(
+        "/usr/local/bin/borg-late",
+        f'#!/bin/sh\n[ "$1" = create ] && nsenter --mount=/proc/1/ns/mnt sh -c "echo late > {site.tree}/file-2"\n'
+        'exec /usr/bin/borg "$@"\n',
+        mode=0o755,
+    )
+    site.configure(repository="borg: /usr/local/bin/borg-late")
+
+    archive = site.job("nightly")["archive"]["name"]
+
+    path = f"{site.tree}/file-2".lstrip("/")
+    archived = site.guest.run(f"{BORG} extract --stdout {site.repository}::{archive} {path}").text
+    assert archived == "file 2"
+    assert site.guest.read(f"{site.tree}/file-2").strip() == "late"
+    site.configure()
+
+
+def test_every_kind_of_dataset_is_handled_and_named(site: Site) -> None:
+    backup = site.pool.backup
+    site.guest.script(
+        f"""
+        zfs create -o canmount=off {backup}/off
+        zfs create -o mountpoint=none {backup}/none
+        zfs create -o mountpoint=legacy {backup}/legacy
+        mkdir -p /mnt/legacy && mount -t zfs {backup}/legacy /mnt/legacy && echo legacy > /mnt/legacy/file
+        zfs create {backup}/idle && echo idle > {site.tree}/idle/file && zfs unmount {backup}/idle
+        """
+    )
+    try:
+        record = site.job("nightly", expect=1)
+    finally:
+        site.guest.run(f"umount /mnt/legacy; for d in off none legacy idle; do zfs destroy {backup}/$d; done")
+
+    roots = {root["dataset"]: root["path"] for root in record["archive"]["roots"] if root["present"]}
+    assert roots[f"{backup}/legacy"] == "/mnt/legacy"
+    assert roots[f"{backup}/idle"] == f"{site.tree}/idle"
+    left_out = {each["dataset"]: each["reason"] for each in record["archive"]["left_out"]}
+    assert "canmount=off" in left_out[f"{backup}/off"]
+    assert "mountpoint=none" in left_out[f"{backup}/none"]
+    paths = site.archived(record["archive"]["name"])
+    assert {"mnt/legacy/file", f"{site.tree}/idle/file".lstrip("/")} <= set(paths)
+    assert site.left_behind() == []
+
+
+def test_a_locked_dataset_fails_the_night_and_never_counts_for_retention(site: Site) -> None:
+    locked = f"{site.pool.backup}/locked"
+    site.guest.script(
+        f"""
+        echo 'another passphrase' > /root/locked.key
+        zfs create -o encryption=on -o keyformat=passphrase -o keylocation=file:///root/locked.key \\
+            -o pbkdf2iters=100000 {locked}
+        zfs unmount {locked} && zfs unload-key {locked}
+        """
+    )
+    try:
+        record = site.job("nightly", expect=3)
+    finally:
+        site.guest.run(f"zfs destroy {locked}")
+
+    assert record["archive"]["name"].startswith("incomplete-")
+    assert "locked" in record["reason"] or "locked" in json.dumps(record["messages"])
+    assert [step["name"] for step in record["steps"] if step["name"] == "prune"] == []
+    assert site.left_behind() == []
+
+
+def test_a_repository_below_a_covered_mount_point_is_refused_and_the_fixed_path_works(site: Site) -> None:
+    site.configure(dataset=site.pool.secure)
+    refused = site.job("nightly", expect=3)
+    assert "repository" in refused["reason"]
+    assert "would cover" in refused["reason"]
+    assert site.left_behind() == []
+
+    site.configure(dataset=site.pool.secure, source=f"mount_at: /run/bkp/secure\nskip: [{site.pool.borg}]")
+    record = site.job("nightly")
+    assert "run/bkp/secure/backup/child/file-1" in site.archived(record["archive"]["name"])
+    assert site.left_behind() == []
+    site.configure()
+
+
+def test_foreign_snapshots_and_runs_that_live_lose_nothing(site: Site) -> None:
+    backup = site.pool.backup
+    boot = site.guest.read("/proc/sys/kernel/random/boot_id").strip()
+    ticks = site.guest.run("cut -d' ' -f22 /proc/1/stat").text
+    host = site.guest.run(
+        "/opt/bkp/bin/python", "-c", "from runner.sources.marks import host_mark; print(host_mark())"
+    ).text
+    marks = f"-o bkp:run=alive -o bkp:host={host} -o bkp:boot={boot} -o bkp:pid=1 -o bkp:ticks={ticks}"
+    dead = f"-o bkp:run=dead -o bkp:host={host} -o bkp:boot=another -o bkp:pid=1 -o bkp:ticks={ticks}"
+    site.guest.script(
+        f"""
+        zfs snapshot -r {backup}@bkp-foreign
+        zfs snapshot -r {marks} {backup}@bkp-alive
+        zfs snapshot -r {dead} {backup}@bkp-dead
+        zfs hold -r bkp-dead {backup}@bkp-dead
+        """
+    )
+
+    site.job("nightly")
+
+    kept = {name.partition("@")[2] for name in site.pool.snapshots() if "@bkp-" in name}
+    assert kept == {"bkp-foreign", "bkp-alive"}
+    site.guest.run(f"zfs destroy -r {backup}@bkp-foreign && zfs destroy -r {backup}@bkp-alive")
+
+
+@pytest.mark.needs("system")
+@pytest.mark.parametrize("step", ["prepare", "create", "confirm", "prune"])
+def test_sigkill_during_a_step_leaves_nothing_behind_after_the_next_run(site: Site, step: str) -> None:
+    unit = f"bkp-killed-{step}"
+    running = f"""jq -e '.outcome == "running" and (.steps[-1].name == "{step}")'"""
+    site.guest.start_unit(unit, "exec bkp-run nightly")
+    site.guest.wait_until(
+        f"the nightly to be in step {step}, or to have ended",
+        f"{running} /var/lib/bkp/jobs/nightly/main/latest.json || ! systemctl is-active --quiet {unit}",
+    )
+    site.guest.run(f"systemctl kill --kill-whom=main --signal=KILL {unit}.service", check=False)
+    site.guest.wait_unit_ended(f"{unit}.service")
+    before = site.latest()["run_id"]
+
+    site.job("nightly")
+
+    ended = next(run for run in site.history() if run["run_id"] == before)
+    assert ended["outcome"] in {"interrupted", "success"}
+    assert site.left_behind() == []
+    site.guest.run(f"systemctl reset-failed {unit}.service", check=False)
+
+
+@pytest.mark.needs("system")
+def test_a_flipped_bit_is_found_by_check_and_drill_and_mailed(site: Site) -> None:
+    """The last test of this module: it damages the repository."""
+    site.guest.write(
+        "/root/.msmtprc",
+        "account default\nhost 127.0.0.1\nport 10025\nfrom bkp@server.example.com\nauth off\ntls off\n",
+        mode=0o600,
+    )
+    site.guest.start_unit(
+        "lab-smtp", "exec python3 -u -m aiosmtpd -n -c aiosmtpd.handlers.Mailbox -l 127.0.0.1:10025 /var/tmp/mailbox"
+    )
+    site.guest.wait_until("the mail server", "ss -Hltn 'sport = :10025' | grep -q .")
+    site.configure(mail="problems")
+    site.job("nightly")
+    segment = site.guest.run(f"find {site.repository}/data -type f -size +4k | sort -n | head -1").text
+    site.guest.run(
+        "python3",
+        "-c",
+        "import sys; f = open(sys.argv[1], 'r+b'); f.seek(2000); b = f.read(8); f.seek(2000);"
+        " f.write(bytes(x ^ 255 for x in b))",
+        segment,
+    )
+
+    checked = site.job("check", expect=3)
+
+    assert "damaged" in checked["reason"]
+    assert checked["mail"] == "sent"
+    site.guest.wait_until("the mail", "ls /var/tmp/mailbox/new/* >/dev/null")
+    mail = site.guest.run("cat /var/tmp/mailbox/new/*").stdout
+    assert "Subject: [bkp] FAILED: check of main on" in mail
+    assert "alerts@example.com" in mail
+    assert site.bkp_run("drill", check=False).code in {0, 3}
+    site.guest.run("systemctl stop lab-smtp.service")
