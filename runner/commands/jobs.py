@@ -91,7 +91,8 @@ def body_of(job: str) -> Callable[[Any], None]:
 
 
 def _run(job: str, config: Config, target: str, wait: float, *, as_json: bool, quiet: bool) -> Run:
-    from runner.lifecycle.job import Options, run_job
+    from runner.lifecycle.context import Options
+    from runner.lifecycle.job import run_job
     from runner.lifecycle.log import Log
     from runner.notify.mail import mail_run
     from runner.progress import JournalProgress, NoProgress, ProgressSink, TerminalProgress

@@ -8,7 +8,7 @@ from bkp.tools.borg import commands
 
 if TYPE_CHECKING:
     from bkp.config.model import Config
-    from runner.lifecycle.job import JobContext
+    from runner.lifecycle.context import JobContext
 
 
 def check(context: JobContext) -> None:

@@ -15,7 +15,7 @@ from runner.sample import hash_file
 
 if TYPE_CHECKING:
     from bkp.config.model import Config
-    from runner.lifecycle.job import JobContext
+    from runner.lifecycle.context import JobContext
     from runner.lifecycle.recorder import StepNotes
 
 _ANY_SIZE = 1 << 62

@@ -3,34 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from bkp import __version__
 from bkp.errors import BkpError, ExitCode, InterruptedRunError, LockHeldError, StateError
 from bkp.liveness import is_alive, this_process
-from bkp.secrets import loose_permissions
 from bkp.state.records import LockHolder, Message, Outcome, Run
 from bkp.state.store import ENDED_WELL, StateStore, value_of
-from bkp.tools.borg.client import Borg, BorgError, Reply, passphrase_of
-from bkp.tools.borg.events import Event, Progress
-from bkp.tools.borg.version import borg_version
+from runner.lifecycle.context import JobContext, Options, open_context
 from runner.lifecycle.lock import reconcile_lock, target_lock
 from runner.lifecycle.reconcile import reconcile
-from runner.lifecycle.recorder import Recorder, StepNotes, worst
+from runner.lifecycle.recorder import Recorder, worst
 from runner.lifecycle.signals import EndingSignals, ending_signals_raise
 
 if TYPE_CHECKING:
     from bkp.clock import Clock
-    from bkp.config.model import Config, Repository
+    from bkp.config.model import Config
     from runner.lifecycle.log import Log
-    from runner.progress import ProgressSink
 
-Body = Callable[["JobContext"], None]
+Body = Callable[[JobContext], None]
 Mailer = Callable[[Run, "Run | None"], "str"]
 
 EXIT_CODES = {
@@ -39,60 +34,6 @@ EXIT_CODES = {
     Outcome.FAILURE: ExitCode.FAILURE,
     Outcome.INTERRUPTED: ExitCode.INTERRUPTED,
 }
-
-
-@dataclass(frozen=True)
-class Options:
-    """What the caller of a job decides: how long to wait for locks (seconds), and who hears of progress."""
-
-    lock_wait: float
-    progress: ProgressSink
-
-
-@dataclass
-class JobContext:
-    """What a job's work may use."""
-
-    config: Config
-    target: str
-    repository: Repository
-    store: StateStore
-    clock: Clock
-    recorder: Recorder
-    log: Log
-    borg: Borg
-    options: Options
-    keep_open: tuple[int, ...]
-
-    def tell(self, level: Literal["info", "warning", "error"], texts: Iterable[str]) -> None:
-        """Say something and put it into the record."""
-        messages = [Message(level=level, text=text) for text in texts]
-        self.recorder.add_messages(messages)
-        self.log.say_all(messages)
-
-    def note(self, notes: StepNotes, reply: Reply) -> None:
-        """Put what a borg call said into its step, the record and the log."""
-        notes.exit_code = reply.completed.exit_code
-        notes.message_ids += [message.msgid for message in reply.messages if message.msgid]
-        if reply.judgement.outcome is Outcome.WARNING:
-            notes.warn(reply.judgement.reason or "borg warned")
-        self.recorder.add_messages(reply.messages, reply.dropped)
-
-    def run_borg(
-        self,
-        notes: StepNotes,
-        arguments: tuple[str, ...],
-        *,
-        cwd: Path | None = None,
-        keep: Callable[[Message], bool] | None = None,
-    ) -> Reply:
-        """Run borg as (part of) a step; raise `BorgError` if it failed. What `keep` wants is never dropped."""
-        self.log.detail(f"$ {self.borg.command(arguments)}")
-        reply = self.borg.call(arguments, cwd=cwd, keep=keep)
-        self.note(notes, reply)
-        if not reply.ok:
-            raise BorgError(reply)
-        return reply
 
 
 def run_job(
@@ -162,7 +103,7 @@ def _run_locked(
     try:
         _open_log(log, Path(config.paths.log) / f"{run.job}-{run.target}-{run.run_id}.log", recorder)
         log.detail(f"{run.job} on {run.target}, run {run.run_id}, bkp {run.versions['bkp']}")
-        body(_context(run, config, options, log, clock, store, recorder, descriptor))
+        body(open_context(run, config, options, log, clock, store, recorder, descriptor))
         outcome, reason = _verdict(recorder, log)
         signals.disarm()
     except InterruptedRunError as exc:
@@ -202,38 +143,6 @@ def _verdict(recorder: Recorder, log: Log) -> tuple[Outcome, str | None]:
     if outcome is Outcome.SUCCESS and any(each.level != "info" for each in recorder.run.messages):
         return Outcome.WARNING, recorder.run.messages[0].text
     return outcome, reason
-
-
-def _context(
-    run: Run, config: Config, options: Options, log: Log, clock: Clock, store: StateStore, recorder: Recorder, lock: int
-) -> JobContext:
-    repository = config.repositories[run.target]
-    if version := borg_version(repository.borg, store.root / "cache" / "borg.json"):
-        recorder.update(versions={**recorder.run.versions, "borg": version})
-    passphrase = passphrase_of(repository)
-    log.mask(passphrase)
-    if repository.passphrase_file and (loose := loose_permissions(Path(repository.passphrase_file))):
-        recorder.add_messages((Message(level="warning", text=loose),))
-        log.warning(loose)
-
-    def watch(event: Event) -> None:
-        if isinstance(event, Progress):
-            options.progress.update(event)
-        elif event.level == "info":
-            log.detail(event.text)
-        else:
-            log.say(event)
-
-    timeout = config.job(run.job).timeout
-    borg = Borg(
-        repository,
-        passphrase,
-        lock_wait=options.lock_wait,
-        watch=watch,
-        keep_open=(lock,),
-        timeout=timeout.total_seconds() if timeout else None,
-    )
-    return JobContext(config, run.target, repository, store, clock, recorder, log, borg, options, (lock,))
 
 
 def _with_step(run: Run, message: str) -> str:

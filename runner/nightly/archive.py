@@ -18,7 +18,7 @@ from runner.sources.base import identity
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from runner.lifecycle.job import JobContext
+    from runner.lifecycle.context import JobContext
     from runner.sample import SampleDrawer
     from runner.sources.base import PreparedSource
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from bkp.state.records import Archive
     from bkp.tools.borg.patterns import Matcher
     from bkp.tools.zfs.commands import Programs
-    from runner.lifecycle.job import JobContext
+    from runner.lifecycle.context import JobContext
     from runner.sources.base import PreparedSource, SourceKind
 
 

@@ -12,7 +12,7 @@ from runner.nightly.baseline import BASELINE_NIGHTS
 
 if TYPE_CHECKING:
     from bkp.tools.borg.client import Listing
-    from runner.lifecycle.job import JobContext
+    from runner.lifecycle.context import JobContext
     from runner.lifecycle.recorder import StepNotes
 
 INCOMPLETE_KEPT = 3

@@ -12,7 +12,8 @@ import pytest
 from bkp.clock import utc_now
 from bkp.config import load_config
 from bkp.state.records import Outcome
-from runner.lifecycle.job import Options, run_job
+from runner.lifecycle.context import Options
+from runner.lifecycle.job import run_job
 from runner.lifecycle.log import Log
 from runner.nightly.job import nightly
 from runner.progress import NoProgress

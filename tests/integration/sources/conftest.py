@@ -31,7 +31,8 @@ import msgspec
 from bkp.clock import utc_now
 from bkp.config import load_config
 from bkp.tools.zfs.commands import Programs
-from runner.lifecycle.job import Options, exit_code, run_job
+from runner.lifecycle.context import Options
+from runner.lifecycle.job import exit_code, run_job
 from runner.lifecycle.log import Log
 from runner.nightly.job import nightly
 class Bar:  # like one on a terminal: it has a thread while it is shown

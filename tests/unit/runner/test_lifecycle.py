@@ -18,7 +18,8 @@ from bkp.secrets import Secret
 from bkp.state.files import Readable
 from bkp.state.records import Message, Outcome, Process, Run, Step
 from bkp.state.store import StateStore
-from runner.lifecycle.job import JobContext, Options, exit_code, run_job
+from runner.lifecycle.context import JobContext, Options
+from runner.lifecycle.job import exit_code, run_job
 from runner.lifecycle.log import Log
 from runner.lifecycle.reconcile import reconcile
 from runner.lifecycle.recorder import MAX_MESSAGES, Recorder, worst

@@ -1,0 +1,111 @@
+"""What a job's work may use: the configuration, the record, the log, and borg on its repository."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from bkp.secrets import loose_permissions
+from bkp.state.records import Message, Outcome
+from bkp.tools.borg.client import Borg, BorgError, Reply, passphrase_of
+from bkp.tools.borg.events import Event, Progress
+from bkp.tools.borg.version import borg_version
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from bkp.clock import Clock
+    from bkp.config.model import Config, Repository
+    from bkp.state.records import Run
+    from bkp.state.store import StateStore
+    from runner.lifecycle.log import Log
+    from runner.lifecycle.recorder import Recorder, StepNotes
+    from runner.progress import ProgressSink
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the caller of a job decides: how long to wait for locks (seconds), and who hears of progress."""
+
+    lock_wait: float
+    progress: ProgressSink
+
+
+@dataclass
+class JobContext:
+    """What a job's work may use."""
+
+    config: Config
+    target: str
+    repository: Repository
+    store: StateStore
+    clock: Clock
+    recorder: Recorder
+    log: Log
+    borg: Borg
+    options: Options
+    keep_open: tuple[int, ...]
+
+    def tell(self, level: Literal["info", "warning", "error"], texts: Iterable[str]) -> None:
+        """Say something and put it into the record."""
+        messages = [Message(level=level, text=text) for text in texts]
+        self.recorder.add_messages(messages)
+        self.log.say_all(messages)
+
+    def note(self, notes: StepNotes, reply: Reply) -> None:
+        """Put what a borg call said into its step, the record and the log."""
+        notes.exit_code = reply.completed.exit_code
+        notes.message_ids += [message.msgid for message in reply.messages if message.msgid]
+        if reply.judgement.outcome is Outcome.WARNING:
+            notes.warn(reply.judgement.reason or "borg warned")
+        self.recorder.add_messages(reply.messages, reply.dropped)
+
+    def run_borg(
+        self,
+        notes: StepNotes,
+        arguments: tuple[str, ...],
+        *,
+        cwd: Path | None = None,
+        keep: Callable[[Message], bool] | None = None,
+    ) -> Reply:
+        """Run borg as (part of) a step; raise `BorgError` if it failed. What `keep` wants is never dropped."""
+        self.log.detail(f"$ {self.borg.command(arguments)}")
+        reply = self.borg.call(arguments, cwd=cwd, keep=keep)
+        self.note(notes, reply)
+        if not reply.ok:
+            raise BorgError(reply)
+        return reply
+
+
+def open_context(
+    run: Run, config: Config, options: Options, log: Log, clock: Clock, store: StateStore, recorder: Recorder, lock: int
+) -> JobContext:
+    """Return what the work of a run gets: its repository with the passphrase read, borg's version recorded."""
+    repository = config.repositories[run.target]
+    if version := borg_version(repository.borg, store.root / "cache" / "borg.json"):
+        recorder.update(versions={**recorder.run.versions, "borg": version})
+    passphrase = passphrase_of(repository)
+    log.mask(passphrase)
+    if repository.passphrase_file and (loose := loose_permissions(Path(repository.passphrase_file))):
+        recorder.add_messages((Message(level="warning", text=loose),))
+        log.warning(loose)
+
+    def watch(event: Event) -> None:
+        if isinstance(event, Progress):
+            options.progress.update(event)
+        elif event.level == "info":
+            log.detail(event.text)
+        else:
+            log.say(event)
+
+    timeout = config.job(run.job).timeout
+    borg = Borg(
+        repository,
+        passphrase,
+        lock_wait=options.lock_wait,
+        watch=watch,
+        keep_open=(lock,),
+        timeout=timeout.total_seconds() if timeout else None,
+    )
+    return JobContext(config, run.target, repository, store, clock, recorder, log, borg, options, (lock,))
