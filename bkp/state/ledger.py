@@ -71,7 +71,8 @@ class Ledger:
         """Add one finished run. A tail torn by a crash is first set aside in a file of its own, and noted.
 
         A run whose line no reader would accept loses its messages, which are then counted as dropped.
-        Raise `StateError` if the file cannot be written, is held by somebody else, or ends in a damaged line.
+        A damaged last line stays as it is, for `verify` to find; what follows is chained to its bytes.
+        Raise `StateError` if the file cannot be written, or is held by somebody else.
         """
         try:
             make_dir(self.path.parent)
@@ -132,12 +133,19 @@ class Ledger:
         if not lines[-1]:
             return 0, GENESIS
         last = _decode(lines[-1])
-        if isinstance(last, str):
-            raise StateError(
-                f"the last line of the history {self.path} is damaged: {last}",
-                remedy="move the file aside and keep it; a new history is then begun",
-            )
-        return last.seq + 1, line_hash(lines[-1])
+        seq = _count_lines(descriptor) if isinstance(last, str) else last.seq + 1
+        return seq, line_hash(lines[-1])
+
+    def damage_at_end(self) -> str | None:
+        """Return what is wrong with the last whole line; None if nothing is, or if it cannot be read at all."""
+        try:
+            with self._opened() as handle:
+                tail = _read_tail(handle.fileno(), os.fstat(handle.fileno()).st_size) if handle else b""
+        except StateError:
+            return None
+        lines = tail[: tail.rfind(b"\n") + 1].splitlines()
+        last = _decode(lines[-1]) if lines else None
+        return f"the last line of the history {self.path} is damaged: {last}" if isinstance(last, str) else None
 
     def runs(self) -> Iterator[Run]:
         """Yield every readable run, oldest first. Lines that are damaged or torn are passed over; see `verify`.
@@ -243,6 +251,14 @@ def _fitting(line: LedgerLine) -> LedgerLine:
         return line
     dropped = run.messages_dropped + len(run.messages)
     return msgspec.structs.replace(line, run=msgspec.structs.replace(run, messages=(), messages_dropped=dropped))
+
+
+def _count_lines(descriptor: int) -> int:
+    count, offset = 0, 0
+    while block := os.pread(descriptor, 1 << 20, offset):
+        count += block.count(b"\n")
+        offset += len(block)
+    return count
 
 
 def _read_tail(descriptor: int, size: int, blocks: int = 1) -> bytes:

@@ -73,7 +73,11 @@ class LeftOut(_Record, frozen=True, kw_only=True):
 
 
 class Archive(_Record, frozen=True, kw_only=True):
-    """The archive of one night, from `borg create --json`; the deduplicated size is that night's."""
+    """The archive of one night, from `borg create --json`; the deduplicated size is that night's.
+
+    `size_suspicion` says how it falls short of the nights before; `size_accepted` is True where somebody said that its
+    size is right, from when on it is the usual one.
+    """
 
     name: str
     id: str
@@ -84,6 +88,8 @@ class Archive(_Record, frozen=True, kw_only=True):
     compressed_bytes: Count
     deduplicated_bytes: Count
     confirmed: bool = False
+    size_suspicion: str | None = None
+    size_accepted: bool = False
     roots: tuple[Root, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
 

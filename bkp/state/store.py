@@ -12,9 +12,12 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from bkp.errors import StateError
 from bkp.state.files import PRIVATE_MODE, Missing, Readable, Reading, read_record, write_record
 from bkp.state.ledger import Ledger
-from bkp.state.records import Outcome, Run, Sample
+from bkp.state.records import Message, Outcome, Run, Sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,16 +72,48 @@ class StateStore:
         """Write the record of a run that goes on; its first one durably, its progress not."""
         write_record(self.job_dir(run.job, run.target) / "latest.json", run, durable=durable)
 
-    def write_ended(self, run: Run) -> None:
+    def write_ended(self, run: Run) -> Run:
         """Write a run's end: first into the history, then, if it ended well, as the last success, then as the latest.
 
         A crash between the writes leaves a `running` record whose end is in the history; `bkp-run` mends that.
-        A history that cannot be written to does not keep the end out of the other records; the error is raised after.
+        A history that is damaged, or cannot be written to, keeps the end out of no other record, and is no reason to
+        call a good archive a failure: the run is then recorded, and returned, with a warning. Raise `StateError` if
+        the other records cannot be written.
         """
+        run = self._into_history(run)
+        self.replace_latest(run)
+        return run
+
+    def write_unstarted(self, run: Run) -> Run:
+        """Write the end of a run that never began its work: as the latest only where that is not a run at work."""
+        run = self._into_history(run)
+        latest = value_of(self.read_job(run.job, run.target).latest)
+        if latest is None or latest.outcome is not Outcome.RUNNING or latest.run_id == run.run_id:
+            self.replace_latest(run)
+        return run
+
+    def _into_history(self, run: Run) -> Run:
+        if (damage := self.ledger.damage_at_end()) is not None:
+            run = with_trouble(run, damage)
         try:
             self.ledger.append(run)
-        finally:
-            self.replace_latest(run)
+        except StateError as exc:
+            return with_trouble(run, f"{exc.message}: this run is missing there")
+        return run
+
+    def clear_the_way(self, job: str, target: str) -> list[str]:
+        """Move folders aside that lie where records belong; return a sentence for each. Nothing is removed."""
+        moved = []
+        for name in ("latest.json", "success.json"):
+            path = self.job_dir(job, target) / name
+            if path.is_dir() and not path.is_symlink():
+                aside = path.with_name(f"{name}.aside-{os.urandom(4).hex()}")
+                try:
+                    path.rename(aside)
+                except OSError as exc:
+                    raise StateError(f"cannot move {path} aside: {exc.strerror}", remedy="move it by hand") from exc
+                moved.append(f"{path} was a folder; it is now {aside.name}")
+        return moved
 
     def replace_latest(self, run: Run) -> None:
         """Write a run that the history already holds as the latest, and as the last success if it ended well."""
@@ -90,6 +125,15 @@ class StateStore:
     def write_sample(self, sample: Sample) -> None:
         """Write the target's sample, for root's eyes only."""
         write_record(self.sample_path(sample.target), sample, mode=PRIVATE_MODE)
+
+
+def with_trouble(run: Run, trouble: str) -> Run:
+    """Return the run with something to be said of it, which makes of a success a success with warnings."""
+    message = Message(level="warning", text=trouble)
+    run = msgspec.structs.replace(run, messages=(*run.messages, message))
+    if run.outcome is Outcome.SUCCESS:
+        run = msgspec.structs.replace(run, outcome=Outcome.WARNING, reason=trouble)
+    return run
 
 
 def value_of(reading: Reading[Run]) -> Run | None:

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
     from bkp.config.values import Duration
     from bkp.state.records import Run
+    from runner.lifecycle.context import Options
+    from runner.lifecycle.log import Log
+    from runner.lifecycle.signals import EndingSignals
+    from runner.progress import ProgressSink
 
 _SEVERITY = (
     ExitCode.SUCCESS,
@@ -27,6 +31,13 @@ _SEVERITY = (
     ExitCode.FAILURE,
     ExitCode.USAGE,
     ExitCode.INTERRUPTED,
+)
+
+
+_accept_size = click.option(
+    "--accept-size",
+    is_flag=True,
+    help="This archive's size is right, however small: prune as ever, and compare the nights to come with it.",
 )
 
 
@@ -47,6 +58,7 @@ def _job_command(name: str, summary: str, details: str) -> click.Command:
         lock_wait: Duration | None,
         quiet: bool,
         unit: bool,
+        accept_size: bool = False,
     ) -> int:
         config = load_config(config_path)
         targets = chosen_targets(config, target)
@@ -55,14 +67,21 @@ def _job_command(name: str, summary: str, details: str) -> click.Command:
             for each in targets:
                 _show_plan(name, config, each, wait)
             return ExitCode.SUCCESS
+        from runner.lifecycle.context import Options
         from runner.lifecycle.job import exit_code
+        from runner.lifecycle.signals import ending_signals_raise
 
         runs, codes = [], []
-        for each in targets:
-            runs.append(_run(name, config, each, wait, as_json=as_json, quiet=quiet))
-            codes.append(exit_code(runs[-1]))
-            if codes[-1] is ExitCode.INTERRUPTED:  # who ends one run wants no other
-                break
+        with ending_signals_raise() as signals:
+            for each in targets:
+                if signals.received is not None:  # who ends one run wants no other, even if it had ended by itself
+                    codes.append(ExitCode.INTERRUPTED)
+                    break
+                progress, log = _voices(as_json=as_json, quiet=quiet)
+                options = Options(lock_wait=wait, progress=progress, accept_size=accept_size)
+                runs.append(_run(name, config, each, options, log, signals))
+                codes.append(exit_code(runs[-1]))
+                _tell(runs[-1], as_json=as_json, quiet=quiet)
         code = max(codes, key=_SEVERITY.index)
         if not unit:
             return code
@@ -70,7 +89,7 @@ def _job_command(name: str, summary: str, details: str) -> click.Command:
 
         return end_of_unit(name, config.paths.lock, runs, code)
 
-    return command
+    return _accept_size(command) if name == "nightly" else command
 
 
 def chosen_targets(config: Config, target: str | None) -> list[str]:
@@ -90,29 +109,35 @@ def body_of(job: str) -> Callable[[Any], None]:
     return {"nightly": nightly, "check": check.check, "verify": check.verify, "drill": drill.drill}[job]
 
 
-def _run(job: str, config: Config, target: str, wait: float, *, as_json: bool, quiet: bool) -> Run:
-    from runner.lifecycle.context import Options
-    from runner.lifecycle.job import run_job
+def _voices(*, as_json: bool, quiet: bool) -> tuple[ProgressSink, Log]:
+    """Return who shows progress and who speaks, as the caller's terminal and options have it."""
     from runner.lifecycle.log import Log
-    from runner.notify.mail import mail_run
-    from runner.progress import JournalProgress, NoProgress, ProgressSink, TerminalProgress
+    from runner.progress import JournalProgress, NoProgress, TerminalProgress
 
     log = Log(utc_now, quiet=quiet or as_json)
-    progress: ProgressSink
     if as_json or quiet:
-        progress = NoProgress()
-    else:
-        progress = TerminalProgress() if sys.stderr.isatty() else JournalProgress(log.info)
-    run = run_job(
+        return NoProgress(), log
+    return (TerminalProgress() if sys.stderr.isatty() else JournalProgress(log.info)), log
+
+
+def _run(job: str, config: Config, target: str, options: Options, log: Log, signals: EndingSignals) -> Run:
+    from runner.lifecycle.job import run_job
+    from runner.notify.mail import mail_run
+
+    return run_job(
         job,
         target,
         config,
         body_of(job),
-        options=Options(lock_wait=wait, progress=progress),
+        options=options,
         log=log,
         clock=utc_now,
         mail=lambda run, previous: mail_run(run, previous, config.mail),
+        signals=signals,
     )
+
+
+def _tell(run: Run, *, as_json: bool, quiet: bool) -> None:
     if as_json:
         _print_json(run)
     elif not quiet:
@@ -120,7 +145,6 @@ def _run(job: str, config: Config, target: str, wait: float, *, as_json: bool, q
         from runner.views.terminal import say
 
         say(summary(run), err=True)
-    return run
 
 
 def _print_json(run: Run) -> None:

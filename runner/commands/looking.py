@@ -9,12 +9,14 @@ import click
 
 from bkp.clock import local_zone, utc_now
 from bkp.config import load_config
-from bkp.errors import BkpError, ExitCode
+from bkp.errors import BkpError, ExitCode, StateError
 from runner.commands import options
 from runner.commands.jobs import chosen_targets
 
 if TYPE_CHECKING:
     from bkp.config.values import Duration
+    from bkp.state.records import Run
+    from bkp.state.store import StateStore
 
 
 @click.command("list", short_help="List the repository's archives.")
@@ -35,12 +37,21 @@ def list_command(config_path: Path, target: str | None, as_json: bool, lock_wait
     for each in chosen_targets(config, target):
         repository = config.repositories[each]
         listing = Borg(repository, passphrase_of(repository), lock_wait=wait).list_archives()
-        made = {run.archive.id: run for run in store.ledger.runs() if run.archive and run.target == each}
+        made = _made(store, each)
         if as_json:
             click.echo(archives.as_json(each, listing, made))
         else:
             click.echo(archives.as_text(each, listing, made, local_zone()))
     return ExitCode.SUCCESS
+
+
+def _made(store: StateStore, target: str) -> dict[str, Run]:
+    """Return the recorded run of each archive, by the archive's id: a help, without which archives are listed too."""
+    try:
+        return {run.archive.id: run for run in store.ledger.runs() if run.archive and run.target == target}
+    except StateError as exc:
+        click.echo(f"warning: {exc}", err=True)
+        return {}
 
 
 @click.command("status", short_help="Say what is ok, late, failed, running or unknown.")

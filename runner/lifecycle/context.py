@@ -26,10 +26,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Options:
-    """What the caller of a job decides: how long to wait for locks (seconds), and who hears of progress."""
+    """What the caller of a job decides: how long to wait for locks (seconds), who hears of progress.
+
+    `accept_size`: an archive that is suspiciously small is right as it is.
+    """
 
     lock_wait: float
     progress: ProgressSink
+    accept_size: bool = False
 
 
 @dataclass

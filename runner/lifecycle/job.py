@@ -18,12 +18,12 @@ from runner.lifecycle.context import JobContext, Options, open_context
 from runner.lifecycle.lock import reconcile_lock, target_lock
 from runner.lifecycle.reconcile import reconcile
 from runner.lifecycle.recorder import Recorder, worst
-from runner.lifecycle.signals import EndingSignals, ending_signals_raise
 
 if TYPE_CHECKING:
     from bkp.clock import Clock
     from bkp.config.model import Config
     from runner.lifecycle.log import Log
+    from runner.lifecycle.signals import EndingSignals
 
 Body = Callable[[JobContext], None]
 Mailer = Callable[[Run, "Run | None"], "str"]
@@ -37,35 +37,61 @@ EXIT_CODES = {
 
 
 def run_job(
-    job: str, target: str, config: Config, body: Body, *, options: Options, log: Log, clock: Clock, mail: Mailer
+    job: str,
+    target: str,
+    config: Config,
+    body: Body,
+    *,
+    options: Options,
+    log: Log,
+    clock: Clock,
+    mail: Mailer,
+    signals: EndingSignals,
 ) -> Run:
     """Run one job on one target and return its record. Whatever happens, it is recorded and mailed.
 
-    Where nothing can be recorded (the state directory cannot be written), the returned record, the mail and the exit
-    code still say so.
+    Runs that died are found, given their end, and mailed first: nobody else will tell of them. Where nothing can be
+    recorded (the state directory cannot be written), the returned record, the mail and the exit code still say so.
     """
     store = StateStore(Path(config.paths.state))
     recorder = Recorder(store, _new_run(job, target, config, clock), clock)
     run = recorder.run
     holder = LockHolder(run_id=run.run_id, job=job, target=target, started_at=run.started_at, process=run.process)
     previous: Run | None = None
-    with ending_signals_raise() as signals:
-        try:
-            with reconcile_lock(Path(config.paths.lock)):
-                for died in reconcile(store, clock, is_alive):
-                    log.warning(f"{died.job} on {died.target}: {died.reason}")
-            with target_lock(Path(config.paths.lock), holder, wait=options.lock_wait, on_wait=log.info) as descriptor:
-                previous = value_of(store.read_job(job, target).latest)
-                ended = _run_locked(config, body, options, log, clock, store, recorder, descriptor, signals)
-                # Still under the lock: the next run's record must not be overwritten by what became of this mail.
-                ended = _send_mail(ended, previous, store, log, mail)
-        except BkpError as exc:
-            signals.disarm()
-            log.error(str(exc))
-            ended = _record_unstarted(recorder, exc, store, log)
+    try:
+        signals.arm()
+        for died in _reconciled(config, store, recorder, clock, log):
+            _send_mail(died, None, store, log, mail)
+        with target_lock(Path(config.paths.lock), holder, wait=options.lock_wait, on_wait=log.info) as descriptor:
+            previous = value_of(store.read_job(job, target).latest)
+            ended = _run_locked(config, body, options, log, clock, store, recorder, descriptor, signals)
+            # Still under the lock: the next run's record must not be overwritten by what became of this mail.
             ended = _send_mail(ended, previous, store, log, mail)
+    except BkpError as exc:
+        signals.disarm()
+        log.error(str(exc))
+        ended = _record_unstarted(recorder, exc, store, log)
+        ended = _send_mail(ended, previous, store, log, mail)
     log.close()
     return ended
+
+
+def _reconciled(config: Config, store: StateStore, recorder: Recorder, clock: Clock, log: Log) -> list[Run]:
+    """Give runs that died their end. What goes wrong with that is a warning of tonight's run, which goes on."""
+
+    def trouble(text: str) -> None:
+        recorder.add_messages((Message(level="warning", text=text),))
+        log.warning(text)
+
+    try:
+        with reconcile_lock(Path(config.paths.lock)):
+            found = reconcile(store, clock, is_alive, trouble)
+    except StateError as exc:
+        trouble(exc.message)
+        return []
+    for died in found:
+        log.warning(f"{died.job} on {died.target}: {died.reason}")
+    return found
 
 
 def _new_run(job: str, target: str, config: Config, clock: Clock) -> Run:
@@ -95,6 +121,9 @@ def _run_locked(
     descriptor: int,
     signals: EndingSignals,
 ) -> Run:
+    obstacles = store.clear_the_way(recorder.run.job, recorder.run.target)
+    recorder.add_messages([Message(level="warning", text=text) for text in obstacles])
+    log.say_all(recorder.run.messages)
     recorder.begin()
     run = recorder.run
     # Nothing is taken for a success before it is known to be one: a signal may come between any two lines.
@@ -119,8 +148,10 @@ def _run_locked(
         log.detail(_traceback(exc))
     finally:
         signals.disarm()
+        options.progress.finish()  # before what may fail: it gives the terminal its cursor back
+        known = len(recorder.run.messages)
         ended = recorder.end(outcome, reason)
-        options.progress.finish()
+        log.say_all(ended.messages[known:])
     return ended
 
 
@@ -164,15 +195,11 @@ def _record_unstarted(recorder: Recorder, why: BkpError, store: StateStore, log:
     recorder.update(remedy=why.remedy)
     ended = recorder.ended(outcome, why.message)
     try:
-        store.ledger.append(ended)
-        latest = value_of(store.read_job(ended.job, ended.target).latest)
-        if latest is None or latest.outcome is not Outcome.RUNNING or latest.run_id == ended.run_id:
-            store.replace_latest(ended)
+        return store.write_unstarted(ended)
     except StateError as exc:
         if exc.message != why.message:
             log.error(str(exc))
         return _failed(ended, exc)
-    return ended
 
 
 _UNSTARTED = {LockHeldError: Outcome.SKIPPED, InterruptedRunError: Outcome.INTERRUPTED}
@@ -185,6 +212,8 @@ def _failed(run: Run, why: BkpError) -> Run:
 def _send_mail(run: Run, previous: Run | None, store: StateStore, log: Log, mail: Mailer) -> Run:
     try:
         result = mail(run, previous)
+    except InterruptedRunError:
+        raise  # this run has not begun yet: the mail was about one that died
     except Exception as exc:  # noqa: BLE001  # the run has ended; a mail must not change what became of it
         result = f"defect in bkp: {type(exc).__name__}"
         log.detail(_traceback(exc))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from bkp.errors import StateError
 from bkp.state.files import Readable
 from bkp.state.records import Outcome, Process, Run, Step
 
@@ -16,10 +17,13 @@ if TYPE_CHECKING:
     from bkp.state.store import StateStore
 
 
-def reconcile(store: StateStore, clock: Clock, is_alive: Callable[[Process], bool | None]) -> list[Run]:
+def reconcile(
+    store: StateStore, clock: Clock, is_alive: Callable[[Process], bool | None], trouble: Callable[[str], None]
+) -> list[Run]:
     """Turn every `running` record whose process is provably dead into `interrupted`; return those runs.
 
     Where the history already holds the run's end (it died between two writes), that end is put back instead.
+    `trouble` hears of records that could not be given their end: that must not keep tonight's work from being done.
     """
     mended = []
     for job, target in store.recorded():
@@ -29,14 +33,23 @@ def reconcile(store: StateStore, clock: Clock, is_alive: Callable[[Process], boo
         run = latest.value
         if is_alive(run.process) is not False:
             continue
-        ended = next((each for each in store.ledger.last_runs(200) if each.run_id == run.run_id), None)
-        if ended is not None:
-            store.replace_latest(ended)
-        else:
-            ended = interrupted(run, clock)
-            store.write_ended(ended)
-        mended.append(ended)
+        try:
+            mended.append(_given_its_end(store, run, clock))
+        except StateError as exc:
+            trouble(f"the end of the run {run.run_id} of {job} on {target} cannot be recorded: {exc.message}")
     return mended
+
+
+def _given_its_end(store: StateStore, run: Run, clock: Clock) -> Run:
+    try:
+        recent = store.ledger.last_runs(200)
+    except StateError:  # whether its end is there cannot be known: it is recorded as interrupted
+        recent = []
+    ended = next((each for each in recent if each.run_id == run.run_id), None)
+    if ended is None:
+        return store.write_ended(interrupted(run, clock))
+    store.replace_latest(ended)
+    return ended
 
 
 def interrupted(run: Run, clock: Clock) -> Run:

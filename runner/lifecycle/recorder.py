@@ -108,8 +108,8 @@ class Recorder:
         return self.run
 
     def end(self, outcome: Outcome, reason: str | None) -> Run:
-        """Write the end of the run into history, latest and success; return the record."""
-        self._store.write_ended(self.ended(outcome, reason))
+        """Write the end of the run into history, latest and success; return the record as it is there."""
+        self.run = self._store.write_ended(self.ended(outcome, reason))
         return self.run
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from bkp.errors import InterruptedRunError
 
@@ -16,10 +16,17 @@ ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class EndingSignals:
-    """Whether an ending signal still changes anything."""
+    """Whether an ending signal still changes anything; `received` is the name of the first one, however late."""
 
     def __init__(self) -> None:
+        self._armed = False
+        self.received: str | None = None
+
+    def arm(self) -> None:
+        """From now on the first ending signal ends the run. Raise it at once if it has come already."""
         self._armed = True
+        if self.received is not None:
+            self._raise(self.received)
 
     def disarm(self) -> None:
         """From now on ending signals come too late: the run ends by itself, and its end is recorded."""
@@ -27,16 +34,24 @@ class EndingSignals:
 
     def handle(self, number: int, _frame: FrameType | None) -> None:
         """Raise `InterruptedRunError` for the first ending signal; let those that follow pass."""
+        self.received = self.received or signal.Signals(number).name
         if self._armed:
-            self._armed = False
-            raise InterruptedRunError(signal.Signals(number).name)
+            self._raise(signal.Signals(number).name)
+
+    def _raise(self, name: str) -> NoReturn:
+        self._armed = False
+        raise InterruptedRunError(name)
 
 
 @contextmanager
 def ending_signals_raise() -> Iterator[EndingSignals]:
-    """Handle ending signals in the main thread for as long as the block lasts."""
+    """Handle ending signals in the main thread for as long as the block lasts: not yet armed.
+
+    A signal that the caller has us ignore, as nohup(1) does with SIGHUP, stays ignored.
+    """
     signals = EndingSignals()
-    before = {number: signal.signal(number, signals.handle) for number in ENDING}
+    heard = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, signals.handle) for number in heard}
     try:
         yield signals
     finally:

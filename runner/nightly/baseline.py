@@ -5,35 +5,48 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING
 
-from bkp.state.records import Archive, Outcome
+from bkp.state.store import ENDED_WELL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bkp.state.store import StateStore
+    from bkp.state.records import Archive, Run
 
+# Far more nights are looked at than are compared with: neither failed nor suspicious ones may push the good ones out.
+LOOKED_AT = 400
 BASELINE_NIGHTS = 30
 BASELINE_MINIMUM = 3
 
 
-def baseline(store: StateStore, target: str) -> list[Archive]:
-    """Return the complete archives of the last nights, oldest first: what tonight's is compared with."""
-    runs = store.ledger.last_runs(BASELINE_NIGHTS, job="nightly", target=target)
-    archives = (run.archive for run in runs if run.outcome in {Outcome.SUCCESS, Outcome.WARNING})
-    return [each for each in archives if each is not None and each.confirmed]
+def suspicion(archive: Archive, nights: Sequence[Run] | None, tolerated: float) -> str | None:
+    """Return what is suspicious about the archive's size against the median of the good nights before, if anything is.
 
-
-def shrinkage(archive: Archive, before: Sequence[Archive], tolerated: float) -> str | None:
-    """Return what is suspicious about the archive's size against the median of the nights before, if anything is.
-
-    `tolerated` is the share that may vanish, from 0 to 1; 1 switches the test off.
+    `nights` are the recorded ones, oldest first, or None where they cannot be known. A night that was suspicious itself
+    never becomes what is usual; one that somebody accepted begins the comparison anew. `tolerated` is the share
+    that may vanish, from 0 to 1; 1 switches the test off.
     """
-    if len(before) < BASELINE_MINIMUM:
+    if tolerated >= 1:
         return None
+    if nights is None:
+        return "the history cannot be read, so what is usual is not known"
+    archives = _since_accepted(nights)
+    good = [each for each in archives if each.size_suspicion is None][-BASELINE_NIGHTS:]
+    if len(good) < BASELINE_MINIMUM:
+        return "the nights before were suspiciously small already" if len(good) < len(archives) else None
     for what, now, usual in (
-        ("files", archive.files, statistics.median(each.files for each in before)),
-        ("bytes", archive.original_bytes, statistics.median(each.original_bytes for each in before)),
+        ("files", archive.files, statistics.median(each.files for each in good)),
+        ("bytes", archive.original_bytes, statistics.median(each.original_bytes for each in good)),
     ):
         if now < usual * (1 - tolerated):
             return f"the archive has {now:,} {what} where {usual:,.0f} are usual"
     return None
+
+
+def _since_accepted(nights: Sequence[Run]) -> list[Archive]:
+    """Return the complete archives since the last one whose size was accepted by hand, that one included."""
+    found: list[Archive] = []
+    for run in nights:
+        archive = run.archive
+        if run.outcome in ENDED_WELL and archive is not None and archive.confirmed:
+            found = [archive] if archive.size_accepted else [*found, archive]
+    return found

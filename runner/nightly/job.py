@@ -8,12 +8,14 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from bkp.errors import StepFailedError
+from msgspec.structs import replace as replace_fields
+
+from bkp.errors import StateError, StepFailedError
 from bkp.state.records import Sample
 from bkp.tools.borg.patterns import excluder
 from runner.nightly import compaction
 from runner.nightly.archive import confirm, create, flaw, set_aside
-from runner.nightly.baseline import baseline, shrinkage
+from runner.nightly.baseline import LOOKED_AT, suspicion
 from runner.nightly.retention import compact, prune
 from runner.sample import SampleDrawer, Tree
 from runner.sources.directory import DirectorySource
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bkp.config.model import Config
-    from bkp.state.records import Archive
+    from bkp.state.records import Archive, Run
     from bkp.tools.borg.patterns import Matcher
     from bkp.tools.zfs.commands import Programs
     from runner.lifecycle.context import JobContext
@@ -71,7 +73,8 @@ def nightly(context: JobContext, *, programs: Programs | None = None) -> None:
             f"the archive {flawed}; it is kept apart and nothing was pruned",
             remedy="mount or correct the source or its excludes, then run the nightly again",
         )
-    shrunk = shrinkage(archive, baseline(context.store, context.target), context.repository.size_drop_warning)
+    nights = past_nights(context)
+    shrunk = _judge_size(context, context.recorder.run.archive or archive, nights)
     with context.recorder.step("prune") as notes:
         if shrunk is not None:
             notes.warn(f"{shrunk}: nothing was pruned")
@@ -81,7 +84,32 @@ def nightly(context: JobContext, *, programs: Programs | None = None) -> None:
         if shrunk is not None:
             notes.skip("nothing was pruned")
         else:
-            compact(context, notes, freeable)
+            compact(context, notes, freeable, nights)
+
+
+def past_nights(context: JobContext) -> list[Run] | None:
+    """Return the recorded nights of this repository, oldest first; None, with a warning, where they cannot be read."""
+    try:
+        return context.store.ledger.last_runs(LOOKED_AT, job="nightly", target=context.target)
+    except StateError as exc:
+        context.tell("warning", [exc.message])
+        return None
+
+
+def _judge_size(context: JobContext, archive: Archive, nights: list[Run] | None) -> str | None:
+    """Record what is suspicious about tonight's size; return it unless it was accepted by hand."""
+    shrunk = suspicion(archive, nights, context.repository.size_drop_warning)
+    if shrunk is None:
+        return None
+    if context.options.accept_size:
+        context.recorder.update(archive=replace_fields(archive, size_accepted=True))
+        context.log.info(f"{shrunk}: accepted, and from now on the usual size")
+        return None
+    context.recorder.update(
+        archive=replace_fields(archive, size_suspicion=shrunk),
+        remedy="find out what is missing; if the size is right, run `bkp-run nightly --accept-size` once",
+    )
+    return shrunk
 
 
 def _prepare(context: JobContext, stack: contextlib.ExitStack, programs: Programs | None) -> list[PreparedSource]:

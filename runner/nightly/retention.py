@@ -8,9 +8,11 @@ from bkp.config.model import Keep
 from bkp.tools.borg import commands
 from runner.nightly import compaction
 from runner.nightly.archive import with_listing
-from runner.nightly.baseline import BASELINE_NIGHTS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bkp.state.records import Run
     from bkp.tools.borg.client import Listing
     from runner.lifecycle.context import JobContext
     from runner.lifecycle.recorder import StepNotes
@@ -50,12 +52,12 @@ def _prune_once(
     return deleted, kept, compaction.freeable_bytes(reply.messages)
 
 
-def compact(context: JobContext, notes: StepNotes, freeable: int | None) -> None:
-    """Compact if it is due; else say why not."""
+def compact(context: JobContext, notes: StepNotes, freeable: int | None, nights: Sequence[Run] | None) -> None:
+    """Compact if it is due, or if it is not known when it last was; else say why not."""
     facts = context.recorder.run.repository
     reason = compaction.not_worth_it(
         freeable,
-        context.store.ledger.last_runs(BASELINE_NIGHTS, job="nightly", target=context.target),
+        nights or (),
         facts.deduplicated_bytes if facts else None,
         context.clock(),
         share=context.repository.compact_share,

@@ -127,6 +127,20 @@ def test_a_failure_stays_a_failure_when_its_mail_fails(world: World, mailbox: Ma
     assert (world.latest("check").outcome, world.latest("check").mail) == (Outcome.FAILURE, "failed")
 
 
+def test_a_run_that_was_killed_is_mailed_by_whatever_runs_next(world: World, mailbox: Mailbox) -> None:
+    world.hold_borg("create")
+    process = world.start("nightly")
+    world.wait_until_held(process)
+    process.kill()
+    process.communicate()
+    world.unwrap_borg()
+    world.succeed("check")
+    (message,) = mailbox.messages()
+    assert message["Subject"] == "[bkp] INTERRUPTED: nightly of main on backup.example.com"
+    assert "died during create" in text_of(message, "plain")
+    assert world.latest().mail == "sent"
+
+
 def test_a_skipped_run_is_mailed(world: World, mailbox: Mailbox) -> None:
     go = world.hold_borg("create")
     holder = world.start("nightly")

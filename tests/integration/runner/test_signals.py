@@ -127,6 +127,23 @@ def test_a_signal_during_the_mail_does_not_change_what_became_of_the_run(world: 
     assert (world.latest().outcome, world.latest().mail) == (Outcome.SUCCESS, "sent")
 
 
+def test_a_signal_during_the_mail_keeps_the_next_repository_from_being_begun(world: World) -> None:
+    slow = world.root / "slow-msmtp"
+    slow.write_text(f'#!/bin/sh\ncat > /dev/null; touch "{slow}.reached"; sleep 1; exit 0\n')
+    slow.chmod(0o755)
+    world.config["mail"] = {"when": "always", "to": "root@example.com", "msmtp": str(slow)}
+    world.config["repositories"]["second"] = {**world.main, "path": str(world.root / "second")}
+    world.write_config()
+    process = world.start("nightly")
+    while not (world.root / "slow-msmtp.reached").exists():
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=300)
+    assert process.returncode == 130
+    assert [(run.target, run.outcome) for run in world.history()] == [("main", Outcome.SUCCESS)]
+
+
 def test_the_reader_of_what_a_run_says_may_go_away(world: World) -> None:
     for arguments in (("nightly",), ("nightly", "--json")):
         read_end, write_end = os.pipe()

@@ -6,6 +6,7 @@ import contextlib
 import subprocess
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from bkp.state.records import Outcome
@@ -94,15 +95,61 @@ def test_a_full_state_folder_fails_the_run_and_leaves_what_was_there_whole(
     assert world.latest().outcome is Outcome.SUCCESS
 
 
-def test_a_damaged_history_fails_the_run_and_is_named(world: World, mailbox: Mailbox) -> None:
+def test_a_damaged_history_is_named_and_mailed_and_the_night_is_recorded_everywhere(
+    world: World, mailbox: Mailbox
+) -> None:
     world.succeed("nightly")
     history = world.state / "history.jsonl"
     history.write_text("this is no record\n")
     done = world.run("nightly")
-    assert done.returncode == 3
+    assert done.returncode == 1
     assert f"{history}" in done.stderr
     assert history.read_text().startswith("this is no record\n")
     assert len(mailbox.raw) == 1
+    assert world.latest() == world.last_success()
+    assert world.latest() == msgspec.structs.replace(world.history()[-1], mail="sent")
+    assert world.run("history").returncode == 3
+
+
+@pytest.mark.parametrize("kind", ["symbolic link", "folder"])
+def test_a_history_that_is_no_file_is_a_warning_nothing_is_pruned_and_archives_are_listed(
+    world: World, mailbox: Mailbox, kind: str
+) -> None:
+    world.main["keep"] = {"last": 1, "daily": 0, "weekly": 0, "monthly": 0}
+    world.write_config()
+    world.succeed("nightly")
+    history = world.state / "history.jsonl"
+    history.unlink()
+    if kind == "folder":
+        history.mkdir()
+    else:
+        history.symlink_to("/dev/null")
+    done = world.run("nightly")
+    assert done.returncode == 1
+    assert "what is usual is not known: nothing was pruned" in done.stderr
+    assert world.latest() == world.last_success()
+    assert world.latest().outcome is Outcome.WARNING
+    assert len(mailbox.raw) == 1
+    listed = world.run("list")
+    assert listed.returncode == 0
+    assert len(world.archives()) == 2
+    assert all(name in listed.stdout for name in world.archives())
+
+
+def test_a_run_that_died_beside_a_damaged_history_does_not_keep_the_next_from_its_work(
+    world: World, mailbox: Mailbox
+) -> None:
+    world.hold_borg("create")
+    process = world.start("nightly")
+    world.wait_until_held(process)
+    process.kill()
+    process.communicate()
+    world.unwrap_borg()
+    (world.state / "history.jsonl").mkdir()
+    done = world.run("nightly")
+    assert done.returncode == 1
+    assert len(world.archives()) == 1
+    assert world.last_success() == world.latest()
 
 
 def test_a_missing_log_folder_is_a_warning_and_the_backup_is_made(world: World, mailbox: Mailbox) -> None:
@@ -133,10 +180,20 @@ def test_a_log_disk_that_fills_up_is_a_warning_and_the_backup_is_made(world: Wor
         subprocess.run(["umount", "--lazy", world.log], check=True)
 
 
-def test_a_folder_in_place_of_a_record_is_no_reason_to_stop_but_is_said(world: World, mailbox: Mailbox) -> None:
-    folder = world.store.job_dir("nightly", "main") / "latest.json"
-    folder.mkdir(parents=True)
-    _mailed_failure(world, mailbox, "latest.json")
+@pytest.mark.parametrize("name", ["latest.json", "success.json"])
+def test_a_folder_in_place_of_a_record_is_moved_aside_and_the_archive_is_made(
+    world: World, mailbox: Mailbox, name: str
+) -> None:
+    folder = world.store.job_dir("nightly", "main") / name
+    (folder / "kept").mkdir(parents=True)
+    done = world.run("nightly")
+    assert done.returncode == 1
+    assert f"{folder} was a folder" in done.stderr
+    assert len(world.archives()) == 1
+    assert world.latest() == world.last_success()
+    assert (next(folder.parent.glob(f"{name}.aside-*")) / "kept").is_dir()
+    assert len(mailbox.raw) == 1
+    world.succeed("nightly")
 
 
 def test_a_scratch_folder_that_cannot_be_made_fails_the_drill(world: World) -> None:

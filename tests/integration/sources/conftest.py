@@ -34,6 +34,7 @@ from bkp.tools.zfs.commands import Programs
 from runner.lifecycle.context import Options
 from runner.lifecycle.job import exit_code, run_job
 from runner.lifecycle.log import Log
+from runner.lifecycle.signals import ending_signals_raise
 from runner.nightly.job import nightly
 class Bar:  # like one on a terminal: it has a thread while it is shown
     stop = None
@@ -48,11 +49,13 @@ class Bar:  # like one on a terminal: it has a thread while it is shown
             self.thread.join()
             self.stop = None
 programs, target, path = sys.argv[1:]
+handled = ending_signals_raise()
+signals = handled.__enter__()
 run = run_job(
     "nightly", target, load_config(Path(path)),
     functools.partial(nightly, programs=Programs(zfs=f"{programs}/zfs", mount=f"{programs}/mount")),
     options=Options(lock_wait=60, progress=Bar()), log=Log(utc_now, quiet=True), clock=utc_now,
-    mail=lambda run, previous: "not wanted",
+    mail=lambda run, previous: "not wanted", signals=signals,
 )
 print(msgspec.json.encode(run).decode())
 sys.exit(exit_code(run))

@@ -1,6 +1,7 @@
 """The history is append-only: a change anywhere shows, a crash costs at most the line that was being written."""
 
 import fcntl
+import json
 import os
 import random
 import signal
@@ -181,13 +182,29 @@ def test_a_history_that_is_nothing_but_a_torn_line_begins_anew(ledger: Ledger) -
 
 
 @pytest.mark.parametrize("last", [b"{}\n", b"\xff\xfe\n", b'{"x":' + b"[" * 100_000 + b"\n"])
-def test_nothing_is_appended_after_a_damaged_last_line(ledger: Ledger, last: bytes) -> None:
+def test_a_damaged_last_line_is_named_and_kept_and_keeps_no_later_run_out(ledger: Ledger, last: bytes) -> None:
     content = b"".join(filled(ledger, 2)) + last
     ledger.path.write_bytes(content)
-    with pytest.raises(StateError, match=r"last line of the history .* is damaged") as caught:
-        ledger.append(a_run(2))
-    assert caught.value.remedy
-    assert ledger.path.read_bytes() == content
+    assert f"the last line of the history {ledger.path} is damaged" in (ledger.damage_at_end() or "")
+    ledger.append(a_run(2))
+    ledger.append(a_run(3))
+    assert ledger.path.read_bytes().startswith(content)
+    assert ids(ledger) == ["run-0", "run-1", "run-2", "run-3"]
+    problem = ledger.verify().problem
+    assert problem is not None
+    assert problem.startswith("line 3 is damaged")
+    assert ledger.damage_at_end() is None
+    lines = ledger.path.read_bytes().splitlines()
+    assert (json.loads(lines[3])["seq"], json.loads(lines[3])["previous"]) == (3, line_hash(lines[2]))
+
+
+def test_a_whole_torn_or_missing_history_has_no_damage_at_its_end(ledger: Ledger) -> None:
+    assert ledger.damage_at_end() is None
+    filled(ledger, 2)
+    assert ledger.damage_at_end() is None
+    with ledger.path.open("ab") as handle:
+        handle.write(b'{"schema":1,"se')
+    assert ledger.damage_at_end() is None
 
 
 def test_lines_longer_than_the_block_that_is_read_at_once_are_chained(ledger: Ledger) -> None:
@@ -344,7 +361,7 @@ def test_whatever_the_bytes_the_readers_and_the_writer_end_in_a_value_or_a_state
 
 def test_the_check_by_hand_on_the_documentations_page_works(ledger: Ledger, tmp_path: Path) -> None:
     page = (ROOT / "docs/state.md").read_text(encoding="utf-8")
-    script = page[page.index("    previous=") : page.index("\n\nA damaged last line")]
+    script = page[page.index("    previous=") : page.index("\n\nA damaged line stays")]
     assert "/var/lib/bkp/history.jsonl" in script
     script = script.replace("/var/lib/bkp/history.jsonl", str(ledger.path))
     lines = filled(ledger)

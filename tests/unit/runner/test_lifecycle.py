@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import signal
+import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +24,7 @@ from runner.lifecycle.job import exit_code, run_job
 from runner.lifecycle.log import Log
 from runner.lifecycle.reconcile import reconcile
 from runner.lifecycle.recorder import MAX_MESSAGES, Recorder, worst
-from runner.lifecycle.signals import ending_signals_raise
+from runner.lifecycle.signals import EndingSignals, ending_signals_raise
 from runner.progress import JournalProgress, NoProgress, describe
 
 if TYPE_CHECKING:
@@ -124,13 +125,13 @@ def test_a_dead_run_is_given_its_end_once(tmp_path: Path) -> None:
     store = StateStore(tmp_path)
     open_step = Step(name="create", started_at=START)
     store.write_running(_run(steps=(open_step,), process=Process(pid=1, started_ticks=0, boot_id="x")), durable=True)
-    (mended,) = reconcile(store, Ticking(), lambda _: False)
+    (mended,) = reconcile(store, Ticking(), lambda _: False, pytest.fail)
     assert mended.outcome is Outcome.INTERRUPTED
     assert "died during create without recording its end (pid 1)" in (mended.reason or "")
     assert [step.outcome for step in mended.steps] == [Outcome.INTERRUPTED]
     assert _latest(store) == mended
     assert list(store.ledger.runs()) == [mended]
-    assert reconcile(store, Ticking(), lambda _: False) == []
+    assert reconcile(store, Ticking(), lambda _: False, pytest.fail) == []
     assert list(store.ledger.runs()) == [mended]
 
 
@@ -138,7 +139,7 @@ def test_a_dead_run_is_given_its_end_once(tmp_path: Path) -> None:
 def test_a_run_that_lives_or_may_live_is_left_alone(tmp_path: Path, alive: bool | None) -> None:
     store = StateStore(tmp_path)
     store.write_running(_run(), durable=True)
-    assert reconcile(store, Ticking(), lambda _: alive) == []
+    assert reconcile(store, Ticking(), lambda _: alive, pytest.fail) == []
     assert _latest(store).outcome is Outcome.RUNNING
 
 
@@ -147,11 +148,36 @@ def test_a_run_that_died_after_its_end_was_in_the_history_keeps_that_end(tmp_pat
     store.write_running(_run(), durable=True)
     ended = _run(outcome=Outcome.SUCCESS, ended_at=START + timedelta(minutes=5))
     store.ledger.append(ended)
-    assert reconcile(store, Ticking(), lambda _: False) == [ended]
+    assert reconcile(store, Ticking(), lambda _: False, pytest.fail) == [ended]
     state = store.read_job("nightly", "main")
     assert isinstance(state.success, Readable)
     assert state.success.value == _latest(store) == ended
     assert list(store.ledger.runs()) == [ended]
+
+
+def test_a_dead_run_whose_end_cannot_be_recorded_is_said_and_stops_nothing(tmp_path: Path) -> None:
+    store = StateStore(tmp_path)
+    store.write_running(_run(), durable=True)
+    folder = store.job_dir("nightly", "main")
+    said: list[str] = []
+    subprocess.run(["mount", "-t", "tmpfs", "none", folder], check=True)
+    try:
+        store.write_running(_run(), durable=True)
+        subprocess.run(["mount", "-o", "remount,ro", folder], check=True)
+        assert reconcile(store, Ticking(), lambda _: False, said.append) == []
+    finally:
+        subprocess.run(["umount", folder], check=True)
+    assert "cannot be recorded" in said[0]
+    assert "Read-only file system" in said[0]
+
+
+def test_a_dead_run_is_given_its_end_beside_a_history_that_cannot_be_read(tmp_path: Path) -> None:
+    store = StateStore(tmp_path)
+    store.write_running(_run(), durable=True)
+    store.ledger.path.symlink_to("elsewhere")
+    (mended,) = reconcile(store, Ticking(), lambda _: False, pytest.fail)
+    assert mended.outcome is Outcome.INTERRUPTED
+    assert _latest(store) == mended
 
 
 # ---------------------------------------------------------------- a whole run with a body of our own
@@ -173,6 +199,17 @@ def _go(
     tmp_path: Path, body: Callable[[JobContext], None], mail: Callable[[Run, Run | None], str] | None = None
 ) -> tuple[Run, str]:
     stream = io.StringIO()
+    with ending_signals_raise() as signals:
+        return _go_on(tmp_path, body, mail, stream, signals)
+
+
+def _go_on(
+    tmp_path: Path,
+    body: Callable[[JobContext], None],
+    mail: Callable[[Run, Run | None], str] | None,
+    stream: io.StringIO,
+    signals: EndingSignals,
+) -> tuple[Run, str]:
     run = run_job(
         "check",
         "main",
@@ -182,6 +219,7 @@ def _go(
         log=Log(Ticking(), stream=stream),
         clock=Ticking(),
         mail=mail or (lambda _run, _previous: "not wanted"),
+        signals=signals,
     )
     return run, stream.getvalue()
 
@@ -273,12 +311,36 @@ def test_each_outcome_has_its_exit_code() -> None:
 def test_only_the_first_ending_signal_is_raised_and_none_after_disarming() -> None:
     before = signal.getsignal(signal.SIGTERM)
     with ending_signals_raise() as signals:
+        signals.arm()
         with pytest.raises(InterruptedRunError, match="SIGTERM"):
             signal.raise_signal(signal.SIGTERM)
         signal.raise_signal(signal.SIGHUP)
         signals.disarm()
         signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_signal_between_two_runs_is_remembered_and_ends_the_next_at_once() -> None:
+    with ending_signals_raise() as signals:
+        signals.arm()
+        signals.disarm()
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGHUP)
+        assert signals.received == "SIGTERM"
+        with pytest.raises(InterruptedRunError, match="SIGTERM"):
+            signals.arm()
+
+
+def test_a_signal_that_is_ignored_from_outside_stays_ignored() -> None:
+    """As nohup(1) has it with SIGHUP."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with ending_signals_raise() as signals:
+            signals.arm()
+            signal.raise_signal(signal.SIGHUP)
+            assert signals.received is None
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 # ---------------------------------------------------------------- log and progress

@@ -11,7 +11,6 @@ import pytest
 from bkp.config.model import Mail
 from bkp.liveness import this_process
 from bkp.state.records import Message, Outcome, Run, Step
-from runner.nightly.baseline import shrinkage
 from runner.notify.decide import recovered, wanted
 from runner.notify.message import build, subject
 
@@ -77,27 +76,3 @@ def test_a_sender_is_found_for_every_host_name(host: str) -> None:
     message = build(_run(Outcome.SUCCESS, host=host), None, Mail(), ZoneInfo("UTC"))
     assert "@" in message["From"]
     message.as_bytes()
-
-
-def test_shrinkage_is_judged_against_the_median_of_at_least_three_nights() -> None:
-    from bkp.state.records import Archive
-
-    def archive(files: int, size: int) -> Archive:
-        return Archive(
-            name="a",
-            id="b",
-            started_at=START,
-            ended_at=START,
-            files=files,
-            original_bytes=size,
-            compressed_bytes=size,
-            deduplicated_bytes=0,
-        )
-
-    before = [archive(100, 1000)] * 2
-    assert shrinkage(archive(1, 1), before, 0.5) is None
-    before = [archive(100, 1000), archive(100, 1000), archive(5000, 5)]
-    assert shrinkage(archive(50, 500), before, 0.5) is None
-    assert shrinkage(archive(49, 500), before, 0.5) == "the archive has 49 files where 100 are usual"
-    assert shrinkage(archive(50, 499), before, 0.5) == "the archive has 499 bytes where 1,000 are usual"
-    assert shrinkage(archive(0, 0), before, 1.0) is None
