@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from bkp.secrets import loose_permissions
 from bkp.state.records import Message, Outcome
+from bkp.tools.borg import commands
 from bkp.tools.borg.client import Borg, BorgError, Reply, passphrase_of
 from bkp.tools.borg.events import Event, Progress
+from bkp.tools.borg.locks import dead_holders, is_borg
+from bkp.tools.borg.outcome import Problem
 from bkp.tools.borg.version import borg_version
 
 if TYPE_CHECKING:
@@ -22,6 +26,12 @@ if TYPE_CHECKING:
     from runner.lifecycle.log import Log
     from runner.lifecycle.recorder import Recorder, StepNotes
     from runner.progress import ProgressSink
+
+
+_CACHE_REMOVED = (
+    "borg's cache of this repository was damaged, as a power cut may leave it, and is removed; "
+    "borg makes it anew from the repository, and reads every file again tonight"
+)
 
 
 @dataclass(frozen=True)
@@ -73,13 +83,36 @@ class JobContext:
         cwd: Path | None = None,
         keep: Callable[[Message], bool] | None = None,
     ) -> Reply:
-        """Run borg as (part of) a step; raise `BorgError` if it failed. What `keep` wants is never dropped."""
-        self.log.detail(f"$ {self.borg.command(arguments)}")
-        reply = self.borg.call(arguments, cwd=cwd, keep=keep)
+        """Run borg as (part of) a step; raise `BorgError` if it failed. What `keep` wants is never dropped.
+
+        A damaged cache, as a power cut leaves it, is removed once: borg makes it anew, and holds nothing else in it.
+        """
+        reply = self._call(arguments, cwd, keep)
+        if reply.judgement.problem is Problem.CACHE:
+            self.tell("warning", [_CACHE_REMOVED])
+            removed = self._call(commands.delete_cache(self.repository, lock_wait=self.options.lock_wait))
+            reply = self._call(arguments, cwd, keep) if removed.ok else removed
         self.note(notes, reply)
         if not reply.ok:
             raise BorgError(reply)
         return reply
+
+    def _call(
+        self, arguments: tuple[str, ...], cwd: Path | None = None, keep: Callable[[Message], bool] | None = None
+    ) -> Reply:
+        self.log.detail(f"$ {self.borg.command(arguments)}")
+        return self.borg.call(arguments, cwd=cwd, keep=keep)
+
+    def break_dead_locks(self) -> None:
+        """Remove locks whose holders are provably gone though their numbers live: borg itself would wait for them."""
+        base = self.repository.base_dir or os.environ.get("HOME") or "/root"
+        dead = dead_holders(self.repository, base, os.uname().nodename, is_borg)
+        if dead and any(Path(f"/proc/{holder.pid}").exists() for holder in dead):
+            names = ", ".join(f"{holder.host} pid {holder.pid}" for holder in dead)
+            self.tell("info", [f"removing the lock that a borg left behind which is gone: {names}"])
+            reply = self._call(commands.break_lock(self.repository, lock_wait=self.options.lock_wait))
+            if not reply.ok:
+                raise BorgError(reply)
 
 
 def open_context(
@@ -112,4 +145,6 @@ def open_context(
         keep_open=(lock,),
         timeout=timeout.total_seconds() if timeout else None,
     )
-    return JobContext(config, run.target, repository, store, clock, recorder, log, borg, options, (lock,))
+    context = JobContext(config, run.target, repository, store, clock, recorder, log, borg, options, (lock,))
+    context.break_dead_locks()
+    return context

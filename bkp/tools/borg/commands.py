@@ -120,6 +120,16 @@ def extract(
     )
 
 
+def break_lock(repository: Repository, *, lock_wait: float) -> tuple[str, ...]:
+    """Return `borg break-lock`, which removes the repository's lock and its cache's, whoever holds them."""
+    return ("break-lock", *_common(lock_wait), repository.path)
+
+
+def delete_cache(repository: Repository, *, lock_wait: float) -> tuple[str, ...]:
+    """Return `borg delete --cache-only`: the local cache goes, and borg makes it anew from the repository."""
+    return ("delete", *_common(lock_wait), "--cache-only", repository.path)
+
+
 def key_export(repository: Repository, target: str = "-", *, lock_wait: float) -> tuple[str, ...]:
     """Return `borg key export`; it needs no passphrase. `-` is stdout."""
     return ("key", "export", *_common(lock_wait), repository.path, target)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,8 @@ from bkp.state.records import Message
 
 _LEVELS = {"DEBUG": "info", "INFO": "info", "WARNING": "warning", "ERROR": "error", "CRITICAL": "error"}
 MAX_TEXT = 2000
+# A file full of zeros, quoted in a message.
+_REPEATED = re.compile(r"(.{1,4}?)\1{15,}", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -72,9 +75,17 @@ def _message(data: dict[str, Any]) -> Message:
     msgid = data.get("msgid")
     return Message(
         level=level,  # type: ignore[arg-type]  # the table holds only the three levels
-        text=_printable(str(data.get("message", "")))[:MAX_TEXT],
+        text=_bounded(_printable(str(data.get("message", "")))),
         msgid=_printable(msgid)[:MAX_TEXT] if isinstance(msgid, str) else None,
     )
+
+
+def _bounded(text: str) -> str:
+    """Return text of a bounded length: where much is said, beginning and end; of a traceback not what borg appends."""
+    text = _REPEATED.sub(r"\1…", text.partition("\n\nPlatform: ")[0])
+    if len(text) <= MAX_TEXT:
+        return text
+    return f"{text[: MAX_TEXT // 4]}\n…\n{text[3 - MAX_TEXT * 3 // 4 :]}"
 
 
 def _printable(text: str) -> str:

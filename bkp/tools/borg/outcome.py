@@ -36,6 +36,7 @@ class Problem(StrEnum):
     USAGE = "borg did not accept the command line"
     SIGNAL = "borg was ended by a signal"
     TIMEOUT = "borg took longer than its time limit"
+    CACHE = "borg's cache is damaged"
     OTHER = "borg failed"
 
     @property
@@ -62,6 +63,7 @@ _REMEDIES = {
     Problem.USAGE: "this is a defect of bkp, or a borg older than 1.2.4: see the log",
     Problem.SIGNAL: "see the journal for who ended it (out of memory, shutdown, an operator)",
     Problem.TIMEOUT: "raise jobs.….timeout, or find out what slows the disk down",
+    Problem.CACHE: "remove it with `borg delete --cache-only REPOSITORY`; borg makes it anew from the repository",
     Problem.OTHER: "see the log",
 }
 
@@ -165,6 +167,8 @@ def judge(operation: str, exit_code: int, messages: Sequence[Message], *, timed_
 
 def _problem(exit_code: int, errors: Iterable[Message], *, default: Problem) -> Problem:
     errors = tuple(errors)
+    if any(_is_of_cache(message) for message in errors):
+        return Problem.CACHE
     for message in errors:
         if message.msgid in _BY_ID:
             return _BY_ID[message.msgid]
@@ -175,6 +179,17 @@ def _problem(exit_code: int, errors: Iterable[Message], *, default: Problem) -> 
             if text in message.text:
                 return problem
     return default
+
+
+def _is_of_cache(message: Message) -> bool:
+    """Return whether borg could not use its own cache: it says so, or ends with a traceback from where it reads it."""
+    if message.msgid == "FileIntegrityError":
+        return "/.cache/borg/" in message.text
+    reads_it = "Traceback" in message.text and "borg/cache.py" in message.text
+    about_it = "/.cache/borg/" in message.text or "in _do_open" in message.text
+    # A disk that is full or cannot be read is another matter; a file that is not there is not.
+    by_system = "[Errno" in message.text and "[Errno 2]" not in message.text
+    return reads_it and about_it and not by_system
 
 
 def _failure(problem: Problem, errors: Sequence[Message]) -> Judgement:

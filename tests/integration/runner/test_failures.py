@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -199,3 +200,75 @@ def test_a_killed_run_takes_its_borg_with_it(world: World) -> None:
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
     world.wait_until_idle()
+
+
+# ---------------------------------------------------------------- what a power cut leaves of borg's own
+
+
+@pytest.mark.parametrize("name", ["config", "chunks", "files"])
+@pytest.mark.parametrize("damage", ["emptied", "cut", "noise"])
+def test_a_cache_that_a_power_cut_damaged_costs_time_and_no_backup(world: World, name: str, damage: str) -> None:
+    world.succeed("nightly")
+    (cache,) = (world.base / ".cache/borg").glob("*/config")
+    path = cache.with_name(name)
+    content = path.read_bytes()
+    path.write_bytes({"emptied": b"", "cut": content[: len(content) // 2], "noise": b"\0" * len(content)}[damage])
+    done = world.run("nightly")
+    assert done.returncode in {0, 1}, done.stderr
+    assert (done.returncode == 1) is any(message.level == "warning" for message in world.latest().messages)
+    assert world.latest().archive == world.last_success().archive
+    assert len(world.archives()) == 2
+    world.succeed("nightly")
+
+
+def test_a_cache_that_was_removed_is_said_in_record_and_mail(world: World) -> None:
+    world.succeed("nightly")
+    (config,) = (world.base / ".cache/borg").glob("*/config")
+    config.write_bytes(b"")
+    done = world.run("nightly")
+    assert done.returncode == 1
+    assert "borg's cache of this repository was damaged" in (world.latest().reason or "")
+    assert world.latest().archive is not None
+
+
+def _lock_of(world: World, pid: int) -> None:
+    """Leave behind what a borg with this number leaves when the power goes."""
+    held = world.repository / "lock.exclusive"
+    held.mkdir()
+    host = _host_id()
+    (held / f"{host}.{pid}-0").touch()
+    roster = {"exclusive": [[host, pid, 0]]}
+    (world.repository / "lock.roster").write_text(json.dumps(roster), encoding="utf-8")
+
+
+def _host_id() -> str:
+    """Return what borg calls this host in its locks."""
+    program = "from borg.platform.base import hostid; print(hostid)"
+    return subprocess.run(
+        ["/usr/bin/python3", "-c", program], capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+def test_a_lock_of_a_dead_borg_whose_number_another_program_has_by_now_is_removed(world: World) -> None:
+    other = subprocess.Popen(["/usr/bin/sleep", "600"])
+    try:
+        _lock_of(world, other.pid)
+        world.succeed("nightly")
+        assert "removing the lock that a borg left behind" in world.log_text(world.latest())
+    finally:
+        other.kill()
+        other.wait()
+
+
+def test_a_lock_whose_number_a_borg_has_is_left_alone(world: World) -> None:
+    world.config["lock_wait"] = "1s"
+    world.write_config()
+    borg = subprocess.Popen(["borg", "600"], executable="/usr/bin/sleep")
+    try:
+        _lock_of(world, borg.pid)
+        _fails(world, "the repository is locked by another borg")
+        assert (world.repository / "lock.exclusive").exists()
+    finally:
+        borg.kill()
+        borg.wait()
+    world.succeed("nightly")

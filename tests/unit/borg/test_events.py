@@ -84,9 +84,25 @@ def test_control_characters_are_shown_not_sent() -> None:
 
 
 def test_a_message_has_a_bound() -> None:
-    found = parse_line(_line(type="log_message", levelname="ERROR", message="x" * 10_000))
+    said = " ".join(map(str, range(10_000)))
+    found = parse_line(_line(type="log_message", levelname="ERROR", message=said))
     assert isinstance(found, Message)
     assert len(found.text) == MAX_TEXT
+    assert found.text.startswith("0 1 2 3 ")
+    assert found.text.endswith(" 9998 9999")
+
+
+def test_of_a_traceback_the_last_line_is_kept_and_not_what_borg_says_of_the_machine() -> None:
+    said = "Traceback (most recent call last):\n  File …\nValueError: no\n\nPlatform: Linux backup\nsys.argv: ['borg']"
+    found = parse_line(_line(type="log_message", levelname="ERROR", message=said))
+    assert isinstance(found, Message)
+    assert found.text.endswith("ValueError: no")
+
+
+def test_what_repeats_itself_is_not_said_in_full() -> None:
+    found = parse_line(_line(type="log_message", levelname="ERROR", message="found '" + "\\x00" * 500 + "' there"))
+    assert isinstance(found, Message)
+    assert found.text == "found '\\x00…' there"
 
 
 @given(st.one_of(st.binary(), st.text().map(str.encode), st.just(b"[" * 5_000), st.just(b'{"a":' * 5_000)))

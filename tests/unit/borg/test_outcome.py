@@ -138,3 +138,26 @@ def test_every_problem_has_a_remedy_and_a_reason_of_one_line() -> None:
 def test_a_missing_root_is_told_from_any_other_path(root: str, text: str, lost: bool) -> None:
     assert missing_roots([root, "/other"], [_warning(text)]) == ({root} if lost else set())
     assert missing_roots([root], [Message(level="info", text=text)]) == set()
+
+
+_READING = 'Traceback (most recent call last):\n  File "/usr/lib/python3/dist-packages/borg/cache.py", line 527, in '
+
+
+@pytest.mark.parametrize(
+    ("text", "msgid", "problem"),
+    [
+        (f"{_READING}_do_open\nValueError: Could not read header (expected 18, but read 0 bytes)", None, Problem.CACHE),
+        (f"{_READING}load\nException: /r/.cache/borg/ab/config does not look like a Borg cache.", None, Problem.CACHE),
+        (f"{_READING}load\nFileNotFoundError: [Errno 2] No such file: '/r/.cache/borg/ab/chunks'", None, Problem.CACHE),
+        ("File failed integrity check: /root/.cache/borg/ab/chunks", "FileIntegrityError", Problem.CACHE),
+        ("File failed integrity check: /repo/index.5", "FileIntegrityError", Problem.CORRUPT),
+        (f"{_READING}_do_open\nOSError: [Errno 28] No space left on device", None, Problem.NO_SPACE),
+        (f"{_READING}_do_open\nOSError: [Errno 5] Input/output error: '/r/.cache/borg/ab/chunks'", None, Problem.OTHER),
+        ('Traceback (most recent call last):\n  File "borg/archiver.py", line 1, in main', None, Problem.OTHER),
+    ],
+)
+def test_a_damaged_cache_is_told_from_a_damaged_repository_and_a_bad_disk(
+    text: str, msgid: str | None, problem: Problem
+) -> None:
+    messages = [Message(level="error", text="Local Exception"), Message(level="error", text=text, msgid=msgid)]
+    assert judge("create", 2, messages).problem is problem

@@ -1,0 +1,87 @@
+"""Locks that a borg left behind which is provably gone, as after a power cut.
+
+borg removes such a lock itself if no process has the holder's number (borg's `process_alive`). After a reboot some
+other program may have that number, and then borg waits for it, night after night. Whether a process is a borg can
+be told, though: see `proc(5)`, cmdline.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from bkp.config.model import Repository
+
+_NAME = re.compile(r"(?P<host>.+)\.(?P<pid>\d+)-(?P<thread>[0-9a-f]+)")
+_ID = re.compile(r"^id\s*=\s*([0-9a-f]{64})\s*$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who a lock says has it: borg's host id (`HOST@NUMBER`) and the process's number."""
+
+    host: str
+    pid: int
+
+
+def parse_holder(name: str) -> Holder | None:
+    """Return what the name of a file in `lock.exclusive` says: `HOST@NUMBER.PID-THREAD`; None if it is no such name."""
+    match = _NAME.fullmatch(name)
+    return Holder(match["host"], int(match["pid"])) if match else None
+
+
+def is_dead(holder: Holder, host: str, is_borg: Callable[[int], bool | None]) -> bool:
+    """Return whether a holder is provably gone: it is of this very host, and no borg there has its number."""
+    name = holder.host.partition("@")[0].partition(".")[0]
+    return name == host.partition(".")[0] and is_borg(holder.pid) is False
+
+
+def dead_holders(repository: Repository, base: str, host: str, is_borg: Callable[[int], bool | None]) -> list[Holder]:
+    """Return who holds a local repository's lock, or that of its cache below `base`, if all of them are provably gone.
+
+    Nobody, if one may live, if a name is not understood, or if the repository is not on this host.
+    """
+    if not repository.path.startswith("/"):
+        return []
+    found: list[Holder] = []
+    for folder in _lock_folders(Path(repository.path), base):
+        for name in _names(folder):
+            holder = parse_holder(name)
+            if holder is None or not is_dead(holder, host, is_borg):
+                return []
+            found.append(holder)
+    return found
+
+
+def is_borg(pid: int, proc: Path = Path("/proc")) -> bool | None:
+    """Return whether a borg has this number; False also if no process has it, None if that cannot be told."""
+    try:
+        words = (proc / str(pid) / "cmdline").read_bytes().split(b"\0")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    except OSError:
+        return None
+    # As a script it is python's second word; a kernel thread has none at all.
+    return any(b"borg" in word.rpartition(b"/")[2] for word in words[:3])
+
+
+def _lock_folders(repository: Path, base: str) -> Iterable[Path]:
+    yield repository / "lock.exclusive"
+    try:
+        match = _ID.search((repository / "config").read_text(encoding="utf-8", errors="replace"))
+    except OSError:
+        return
+    if match:
+        yield Path(base) / ".cache" / "borg" / match[1] / "lock.exclusive"
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return sorted(entry.name for entry in folder.iterdir())
+    except OSError:  # there is none: the usual case
+        return []

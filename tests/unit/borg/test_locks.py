@@ -1,0 +1,101 @@
+"""Which locks of borg are provably dead, and what must never be taken for that."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+
+from bkp.config import parse_config
+from bkp.tools.borg.locks import Holder, dead_holders, is_borg, is_dead, parse_holder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bkp.config.model import Repository
+
+ID = "ab" * 32
+
+
+def test_a_holder_is_read_from_the_name_of_its_file() -> None:
+    assert parse_holder("backup.example.com@3281355014145.26225-0") == Holder("backup.example.com@3281355014145", 26225)
+    assert parse_holder("backup@1.7-1f") == Holder("backup@1", 7)
+    for name in ("", "backup", "backup@1.x-0", "backup@1.7"):
+        assert parse_holder(name) is None
+
+
+@pytest.mark.parametrize(
+    ("holder", "alive", "dead"),
+    [
+        (Holder("backup@1", 7), False, True),
+        (Holder("backup.example.com@1", 7), False, True),
+        (Holder("backup@1", 7), True, False),
+        (Holder("backup@1", 7), None, False),
+        (Holder("live@1", 7), False, False),
+        (Holder("backup2@1", 7), False, False),
+    ],
+)
+def test_only_a_holder_of_this_host_that_is_no_borg_is_dead(holder: Holder, alive: bool | None, dead: bool) -> None:
+    assert is_dead(holder, "backup", lambda _: alive) is dead
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    folder = tmp_path / "repo"
+    folder.mkdir()
+    (folder / "config").write_text(f"[repository]\nversion = 1\nid = {ID}\n")
+    text = f"""schema: 1
+repositories: {{main: {{path: {folder}, passphrase_file: null, sources: [docs]}}}}
+sources: {{docs: {{path: {tmp_path}/docs}}}}
+mail: {{to: root@example.com}}
+"""
+    return parse_config(text).repositories["main"]
+
+
+def _hold(folder: Path, *names: str) -> None:
+    (folder / "lock.exclusive").mkdir(parents=True)
+    for name in names:
+        (folder / "lock.exclusive" / name).touch()
+
+
+def test_the_locks_of_repository_and_cache_are_both_looked_at(repository: Repository, tmp_path: Path) -> None:
+    base = str(tmp_path / "base")
+    assert dead_holders(repository, base, "backup", lambda _: False) == []
+    _hold(tmp_path / "repo", "backup@1.7-0")
+    _hold(tmp_path / "base/.cache/borg" / ID, "backup@1.8-0")
+    dead = [Holder("backup@1", 7), Holder("backup@1", 8)]
+    assert dead_holders(repository, base, "backup", lambda _: False) == dead
+    assert dead_holders(repository, base, "backup", lambda pid: pid == 8) == []
+
+
+def test_a_lock_that_is_not_understood_is_nobodys_to_remove(repository: Repository, tmp_path: Path) -> None:
+    _hold(tmp_path / "repo", "backup@1.7-0", "of another kind")
+    assert dead_holders(repository, "/nowhere", "backup", lambda _: False) == []
+
+
+def test_a_repository_on_another_host_has_its_own_keeper(repository: Repository) -> None:
+    remote = msgspec.structs.replace(repository, path="ssh://borg@elsewhere/repo")
+    assert dead_holders(remote, "/nowhere", "backup", lambda _: False) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (b"/usr/bin/python3\0/usr/bin/borg\0create\0", True),
+        (b"/usr/local/bin/borg-linux64\0serve\0", True),
+        (b"python3\0-I\0/opt/borg/bin/borg\0", True),
+        (b"/usr/bin/sleep\0borg-lock\0", True),
+        (b"/usr/sbin/sshd\0-D\0", False),
+        (b"", False),
+        (b"/opt/borg/bin/postgres\0", False),
+    ],
+)
+def test_a_borg_is_told_by_its_first_words(tmp_path: Path, words: bytes, found: bool) -> None:
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7/cmdline").write_bytes(words)
+    assert is_borg(7, tmp_path) is found
+
+
+def test_a_number_that_nobody_has_is_no_borg(tmp_path: Path) -> None:
+    assert is_borg(7, tmp_path) is False
