@@ -1,46 +1,102 @@
-"""The described system's backup server on a lab machine: configuration, passphrase, repository, a tree to back up."""
+"""The described system's backup server: configuration, passphrase, repository, a tree to back up.
+
+On a machine of the lab everything lies where the shipped configuration has it. On a host that is somebody's own it lies
+in one folder of the test's, and nothing of the host is touched.
+"""
 
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from tests.vm.lab.onhost import Host
+from tests.vm.lab.states import VENV
 
 if TYPE_CHECKING:
     from tests.vm.lab.guest import Guest, Result
     from tests.vm.lab.pool import Pool
 
 PASSPHRASE = "lab passphrase of the repository"
-ENV, CONFIG, STATE = "/root/.borg_env", "/etc/bkp/config.yml", "/var/lib/bkp"
-BORG = f"BORG_PASSPHRASE='{PASSPHRASE}' borg"
 FILES, IN_CHILD = 300, 100
 
 _CONFIG = """\
 schema: 1
-lock_wait: 5m
+lock_wait: 30m
+{more}
 repositories:
   main:
     path: {repository}
     sources: [backup]
+    passphrase_file: {env}
+    key_export: {key}
 {more_repository}
 sources:
   backup:
     dataset: {dataset}
 {more_source}
-drill: {{sample_files: 10}}
+drill: {{sample_files: {sample_files}}}
 mail:
   when: {mail}
   to: alerts@example.com
   sender: bkp@server.example.com
 """
+_MSMTP = "account default\nhost 127.0.0.1\nport 10025\nfrom bkp@server.example.com\nauth off\ntls off\n"
 
 
 @dataclass(frozen=True)
 class Site:
-    """A configured server. Every call to bkp-run is the real program, from the project's own wheel."""
+    """A configured server. Every call to bkp-run is the real program, from the project's own wheel.
+
+    Attributes:
+        guest: where it is.
+        pool: what it backs up, and where the repository is.
+        config, env, key: its configuration, passphrase file and key export.
+        state, lock: the state directory and the folder for locks.
+        tools: a folder for what the tests put beside it.
+        program: bkp-run; python: an interpreter that imports the project.
+    """
 
     guest: Guest
     pool: Pool
+    config: str
+    env: str
+    key: str
+    state: str
+    lock: str
+    tools: str
+    program: str
+    python: str
+    more: str = ""
+    base: str = "/root"
+
+    @classmethod
+    def on(cls, guest: Guest, pool: Pool) -> Site:
+        """Return the site of a guest, with nothing made yet."""
+        if not isinstance(guest, Host):
+            secrets = ("/root/.borg_env", "/root/borg-key.txt")
+            folders = ("/var/lib/bkp", "/run/lock/bkp", "/var/tmp/site")
+            return cls(guest, pool, "/etc/bkp/config.yml", *secrets, *folders, "bkp-run", f"{VENV}/bin/python")
+        folder = str(guest.scratch)
+        own = ", ".join(f"{name}: {folder}/{name}" for name in ("state", "log", "lock", "scratch"))
+        program = shutil.which(str(Path(sys.executable).parent / "bkp-run")) or shutil.which("bkp-run") or "bkp-run"
+        return cls(
+            guest,
+            pool,
+            config=f"{folder}/config.yml",
+            env=f"{folder}/env",
+            key=f"{folder}/key.txt",
+            state=f"{folder}/state",
+            lock=f"{folder}/lock",
+            tools=f"{folder}/tools",
+            program=program,
+            python=str(Path(program).resolve().parent / "python"),
+            more=f"paths: {{{own}}}",
+            base=f"{folder}/borg",
+        )
 
     @property
     def repository(self) -> str:
@@ -52,36 +108,53 @@ class Site:
         """What is backed up."""
         return self.pool.path(self.pool.backup)
 
+    @property
+    def borg(self) -> str:
+        """The command line of the real borg, for the shell, as the site's owner would call it."""
+        return f"BORG_BASE_DIR={self.base} BORG_PASSPHRASE='{PASSPHRASE}' borg"
+
     def set_up(self) -> None:
         """Make the child dataset, the tree, the passphrase file, the repository, the key export, the configuration."""
-        self.guest.write(ENV, f"export BORG_PASSPHRASE='{PASSPHRASE}'\n", mode=0o600)
+        self.guest.write(self.env, f"export BORG_PASSPHRASE='{PASSPHRASE}'\n", mode=0o600)
         self.configure()
         self.guest.script(
             f"""
+            mkdir -p {self.tools} {self.base}
             zfs create {self.pool.backup}/child
             for number in $(seq {FILES}); do echo "file $number" > {self.tree}/file-$number; done
             for number in $(seq {IN_CHILD}); do echo "child $number" > {self.tree}/child/file-$number; done
-            {BORG} init --encryption=repokey-blake2 {self.repository}
-            umask 077 && {BORG} key export {self.repository} /root/borg-key.txt
+            {self.borg} init --encryption=repokey-blake2 {self.repository}
+            umask 077 && {self.borg} key export {self.repository} {self.key}
             """
         )
 
     def configure(
-        self, *, dataset: str | None = None, source: str = "", repository: str = "", mail: str = "never"
+        self,
+        *,
+        dataset: str | None = None,
+        source: str = "",
+        repository: str = "",
+        mail: str = "never",
+        sample_files: int = 10,
     ) -> None:
         """Write the configuration; `source` and `repository` are further lines of these sections."""
+        own = repository if self.base == "/root" else f"base_dir: {self.base}\n{repository}"
         text = _CONFIG.format(
             repository=self.repository,
             dataset=dataset or self.pool.backup,
+            env=self.env,
+            key=self.key,
+            more=self.more,
             more_source=_indent(source),
-            more_repository=_indent(repository),
+            more_repository=_indent(own),
             mail=mail,
+            sample_files=sample_files,
         )
-        self.guest.write(CONFIG, text, mode=0o644)
+        self.guest.write(self.config, text, mode=0o644)
 
     def bkp_run(self, *arguments: str, check: bool = True) -> Result:
         """Run bkp-run."""
-        return self.guest.run("bkp-run", *arguments, check=check)
+        return self.guest.run(self.program, "--config", self.config, *arguments, check=check)
 
     def job(self, name: str, *, expect: int = 0) -> dict[str, Any]:
         """Run a job, expect its exit code, and return its record."""
@@ -90,29 +163,51 @@ class Site:
         record: dict[str, Any] = json.loads(result.stdout)
         return record
 
+    def record(self, job: str = "nightly", kind: str = "latest") -> str:
+        """Return where the record of the last attempt is, or of the last success (`kind` is `success`)."""
+        return f"{self.state}/jobs/{job}/main/{kind}.json"
+
     def latest(self, job: str = "nightly") -> dict[str, Any]:
         """Return the record of the last attempt."""
-        record: dict[str, Any] = json.loads(self.guest.read(f"{STATE}/jobs/{job}/main/latest.json"))
+        record: dict[str, Any] = json.loads(self.guest.read(self.record(job)))
         return record
 
     def history(self) -> list[dict[str, Any]]:
         """Return the recorded runs, oldest first; the chain must hold."""
-        runs: list[dict[str, Any]] = json.loads(self.bkp_run("history", "--json", "-n", "500").stdout)["runs"]
+        found = json.loads(self.bkp_run("history", "--json", "-n", "500").stdout)
+        assert found["chain"]["intact"], found["chain"]
+        runs: list[dict[str, Any]] = found["runs"]
         return runs
 
     def archived(self, archive: str) -> list[str]:
         """Return the paths in an archive."""
-        return self.guest.run(f"{BORG} list --short {self.repository}::{archive}").lines
+        return self.guest.run(f"{self.borg} list --short {self.repository}::{archive}").lines
 
     def left_behind(self) -> list[str]:
         """Return what a run must not leave: snapshots and holds of ours, mounts of snapshots, locks, borg itself."""
         found = [name for name in self.pool.snapshots() if "@bkp-" in name]
         found += [line for line in self.guest.read("/proc/mounts").splitlines() if "@bkp-" in line]
-        found += self.guest.run("pgrep -a borg", check=False).lines
+        found += self.guest.run(f"pgrep -a borg | grep -F -- {self.repository}", check=False).lines
         found += self.guest.run(f"find {self.repository} -maxdepth 1 -name 'lock.*'").lines
-        if self.guest.run("flock --nonblock /run/lock/bkp/main.lock true", check=False).code != 0:
+        found += self.guest.run(f"find {self.base}/.cache/borg -name lock.exclusive").lines
+        if self.guest.run(f"flock --nonblock {self.lock}/main.lock true", check=False).code != 0:
             found.append("the lock of main is held")
         return found
+
+    # -- mail -----------------------------------------------------------------------------------------------------
+
+    def serve_mail(self) -> None:
+        """Start a real SMTP server on the machine, and have msmtp send to it."""
+        self.guest.write("/root/.msmtprc", _MSMTP, mode=0o600)
+        server = "python3 -u -m aiosmtpd -n -c aiosmtpd.handlers.Mailbox -l 127.0.0.1:10025 /var/tmp/mailbox"
+        self.guest.start_unit("lab-smtp", f"exec {server}")
+        self.guest.wait_until("the mail server", "ss -Hltn 'sport = :10025' | grep -q .")
+
+    def wait_for_mail(self, subject: str) -> str:
+        """Wait until a mail whose subject begins so has come; return it as it came."""
+        found = f"grep -lsF -- 'Subject: {subject}' /var/tmp/mailbox/new/*"
+        self.guest.wait_until(f"a mail {subject!r}", found)
+        return self.guest.run(f"cat $({found} | head -n 1)").stdout
 
 
 def _indent(lines: str) -> str:

@@ -30,9 +30,13 @@ def other_lab(tmp_path: Path) -> Lab:
     return Lab(tmp_path / "lab")
 
 
+def _pytest(file: str, release: Release) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pytest", str(HERE / file), "--release", release.name, "-p", "no:cacheprovider"]
+    return subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True)
+
+
 def test_a_broken_test_is_red_and_shows_the_guests_journal_and_console(release: Release) -> None:
-    command = [sys.executable, "-m", "pytest", str(HERE / "broken_on_purpose.py"), "--release", release.name]
-    done = subprocess.run([*command, "-p", "no:cacheprovider"], cwd=CHECKOUT, capture_output=True, text=True)
+    done = _pytest("broken_on_purpose.py", release)
 
     assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout + done.stderr
     assert "2 failed" in done.stdout
@@ -44,6 +48,16 @@ def test_a_broken_test_is_red_and_shows_the_guests_journal_and_console(release: 
     assert "the lab never skips" in done.stdout
     kept = sorted((lab().root / "failures").glob("2*-tests-vm-broken-on-purpose*"))
     assert "the reason only the console knows" in (kept[-1] / "server-console.log").read_text("utf-8", "replace")
+
+
+def test_a_project_that_is_broken_in_one_place_turns_its_test_red(release: Release) -> None:
+    done = _pytest("broken_project.py", release)
+
+    assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout + done.stderr
+    assert "1 failed" in done.stdout
+    assert "assert site.left_behind() == []" in done.stdout
+    assert "tank/Secure/backup@bkp-" in done.stdout
+    assert "journal of server" in done.stdout
 
 
 def test_lab_tests_are_not_collected_unless_they_are_named() -> None:
