@@ -46,8 +46,8 @@ while process.poll() is None:
     time.sleep(0.001)
 process.wait()
 """
-# What the night after may have to say. A compaction that was ended half-way makes the next borg warn of segments that it
-# had removed already (its check finds the repository whole); a power cut may damage borg's cache.
+# What the night after may have to say. A compaction that was ended half-way makes the next borg warn of segments that
+# it had removed already (its check finds the repository whole); a power cut may damage borg's cache.
 _TOLD = re.compile(
     r"segment \d+ not found, but listed in compaction data|borg's cache of this repository was damaged.*"
 )
