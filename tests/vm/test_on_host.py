@@ -9,24 +9,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.vm.lab import states
 from tests.vm.lab.onhost import CONSENT, OPT_IN, POOL_NAME
 from tests.vm.lab.paths import CHECKOUT
 
 if TYPE_CHECKING:
     from tests.vm.lab.pool import Pool
-    from tests.vm.lab.states import State
     from tests.vm.lab.virtual import VirtualMachine
 
 # pytest and what it needs: pure Python, so this interpreter's copies run on the guest's too.
 DISTRIBUTIONS = ("pytest", "pytest-timeout", "pluggy", "iniconfig", "packaging", "pygments")
 RUN = "cd /srv/checkout && PYTHONPATH=/srv/site python3 -m pytest -p no:cacheprovider --on-host -q"
-TESTS = "tests/vm/test_lab.py tests/vm/test_snapshot_namespace.py"
-
-
-@pytest.fixture(scope="module")
-def server_state() -> State | None:
-    return states.POOL
+TESTS = "tests/vm/test_lab.py tests/vm/test_snapshot_namespace.py tests/vm/test_nightly_on_zfs.py"
 
 
 @pytest.fixture(scope="module")
@@ -70,8 +63,10 @@ def test_what_needs_only_a_pool_runs_on_the_host_itself(server: VirtualMachine, 
     done = server.run(f"export {OPT_IN}={CONSENT}; {RUN} {TESTS}", check=False)
 
     assert done.code == 0, str(done)
-    assert "6 passed" in done.stdout
+    assert "12 passed" in done.stdout
     assert "left out: only the lab's machines can" in done.stdout
     assert server.run("zpool", "list", "-H", "-o", "name").text == "tank"
     assert pool.health() == "ONLINE"
     assert server.run("ls /var/tmp", check=False).text.count("bkp-lab-on-host") == 0
+    for path in ("/root/.borg_env", "/root/borg-key.txt", "/etc/bkp", "/var/lib/bkp", "/var/log/borg"):
+        assert server.run(f"test -e {path}", check=False).code != 0, f"{path} is not the tests' to make"
