@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bkp.errors import StateError
+from bkp.state.archives import sources_held
 from bkp.state.files import Missing, Unreadable, open_regular
-from bkp.state.records import Archive, DrillResult, Outcome, Run
+from bkp.state.records import DrillResult, Outcome, Run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -65,14 +66,9 @@ class Digest:
             if known is None or run.ended_at >= known.ended_at:
                 self.drills[run.target] = Drilled(run.drill, run.ended_at)
         if run.archive is not None and run.job == NIGHTLY:
-            self._add_roots(run.target, run.archive)
-
-    def _add_roots(self, target: str, archive: Archive) -> None:
-        absent = {root.source for root in archive.roots if not root.present}
-        for root in archive.roots:
-            if root.source not in absent:  # a source with several roots is complete only with all of them
-                key = (target, root.source)
-                self.sources[key] = max(self.sources.get(key, archive.started_at), archive.started_at)
+            began = run.archive.started_at
+            for source in sources_held(run.archive):  # whatever became of the run: it may have failed after that
+                self.sources[run.target, source] = max(self.sources.get((run.target, source), began), began)
 
 
 def digest(runs: Iterable[Run]) -> Digest:

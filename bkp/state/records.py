@@ -73,7 +73,10 @@ class LeftOut(_Record, frozen=True, kw_only=True):
 
 
 class Archive(_Record, frozen=True, kw_only=True):
-    """The archive of one night, from `borg create --json`; the deduplicated size is that night's."""
+    """The archive of one night, from `borg create --json`; the deduplicated size is that night's.
+
+    `confirmed` says that the repository lists it, whole or not; `bkp.state.archives` says whether it is a good one.
+    """
 
     name: str
     id: str

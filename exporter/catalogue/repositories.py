@@ -120,8 +120,9 @@ ARCHIVE_DURATION = _archive(
 )
 ARCHIVE_CONFIRMED = _archive(
     "bkp_last_archive_confirmed",
-    "1 if the runner has confirmed the last archive (there, not empty, no source missing), 0 if not.",
-    "confirmed",
+    "1 if the last archive is a good one: the repository lists it, it holds files, and no source is missing. 0 if not,"
+    " or not yet.",
+    "confirmed, archive.files, archive.roots",
 )
 ARCHIVE_FILES = _archive("bkp_last_archive_files", "Files in the last archive.", "files")
 ARCHIVE_ORIGINAL = _archive(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bkp.quantities import format_size
+from bkp.state.archives import flaw, is_good
 from exporter.page.parts import Fact, length, moment_of
 
 if TYPE_CHECKING:
@@ -79,7 +80,8 @@ def _archive_facts(model: Model, repository: Repository) -> list[Fact]:
     archive = repository.archive
     if archive is None:
         return []
-    confirmed = Fact("confirmed", "yes") if archive.confirmed else Fact("confirmed", "no", tone="bad")
+    doubt = None if is_good(archive) else flaw(archive) or "the repository has not confirmed it"
+    confirmed = Fact("confirmed", "yes") if doubt is None else Fact("confirmed", f"no: {doubt}", tone="bad")
     return [
         Fact("name", archive.name),
         Fact("made", moment=moment_of(model, archive.started_at)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING
 
+from bkp.state.archives import is_good
 from bkp.state.records import Archive, Outcome
 
 if TYPE_CHECKING:
@@ -17,10 +18,10 @@ BASELINE_MINIMUM = 3
 
 
 def baseline(store: StateStore, target: str) -> list[Archive]:
-    """Return the complete archives of the last nights, oldest first: what tonight's is compared with."""
+    """Return the good archives of the last nights, oldest first: what tonight's is compared with."""
     runs = store.ledger.last_runs(BASELINE_NIGHTS, job="nightly", target=target)
     archives = (run.archive for run in runs if run.outcome in {Outcome.SUCCESS, Outcome.WARNING})
-    return [each for each in archives if each is not None and each.confirmed]
+    return [each for each in archives if each is not None and is_good(each)]
 
 
 def shrinkage(archive: Archive, before: Sequence[Archive], tolerated: float) -> str | None:

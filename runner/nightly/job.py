@@ -9,10 +9,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bkp.errors import StepFailedError
+from bkp.state.archives import flaw
 from bkp.state.records import Sample
 from bkp.tools.borg.patterns import excluder
 from runner.nightly import compaction
-from runner.nightly.archive import confirm, create, flaw, set_aside
+from runner.nightly.archive import confirm, create, set_aside
 from runner.nightly.baseline import baseline, shrinkage
 from runner.nightly.retention import compact, prune
 from runner.sample import SampleDrawer, Tree

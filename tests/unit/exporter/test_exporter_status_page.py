@@ -94,6 +94,23 @@ def test_a_broken_history_is_no_reason_to_be_green(world: World) -> None:
     assert any("history of runs does not hold" in problem for problem in page.problems)
 
 
+def test_an_archive_that_is_no_good_one_says_why_it_is_not_confirmed(world: World) -> None:
+    def confirmed() -> tuple[str, str]:
+        (fact,) = [fact for fact in build_page(world.model()).repositories[0].archive if fact.label == "confirmed"]
+        return fact.text, fact.tone
+
+    healthy(world)
+    assert confirmed() == ("yes", "")
+    for moment, changes, why in (
+        ("23 05:00", {"files": 0}, "holds no file at all"),
+        ("23 06:00", {"missing": ("etc",)}, "lacks /srv/etc"),
+        ("23 07:00", {"confirmed": False}, "the repository has not confirmed it"),
+    ):
+        made = archive(at(moment), **changes)
+        world.record(make_run("nightly", moment, Outcome.FAILURE, archive=made))
+        assert confirmed() == (f"no: {why}", "bad")
+
+
 def test_the_gravest_status_colours_the_page(world: World) -> None:
     healthy(world)
     world.now += timedelta(days=2)
