@@ -33,20 +33,25 @@ FACTS_AT = _time(
     "Start of the oldest run whose record contributes to this repository's figures: none of them is older.",
     "* (started_at of its run)",
 )
-ARCHIVES = _count("bkp_repository_archives", "Archives in the repository, as last written by the runner.", "archives")
+ARCHIVES = _count(
+    "bkp_repository_archives",
+    "Archives with the configured archive_prefix, set-aside ones left out, as last written by the runner.",
+    "archives",
+)
 INCOMPLETE = _count(
     "bkp_repository_incomplete_archives",
-    "Checkpoint archives that an interrupted borg create left, as last written by the runner.",
+    "Archives set aside under a name that begins with incomplete-, because a source was missing or no file was in them,"
+    " as last written by the runner.",
     "incomplete_archives",
 )
 NEWEST = _time(
     "bkp_repository_newest_archive_timestamp_seconds",
-    "Start of the newest archive in the repository, as last written by the runner.",
+    "Start of the newest archive that bkp_repository_archives counts, as last written by the runner.",
     "newest_archive_at",
 )
 OLDEST = _time(
     "bkp_repository_oldest_archive_timestamp_seconds",
-    "Start of the oldest archive in the repository, as last written by the runner.",
+    "Start of the oldest archive that bkp_repository_archives counts, as last written by the runner.",
     "oldest_archive_at",
 )
 ORIGINAL = _bytes(
