@@ -46,12 +46,13 @@ def job_card(model: Model, job: JobFacts) -> JobCard:
         target=job.target,
         status=status.status.value,
         word=WORDS[status.status],
-        why=_sentence(status.explanation),
+        why=sentence(status.explanation),
         facts=tuple(_job_facts(model, job)),
     )
 
 
-def _sentence(text: str) -> str:
+def sentence(text: str) -> str:
+    """Return a clause as a sentence."""
     text = text.strip()
     if "." in text.partition(" ")[0]:  # a file's name keeps its spelling
         return text + ("" if text.endswith(".") else ".")

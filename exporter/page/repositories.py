@@ -63,7 +63,8 @@ def repository_card(model: Model, repository: Repository, cards: Iterable[JobCar
 def _repository_facts(model: Model, repository: Repository) -> list[Fact]:
     facts = repository.facts
     if facts is None:
-        return [Fact("contents", "not known: no run has described it yet", tone="warn")]
+        text = "not known: no run has described it yet" if model.past_known else "not known"
+        return [Fact("contents", text, tone="warn")]
     found = []
     if facts.newest_archive_at is not None:
         found.append(Fact("newest archive", moment=moment_of(model, facts.newest_archive_at)))
@@ -99,7 +100,7 @@ def _proofs(model: Model, name: str) -> list[Fact]:
         if check.repository == name:
             label = "structure (check)" if check.job == "check" else "all data (verify)"
             if check.verdict is None:
-                found.append(Fact(label, "no verdict yet", tone="warn"))
+                found.append(Fact(label, "no verdict yet" if model.past_known else "not known", tone="warn"))
             else:
                 passed = check.verdict.passed
                 moment = moment_of(model, check.verdict.ended_at)
@@ -110,7 +111,7 @@ def _proofs(model: Model, name: str) -> list[Fact]:
 
 def _drill_fact(model: Model, drill: Drill) -> Fact:
     if drill.drilled is None:
-        return Fact("restore drill", "no file restored yet", tone="warn")
+        return Fact("restore drill", "no file restored yet" if model.past_known else "not known", tone="warn")
     result = drill.drilled.result
     wrong = [f"{count} {word}" for count, word in ((result.mismatched, "differ"), (result.missing, "missing")) if count]
     text = f"{result.matched} of {result.files} files identical" + (f" ({', '.join(wrong)})" if wrong else "")
