@@ -146,6 +146,12 @@ def test_a_reader_that_has_gone_changes_neither_the_run_nor_its_exit_code(
     assert record(config)["outcome"] == "failure"
 
 
+def test_archives_may_be_listed_to_nobody(config: Path) -> None:
+    line = f"{BKP_RUN} -c {config} list | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, timeout=PATIENCE_SECONDS)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_ctrl_c_on_the_terminal_ends_the_run_cleanly(config: Path) -> None:
     pid, terminal = on_terminal(config, "nightly")
     wait_until(lambda: any(step["name"] == "create" for step in record(config)["steps"]))  # type: ignore[attr-defined]
