@@ -74,6 +74,13 @@ def test_the_page_and_the_other_paths(server: Server) -> None:
     assert get(f"{server.url}/metrics", method="BREW").headers["Allow"] == "GET, HEAD"
 
 
+def test_a_request_may_name_the_whole_address(server: Server) -> None:
+    """As a client does that takes the exporter for a proxy; RFC 9112, 3.2.2, wants every server to accept it."""
+    answered = raw(server, b"GET http://vault.example/metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert answered.startswith(b"HTTP/1.1 200 ")
+    assert b"bkp_job_status{" in answered
+
+
 def test_head_has_the_headers_of_get_and_no_body(server: Server) -> None:
     for path in ("/", "/-/healthy"):
         head, whole = get(f"{server.url}{path}", method="HEAD"), get(f"{server.url}{path}")
