@@ -159,7 +159,7 @@ def _newest(reading: Reading, runs: Iterable[Run]) -> Digest:
 def _past_is_known(history: History, *, recorded: bool) -> bool:
     """Return whether what is not in the history did not happen: every run's end is written there first."""
     if history.chain is not None:
-        return history.chain.problem is None
+        return history.problem is None and history.chain.problem is None
     return not history.exists and not recorded
 
 

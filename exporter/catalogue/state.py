@@ -21,8 +21,9 @@ UNREADABLE_FILES = Metric(
 )
 FILE_UNREADABLE = Metric(
     "bkp_state_file_unreadable",
-    "1 if the state file cannot be used (torn, not a regular file, too large, of an unknown version, not permitted),"
-    " 0 if it can. The status page says why.",
+    "1 if the state file cannot be used (torn, not a regular file, too large, of an unknown version, not permitted; the"
+    " history only if no line of it can be read, for bkp_history_intact tells of single ones), 0 if it can. The status"
+    " page says why.",
     "state directory",
     ("file",),
     absent=f"the file was never written, or {_NO_DIRECTORY}",
