@@ -34,12 +34,16 @@ class Presence:
 
 @dataclass(frozen=True)
 class JobState:
-    """What is recorded of one job on one target: last attempt and last success are kept apart."""
+    """What is recorded of one job on one target: last attempt and last success are kept apart.
+
+    `problem` says why neither can be had, where that is not the files' own fault.
+    """
 
     job: str
     target: str
     latest: Reading[Run]
     success: Reading[Run]
+    problem: str | None = None
 
 
 class StateStore:
@@ -80,7 +84,7 @@ class StateStore:
         latest, success = (read_record(folder / name, Run) for name in ("latest.json", "success.json"))
         if isinstance(latest, Missing) and isinstance(success, Missing) and (problem := self.presence().problem):
             reason = f"cannot be looked for: {problem}"
-            return JobState(job, target, Unreadable(latest.path, reason), Unreadable(success.path, reason))
+            return JobState(job, target, Unreadable(latest.path, reason), Unreadable(success.path, reason), problem)
         return JobState(job, target, latest, success)
 
     def read_sample(self, target: str) -> Reading[Sample]:

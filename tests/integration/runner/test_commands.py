@@ -170,7 +170,7 @@ def test_status_tells_every_state_apart(world: World) -> None:
     jobs = ("nightly", "check", "verify", "drill")
     assert status() == dict.fromkeys(jobs, "unknown")
     text = world.run("status").stdout
-    assert f"no state directory at {world.state}; run bkp-run once or check mounts" in text
+    assert f"   no state directory at {world.state}; run bkp-run once or check mounts" in text
     assert "never" not in text
     world.state.mkdir()
     assert status() == dict.fromkeys(jobs, "never")

@@ -43,9 +43,7 @@ def test_without_a_state_directory_the_page_says_why_nothing_is_known(world: Wor
     why = f"no state directory at {world.store.root}; run bkp-run once or check mounts"
     assert (page.headline, page.tone) == ("4 of 4 jobs need attention", "unknown")
     assert page.problems == (f"N{why[1:]}.",)
-    assert {(card.word, card.why) for card in page.attention} == {
-        ("unknown", f"latest.json cannot be looked for: {why}.")
-    }
+    assert {(card.word, card.why) for card in page.attention} == {("unknown", f"N{why[1:]}.")}
     (card,) = page.repositories
     jobs = [fact for job in card.jobs for fact in job.facts]
     said = {fact.label: fact.text for fact in (*jobs, *card.facts, *card.sources, *card.proofs, *page.notes)}
