@@ -89,5 +89,6 @@ def _last_success(model: Model, job: JobFacts) -> Fact:
     if not job.success_known:
         return Fact("last success", "not known", tone="warn")
     if job.success is None:
-        return Fact("last success", "never", tone="bad")
+        bad = job.status.status in {Status.FAILED, Status.LATE}  # else no graver than the status beside it
+        return Fact("last success", "never", tone="bad" if bad else "warn")
     return Fact("last success", moment=moment_of(model, job.success.ended_at or job.success.started_at))

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from bkp.quantities import format_size
 from bkp.state.archives import flaw, is_good
+from bkp.status import Status
+from exporter.history import NIGHTLY
 from exporter.page.parts import Fact, length, moment_of
 
 if TYPE_CHECKING:
@@ -42,17 +44,19 @@ class RepositoryCard:
 
 def repository_card(model: Model, repository: Repository, cards: Iterable[JobCard]) -> RepositoryCard:
     """Return the cards of a repository, with those of its jobs."""
+    own = tuple(card for card in cards if card.target == repository.name)
+    never = "warn" if any(card.job == NIGHTLY and card.status == Status.NEVER for card in own) else "bad"
     return RepositoryCard(
         name=repository.name,
         path=model.config.config.repositories[repository.name].path,
-        jobs=tuple(card for card in cards if card.target == repository.name),
+        jobs=own,
         facts=tuple(_repository_facts(model, repository)),
         archive=tuple(_archive_facts(model, repository)),
         proofs=tuple(_proofs(model, repository.name)),
         sources=tuple(
             Fact(source.source, moment=moment_of(model, source.last_complete_at))
             if source.last_complete_at is not None
-            else Fact(source.source, "never" if source.known else "not known", tone="bad" if source.known else "warn")
+            else Fact(source.source, "never" if source.known else "not known", tone=never if source.known else "warn")
             for source in model.sources
             if source.repository == repository.name
         ),
@@ -124,10 +128,11 @@ def _bars(repository: Repository) -> list[Bar]:
     if facts is None:
         return []
     bars = []
-    if facts.deduplicated_bytes is not None and facts.original_bytes:
-        share = 100 * facts.deduplicated_bytes / facts.original_bytes
-        text = f"{format_size(facts.deduplicated_bytes)} hold {format_size(facts.original_bytes)} of archives"
-        bars.append(Bar("on disk", min(share, 100.0), text, "plain"))
+    original, on_disk = facts.original_bytes, facts.deduplicated_bytes
+    # Where borg's own bookkeeping outweighs what it holds, there is nothing that a share would tell.
+    if original is not None and on_disk is not None and on_disk < original:
+        text = f"{format_size(on_disk)} hold {format_size(original)} of archives"
+        bars.append(Bar("on disk", 100 * on_disk / original, text, "plain"))
     if facts.free_bytes is not None and facts.size_bytes:
         used = 100 * (1 - facts.free_bytes / facts.size_bytes)
         text = f"{format_size(facts.free_bytes)} free of {format_size(facts.size_bytes)}"
