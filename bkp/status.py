@@ -74,9 +74,9 @@ def job_status(state: JobState, job: Job, now: datetime, zone: tzinfo, *, alive:
 def _judge(
     state: JobState, latest: Run | None, success: Run | None, due: datetime | None, now: datetime, alive: bool | None
 ) -> tuple[Status, str]:
-    for reading in (state.latest, state.success):
-        if isinstance(reading, Unreadable):
-            return Status.UNKNOWN, f"{reading.path.name} {reading.reason}"
+    unreadable = _unreadable(state)
+    if unreadable is not None:
+        return Status.UNKNOWN, unreadable
     if latest is None:
         if success is None and isinstance(state.latest, Missing):
             return Status.NEVER, "no run is recorded"
@@ -92,6 +92,11 @@ def _judge(
     if success is None:
         return Status.UNKNOWN, "the record of the last success is gone"
     return Status.OK, latest.reason or f"the last run ended in {latest.outcome}"
+
+
+def _unreadable(state: JobState) -> str | None:
+    found = (each for each in (state.latest, state.success) if isinstance(each, Unreadable))
+    return state.problem or next((f"{each.path.name} {each.reason}" for each in found), None)
 
 
 def _running(alive: bool | None) -> tuple[Status, str]:

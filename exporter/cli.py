@@ -49,7 +49,7 @@ Paths served:
 
 Needs no privilege and no secret: only to read the configuration and the state directory. Runs no program.
 SIGHUP looks for changes now; SIGTERM and Ctrl-C end it with exit code 0. Exit codes: 2 usage or configuration,
-3 cannot listen, or (metrics) a collector failed.
+3 cannot listen, or cannot write the output, or (metrics) a collector failed.
 """
 
 
@@ -111,7 +111,7 @@ def page(context: click.Context, config_path: Path) -> None:
     """Print the status page (HTML), as a visitor would get it now."""
     from exporter.service import take_snapshot
 
-    _write(take_snapshot(_given(context, config_path)).page())
+    click.echo(take_snapshot(_given(context, config_path)).page(), nl=False)
 
 
 def _given(context: click.Context, config_path: Path) -> Path:
@@ -125,28 +125,22 @@ def _print_metrics(config_path: Path, format_: str) -> None:
     from exporter.service import take_snapshot
 
     exposition = take_snapshot(config_path).exposition
-    _write((exposition.openmetrics if format_ == "openmetrics" else exposition.text).plain)
+    click.echo((exposition.openmetrics if format_ == "openmetrics" else exposition.text).plain, nl=False)
     if exposition.failed:
         sys.exit(ExitCode.FAILURE)
-
-
-def _write(content: bytes) -> None:
-    sys.stdout.buffer.write(content)
-    sys.stdout.buffer.flush()
 
 
 def main(arguments: list[str] | None = None) -> Any:
     """Run the command line; every failure that a person can mend ends in one message and its exit code."""
     from bkp.errors import BkpError
+    from bkp.output import outlive_readers
 
+    outlive_readers()
     try:
         return cli.main(arguments, prog_name="bkp-exporter")
     except BkpError as exc:
         click.echo(f"bkp-exporter: error: {exc}", err=True)
         sys.exit(exc.exit_code)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bkp.errors import StateError
+from bkp.state.archives import sources_held
 from bkp.state.files import Missing, Unreadable, open_regular
-from bkp.state.records import Archive, DrillResult, Outcome, Run
+from bkp.state.records import DrillResult, Outcome, Run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,15 +45,17 @@ class Drilled:
 
 @dataclass
 class Digest:
-    """The newest of each kind among the runs that were fed to it."""
+    """The newest of each kind among the runs that were fed to it, and how many those were."""
 
     sources: dict[TargetSource, datetime] = field(default_factory=dict)
     verdicts: dict[JobTarget, Verdict] = field(default_factory=dict)
     drills: dict[str, Drilled] = field(default_factory=dict)
     succeeded: set[JobTarget] = field(default_factory=set)
+    runs: int = 0
 
     def add(self, run: Run) -> None:
         """Take one run into account; the order of runs does not matter."""
+        self.runs += 1
         key = (run.job, run.target)
         if run.outcome in {Outcome.SUCCESS, Outcome.WARNING}:
             self.succeeded.add(key)
@@ -65,14 +68,9 @@ class Digest:
             if known is None or run.ended_at >= known.ended_at:
                 self.drills[run.target] = Drilled(run.drill, run.ended_at)
         if run.archive is not None and run.job == NIGHTLY:
-            self._add_roots(run.target, run.archive)
-
-    def _add_roots(self, target: str, archive: Archive) -> None:
-        absent = {root.source for root in archive.roots if not root.present}
-        for root in archive.roots:
-            if root.source not in absent:  # a source with several roots is complete only with all of them
-                key = (target, root.source)
-                self.sources[key] = max(self.sources.get(key, archive.started_at), archive.started_at)
+            began = run.archive.started_at
+            for source in sources_held(run.archive):  # whatever became of the run: it may have failed after that
+                self.sources[run.target, source] = max(self.sources.get((run.target, source), began), began)
 
 
 def digest(runs: Iterable[Run]) -> Digest:
@@ -87,7 +85,8 @@ def digest(runs: Iterable[Run]) -> Digest:
 class History:
     """One reading of the history file.
 
-    `chain` is None where nothing could be read: `problem` then says why, or is None where there is no file at all.
+    `problem` says why it is of no use: it cannot be opened, and `chain` is then None, or has no line that can be read.
+    Both are None where there is no file at all.
     """
 
     path: Path
@@ -111,6 +110,9 @@ def read_history(ledger: Ledger, written_at: datetime | None) -> History:
         return History(ledger.path, None, opened.reason, None, Digest())
     opened.close()
     try:
-        return History(ledger.path, ledger.verify(), None, written_at, digest(ledger.runs()))
+        chain, found = ledger.verify(), digest(ledger.runs())
     except StateError as exc:
         return History(ledger.path, None, exc.message, None, Digest())
+    if chain.lines == found.runs == 0 and not chain.intact:
+        return History(ledger.path, chain, "has no line that can be read", None, found)
+    return History(ledger.path, chain, None, written_at, found)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bkp.config import Config
     from bkp.config.model import Job
     from bkp.state import files
+    from bkp.state.store import Presence
     from exporter.reading import ConfigReading, JobReading, Reading
 
 CHECK_JOBS = ("check", "verify")
@@ -88,7 +89,10 @@ class StateFile:
 
 @dataclass(frozen=True)
 class Model:
-    """Everything that the exporter publishes, at one moment (`now`, UTC)."""
+    """Everything that the exporter publishes, at one moment (`now`, UTC).
+
+    `past_known` says whether what no record and no line of the history tells of did not happen.
+    """
 
     now: datetime
     zone: tzinfo
@@ -102,8 +106,8 @@ class Model:
     files: tuple[StateFile, ...]
     history: History
     unconfigured: tuple[tuple[str, str], ...]
-    state_dir: Path
-    state_dir_present: bool
+    presence: Presence
+    past_known: bool
 
 
 def build_model(reading: Reading) -> Model:
@@ -112,7 +116,7 @@ def build_model(reading: Reading) -> Model:
     runs = tuple(_runs(reading.jobs))
     newest = _newest(reading, runs)
     recorded = any(not isinstance(found, Missing) for job in reading.jobs for found in _records(job))
-    past_known = _past_is_known(reading.history, recorded=recorded)
+    past_known = reading.presence.problem is None and _past_is_known(reading.history, recorded=recorded)
     jobs = tuple(_job(job, config, reading) for job in reading.jobs)
     by_target: dict[str, list[Run]] = {name: [] for name in config.repositories}
     for run in runs:
@@ -130,8 +134,8 @@ def build_model(reading: Reading) -> Model:
         files=tuple(_files(reading, recorded=recorded)),
         history=reading.history,
         unconfigured=tuple(sorted(set(reading.recorded) - {(job.job, job.target) for job in jobs})),
-        state_dir=Path(config.paths.state),
-        state_dir_present=reading.state_dir_present,
+        presence=reading.presence,
+        past_known=past_known,
     )
 
 
@@ -155,7 +159,7 @@ def _newest(reading: Reading, runs: Iterable[Run]) -> Digest:
 def _past_is_known(history: History, *, recorded: bool) -> bool:
     """Return whether what is not in the history did not happen: every run's end is written there first."""
     if history.chain is not None:
-        return history.chain.problem is None
+        return history.problem is None and history.chain.problem is None
     return not history.exists and not recorded
 
 
@@ -225,6 +229,8 @@ def _check(job: JobFacts, newest: Digest, *, past_known: bool) -> Check:
 
 
 def _files(reading: Reading, *, recorded: bool) -> Iterable[StateFile]:
+    if reading.presence.there is False:
+        return
     root = Path(reading.config.config.paths.state)
     for job in reading.jobs:
         for found in _records(job):

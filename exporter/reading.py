@@ -16,7 +16,7 @@ from bkp.errors import BkpError
 from bkp.liveness import PROC, is_alive
 from bkp.state.files import Readable
 from bkp.state.records import Outcome
-from bkp.state.store import JobState, StateStore
+from bkp.state.store import JobState, Presence, StateStore
 from exporter.history import History, JobTarget, read_history
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Reading:
     jobs: tuple[JobReading, ...]
     recorded: tuple[JobTarget, ...]
     history: History
-    state_dir_present: bool
+    presence: Presence
 
 
 def stamp(path: Path) -> Stamp:
@@ -151,7 +151,7 @@ class HostReader:
             jobs=jobs,
             recorded=tuple(store.recorded()),
             history=self._read_history(store),
-            state_dir_present=store.root.is_dir(),
+            presence=store.presence(),
         )
 
     def _read_job(self, store: StateStore, job: str, target: str) -> JobReading:

@@ -19,7 +19,7 @@ from bkp.errors import BkpError
 from exporter.web import Answer, Fresh, answer, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 log = logging.getLogger("bkp-exporter")
 
@@ -28,6 +28,7 @@ MAX_HEAD_BYTES = 32 << 10
 HEAD_SECONDS = 10.0  # from the first byte of a request to its last header
 IDLE_SECONDS = 120.0  # between two requests: twice a common scrape interval, so that scrapes share a connection
 SEND_SECONDS = 30.0
+CLOSE_SECONDS = 5.0  # until the thread of a connection that was closed for another's sake has ended
 
 
 class ListenError(BkpError):
@@ -38,14 +39,48 @@ class TooLargeError(Exception):
     """A request's head is larger than `MAX_HEAD_BYTES`."""
 
 
+class _Idle:
+    """The connections that wait for a request, the one that has waited longest first."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._connections: dict[socket.socket, None] = {}
+
+    def __len__(self) -> int:
+        return len(self._connections)
+
+    @contextlib.contextmanager
+    def waiting(self, connection: socket.socket) -> Iterator[None]:
+        """Count the connection as idle for as long as this lasts."""
+        with self._lock:
+            self._connections[connection] = None
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._connections.pop(connection, None)
+
+    def close_longest(self) -> bool:
+        """End what waits longest; its thread then ends by itself. Return whether anything waited."""
+        with self._lock:
+            connection = next(iter(self._connections), None)
+            if connection is None:
+                return False
+            del self._connections[connection]
+            with contextlib.suppress(OSError):  # its client has gone already
+                connection.shutdown(socket.SHUT_RDWR)
+        return True
+
+
 class _HeadReader(io.RawIOBase):
     """Reads a request's head from a socket within one deadline for the whole of it, and within a number of bytes.
 
     A timeout for each read alone would let a client hold a connection for hours, a byte at a time.
     """
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, idle: _Idle) -> None:
         self._connection = connection
+        self._idle = idle
         self._deadline: float | None = None
         self._left = MAX_HEAD_BYTES
 
@@ -65,7 +100,8 @@ class _HeadReader(io.RawIOBase):
         if wait <= 0:
             raise TimeoutError
         self._connection.settimeout(wait)
-        count = self._connection.recv_into(memoryview(buffer)[: self._left])
+        with self._idle.waiting(self._connection) if self._deadline is None else contextlib.nullcontext():
+            count = self._connection.recv_into(memoryview(buffer)[: self._left])
         self._left -= count
         if self._deadline is None:
             self._deadline = time.monotonic() + HEAD_SECONDS
@@ -80,7 +116,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def setup(self) -> None:
         super().setup()
-        self._head = _HeadReader(self.connection)
+        self._head = _HeadReader(self.connection, self.server.idle)
         self.rfile = io.BufferedReader(self._head)
 
     def handle_one_request(self) -> None:
@@ -158,6 +194,7 @@ class ExporterServer(ThreadingHTTPServer):
 
     def __init__(self, listen: ListenAddress, fresh: Fresh) -> None:
         self.fresh = fresh
+        self.idle = _Idle()
         self._slots = threading.BoundedSemaphore(MAX_CONNECTIONS)
         self.address_family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
         try:
@@ -173,8 +210,9 @@ class ExporterServer(ThreadingHTTPServer):
         self.server_address = self.socket.getsockname()
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Give the connection a thread, or turn it away when there are too many."""
-        if not self._slots.acquire(blocking=False):
+        """Give the connection a thread, if need be that of the longest idle one; turn it away if all are at work."""
+        free = self._slots.acquire(blocking=False)
+        if not free and not (self.idle.close_longest() and self._slots.acquire(timeout=CLOSE_SECONDS)):
             with contextlib.suppress(OSError):
                 request.settimeout(0)
                 request.send(_head(_TOO_MANY.status, _TOO_MANY.all_headers(), len(_TOO_MANY.body)) + _TOO_MANY.body)

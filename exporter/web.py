@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import logging
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -27,6 +28,7 @@ SECURITY_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+_ORIGIN = re.compile(r"https?://[^/?#]+", re.IGNORECASE)
 NO_CONTENT_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
 Fresh = Callable[[], Snapshot | None]
@@ -54,13 +56,19 @@ class Answer:
 
 def answer(method: str, target: str, headers: Mapping[str, str], fresh: Fresh) -> Answer:
     """Return the answer to a request; `headers` by lower-case name. No answer ever holds the text of an exception."""
-    path = target.partition("?")[0].partition("#")[0]
-    route = ROUTES.get(path)
+    route = ROUTES.get(_path(target))
     if route is None:
         return plain(HTTPStatus.NOT_FOUND, "not found; there is / /metrics /-/healthy /-/ready")
     if method not in ALLOWED:
         return plain(HTTPStatus.METHOD_NOT_ALLOWED, "only GET and HEAD", {"Allow": ", ".join(ALLOWED)})
     return route(headers, fresh)
+
+
+def _path(target: str) -> str:
+    """Return the path of a request target in origin-form or absolute-form (RFC 9112, 3.2.1 and 3.2.2)."""
+    absolute = _ORIGIN.match(target)
+    path = target[absolute.end() if absolute else 0 :].partition("?")[0].partition("#")[0]
+    return path or "/" if absolute else path
 
 
 def plain(status: HTTPStatus, text: str, headers: Mapping[str, str] | None = None) -> Answer:

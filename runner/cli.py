@@ -11,6 +11,7 @@ import click
 from bkp import __version__
 from bkp.config.load import DEFAULT_PATH
 from bkp.errors import BkpError, ExitCode
+from bkp.output import outlive_readers
 
 EPILOG = """\b
 Examples:
@@ -58,6 +59,7 @@ def _add_commands() -> None:
 
 def main() -> None:
     """Run the command line; every `BkpError` becomes one message and its exit code."""
+    outlive_readers()
     _add_commands()
     try:
         code = cli.main(standalone_mode=False)
@@ -72,9 +74,6 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         _complain("interrupted")
         sys.exit(ExitCode.INTERRUPTED)
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader (head, less) has gone: not an error of ours
-        sys.exit(ExitCode.SUCCESS)
     except Exception:  # noqa: BLE001  # Python would end with 1, which here means success with warnings
         import traceback
 

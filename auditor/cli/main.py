@@ -16,6 +16,7 @@ from auditor.cli.rules import rules
 from auditor.cli.run import run
 from auditor.exit_codes import MEANING, AuditExit
 from bkp.errors import BkpError, ExitCode
+from bkp.output import OutputError, outlive_readers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,6 +99,7 @@ command.add_command(rules)
 
 def main() -> NoReturn:
     """Run the command line and exit with one of `AuditExit`, or 130 after Ctrl-C."""
+    outlive_readers()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
@@ -111,12 +113,12 @@ def main() -> NoReturn:
     except (click.Abort, KeyboardInterrupt):
         click.echo(f"{PROGRAM}: interrupted", err=True)
         sys.exit(ExitCode.INTERRUPTED)
+    except OutputError as exc:
+        click.echo(f"{PROGRAM}: {exc}", err=True)
+        sys.exit(AuditExit.UNJUDGED)
     except BkpError as exc:
         click.echo(f"{PROGRAM}: {exc}", err=True)
         sys.exit(AuditExit.INVALID)
-    except BrokenPipeError:
-        sys.stderr.close()  # nobody reads on; say nothing more
-        sys.exit(AuditExit.UNJUDGED)
     except Exception:  # noqa: BLE001  # a defect must not look like a finding, exit code 1
         traceback.print_exc()
         click.echo(f"{PROGRAM}: this is a defect of {PROGRAM}; nothing was judged", err=True)

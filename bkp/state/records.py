@@ -75,6 +75,7 @@ class LeftOut(_Record, frozen=True, kw_only=True):
 class Archive(_Record, frozen=True, kw_only=True):
     """The archive of one night, from `borg create --json`; the deduplicated size is that night's.
 
+    `confirmed` says that the repository lists it, whole or not; `bkp.state.archives` says whether it is a good one.
     `size_suspicion` says how it falls short of the nights before; `size_accepted` is True where somebody said that its
     size is right, from when on it is the usual one.
     """

@@ -9,13 +9,14 @@ history.jsonl                   every run, chained
 from __future__ import annotations
 
 import os
+import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from bkp.errors import StateError
-from bkp.state.files import PRIVATE_MODE, Missing, Readable, Reading, read_record, write_record
+from bkp.state.files import PRIVATE_MODE, Missing, Readable, Reading, Unreadable, read_record, write_record
 from bkp.state.ledger import Ledger
 from bkp.state.records import Message, Outcome, Run, Sample
 
@@ -27,13 +28,25 @@ ENDED_WELL = frozenset({Outcome.SUCCESS, Outcome.WARNING})
 
 
 @dataclass(frozen=True)
+class Presence:
+    """Whether the state directory is there (None: it cannot be told), and why nothing can be read in it, if so."""
+
+    there: bool | None
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
 class JobState:
-    """What is recorded of one job on one target: last attempt and last success are kept apart."""
+    """What is recorded of one job on one target: last attempt and last success are kept apart.
+
+    `problem` says why neither can be had, where that is not the files' own fault.
+    """
 
     job: str
     target: str
     latest: Reading[Run]
     success: Reading[Run]
+    problem: str | None = None
 
 
 class StateStore:
@@ -51,12 +64,31 @@ class StateStore:
         """Return the file that holds the target's sample."""
         return self.root / "samples" / f"{target}.json"
 
+    def presence(self) -> Presence:
+        """Return whether the state directory is there and open to us. Never raises."""
+        absent = Presence(there=False, problem=f"no state directory at {self.root}; run bkp-run once or check mounts")
+        try:
+            if not stat.S_ISDIR(self.root.stat().st_mode):
+                return absent
+        except (FileNotFoundError, NotADirectoryError):
+            return absent
+        except OSError as exc:  # a folder above it is closed to us, or its disk does not answer
+            return Presence(there=None, problem=f"state directory {self.root} cannot be looked at: {exc.strerror}")
+        if not os.access(self.root, os.X_OK):
+            return Presence(there=True, problem=f"state directory {self.root} is closed to this user")
+        return Presence(there=True)
+
     def read_job(self, job: str, target: str) -> JobState:
-        """Return what is recorded of one job on one target."""
+        """Return what is recorded of one job on one target.
+
+        Without a state directory that is not known, rather than nothing: it may lie on a pool that is not mounted.
+        """
         folder = self.job_dir(job, target)
-        return JobState(
-            job, target, read_record(folder / "latest.json", Run), read_record(folder / "success.json", Run)
-        )
+        latest, success = (read_record(folder / name, Run) for name in ("latest.json", "success.json"))
+        if isinstance(latest, Missing) and isinstance(success, Missing) and (problem := self.presence().problem):
+            reason = f"cannot be looked for: {problem}"
+            return JobState(job, target, Unreadable(latest.path, reason), Unreadable(success.path, reason), problem)
+        return JobState(job, target, latest, success)
 
     def read_sample(self, target: str) -> Reading[Sample]:
         """Return the target's sample."""

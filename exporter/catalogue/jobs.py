@@ -101,7 +101,7 @@ LAST_SUCCESS = Metric(
     "success.json: ended_at",
     _JOB,
     "seconds",
-    absent="the record of the last success cannot be read, or is gone",
+    absent="the record of the last success cannot be read, or is gone, or the state directory is not there",
 )
 LAST_SUCCESS_DURATION = Metric(
     "bkp_job_last_success_duration_seconds",

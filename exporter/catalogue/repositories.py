@@ -33,20 +33,25 @@ FACTS_AT = _time(
     "Start of the oldest run whose record contributes to this repository's figures: none of them is older.",
     "* (started_at of its run)",
 )
-ARCHIVES = _count("bkp_repository_archives", "Archives in the repository, as last written by the runner.", "archives")
+ARCHIVES = _count(
+    "bkp_repository_archives",
+    "Archives with the configured archive_prefix, set-aside ones left out, as last written by the runner.",
+    "archives",
+)
 INCOMPLETE = _count(
     "bkp_repository_incomplete_archives",
-    "Checkpoint archives that an interrupted borg create left, as last written by the runner.",
+    "Archives set aside under a name that begins with incomplete-, because a source was missing or no file was in them,"
+    " as last written by the runner.",
     "incomplete_archives",
 )
 NEWEST = _time(
     "bkp_repository_newest_archive_timestamp_seconds",
-    "Start of the newest archive in the repository, as last written by the runner.",
+    "Start of the newest archive that bkp_repository_archives counts, as last written by the runner.",
     "newest_archive_at",
 )
 OLDEST = _time(
     "bkp_repository_oldest_archive_timestamp_seconds",
-    "Start of the oldest archive in the repository, as last written by the runner.",
+    "Start of the oldest archive that bkp_repository_archives counts, as last written by the runner.",
     "oldest_archive_at",
 )
 ORIGINAL = _bytes(
@@ -120,8 +125,9 @@ ARCHIVE_DURATION = _archive(
 )
 ARCHIVE_CONFIRMED = _archive(
     "bkp_last_archive_confirmed",
-    "1 if the runner has confirmed the last archive (there, not empty, no source missing), 0 if not.",
-    "confirmed",
+    "1 if the last archive is a good one: the repository lists it, it holds files, and no source is missing. 0 if not,"
+    " or not yet.",
+    "confirmed, archive.files, archive.roots",
 )
 ARCHIVE_FILES = _archive("bkp_last_archive_files", "Files in the last archive.", "files")
 ARCHIVE_ORIGINAL = _archive(

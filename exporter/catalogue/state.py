@@ -4,18 +4,29 @@ from __future__ import annotations
 
 from exporter.catalogue.metric import Metric, Section
 
+_NO_DIRECTORY = "the state directory is not there"
+
+DIRECTORY_PRESENT = Metric(
+    "bkp_state_directory_present",
+    "1 if the state directory is there, 0 if not: bkp-run never ran, or its file system is not mounted. Every job is"
+    " unknown then.",
+    "paths.state",
+    absent="it cannot be told: a folder above it is closed to the exporter",
+)
 UNREADABLE_FILES = Metric(
     "bkp_state_unreadable_files",
-    "State files that are there and cannot be used; bkp_state_file_unreadable names them.",
+    "State files that cannot be used; bkp_state_file_unreadable names them.",
     "state directory",
+    absent=_NO_DIRECTORY,
 )
 FILE_UNREADABLE = Metric(
     "bkp_state_file_unreadable",
-    "1 if the state file cannot be used (torn, not a regular file, too large, of an unknown version, not permitted),"
-    " 0 if it can. The status page says why.",
+    "1 if the state file cannot be used (torn, not a regular file, too large, of an unknown version, not permitted; the"
+    " history only if no line of it can be read, for bkp_history_intact tells of single ones), 0 if it can. The status"
+    " page says why.",
     "state directory",
     ("file",),
-    absent="the file was never written",
+    absent=f"the file was never written, or {_NO_DIRECTORY}",
 )
 FILE_WRITTEN = Metric(
     "bkp_state_file_written_timestamp_seconds",
@@ -23,12 +34,13 @@ FILE_WRITTEN = Metric(
     "modification time of the file",
     ("file",),
     "seconds",
-    absent="the file was never written, or cannot be used",
+    absent=f"the file was never written, or cannot be used, or {_NO_DIRECTORY}",
 )
 UNCONFIGURED = Metric(
     "bkp_state_unconfigured_targets",
     "Jobs on targets that the state directory has records of and the configuration does not name.",
     "state directory, configuration",
+    absent=f"{_NO_DIRECTORY}, or is closed to the exporter",
 )
 
 SECTION = Section(
@@ -36,7 +48,7 @@ SECTION = Section(
     "State files",
     "file is the path below the state directory. A file that cannot be used takes away the samples that need it and"
     " nothing else.",
-    (UNREADABLE_FILES, FILE_UNREADABLE, FILE_WRITTEN, UNCONFIGURED),
+    (DIRECTORY_PRESENT, UNREADABLE_FILES, FILE_UNREADABLE, FILE_WRITTEN, UNCONFIGURED),
 )
 
 HISTORY_INTACT = Metric(

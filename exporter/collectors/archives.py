@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bkp.state.archives import is_good
 from exporter.catalogue import repositories as m
 from exporter.collectors.sample import Sample, duration
 
@@ -22,7 +23,7 @@ def collect(model: Model) -> Iterator[Sample]:
         missing = {root.source for root in archive.roots if not root.present}
         yield Sample(m.ARCHIVE_START, labels, archive.started_at.timestamp())
         yield from duration(m.ARCHIVE_DURATION, labels, (archive.ended_at - archive.started_at).total_seconds())
-        yield Sample(m.ARCHIVE_CONFIRMED, labels, float(archive.confirmed))
+        yield Sample(m.ARCHIVE_CONFIRMED, labels, float(is_good(archive)))
         yield Sample(m.ARCHIVE_MISSING, labels, len(missing))
         yield Sample(m.ARCHIVE_FILES, labels, archive.files)
         yield Sample(m.ARCHIVE_ORIGINAL, labels, archive.original_bytes)

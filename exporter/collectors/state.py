@@ -1,11 +1,11 @@
-"""Which state files can be used, and when they were written."""
+"""Whether the state directory is there, which of its files can be used, and when they were written."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from exporter.catalogue import state as m
-from exporter.collectors.sample import Sample, label_text, when
+from exporter.collectors.sample import Sample, known, label_text, when
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 
 def collect(model: Model) -> Iterator[Sample]:
     """Yield the samples of every state file that is there or ought to be."""
-    yield Sample(m.UNREADABLE_FILES, (), sum(file.problem is not None for file in model.files))
-    yield Sample(m.UNCONFIGURED, (), len(model.unconfigured))
+    yield from known(m.DIRECTORY_PRESENT, (), model.presence.there)
+    if model.presence.there is not False:
+        yield Sample(m.UNREADABLE_FILES, (), sum(file.problem is not None for file in model.files))
+    if model.presence.problem is None:
+        yield Sample(m.UNCONFIGURED, (), len(model.unconfigured))
     for file in model.files:
         labels = (label_text(file.name),)
         yield Sample(m.FILE_UNREADABLE, labels, float(file.problem is not None))

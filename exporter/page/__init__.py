@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bkp.status import Status
 from exporter.model import unhealthy
-from exporter.page.jobs import JobCard, job_card
+from exporter.page.jobs import JobCard, job_card, sentence
 from exporter.page.parts import Fact, Moment, moment_of
 from exporter.page.repositories import RepositoryCard, repository_card
 
@@ -104,11 +104,11 @@ def _problems(model: Model) -> list[str]:
             "The configuration file is not valid or is gone; this page shows the one before it. "
             "`bkp-run config check` says what is wrong."
         )
-    if not model.state_dir_present:
-        found.append(f"The state directory {model.state_dir} is not there.")
-    found += [
-        f"State file {file.name} cannot be used: it {_clause(file.problem)}." for file in model.files if file.problem
-    ]
+    if model.presence.problem is not None:
+        found.append(sentence(model.presence.problem))
+    else:
+        unusable = (file for file in model.files if file.problem)
+        found += [f"State file {file.name} cannot be used: it {_clause(file.problem or '')}." for file in unusable]
     chain = model.history.chain
     if chain is not None and not chain.intact:
         found.append(f"The history of runs does not hold: {chain.problem or 'its last line is torn'}.")
@@ -134,5 +134,5 @@ def _notes(model: Model) -> list[Fact]:
         text = f"{chain.lines} runs, chain intact" if chain.intact else f"chain broken after {chain.lines} lines"
         notes.append(Fact("history", text, tone="" if chain.intact else "bad"))
     elif not model.history.exists:
-        notes.append(Fact("history", "not begun"))
+        notes.append(Fact("history", "not begun") if model.past_known else Fact("history", "not known", tone="warn"))
     return notes

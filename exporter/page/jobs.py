@@ -46,12 +46,13 @@ def job_card(model: Model, job: JobFacts) -> JobCard:
         target=job.target,
         status=status.status.value,
         word=WORDS[status.status],
-        why=_sentence(status.explanation),
+        why=sentence(status.explanation),
         facts=tuple(_job_facts(model, job)),
     )
 
 
-def _sentence(text: str) -> str:
+def sentence(text: str) -> str:
+    """Return a clause as a sentence."""
     text = text.strip()
     if "." in text.partition(" ")[0]:  # a file's name keeps its spelling
         return text + ("" if text.endswith(".") else ".")
@@ -88,5 +89,6 @@ def _last_success(model: Model, job: JobFacts) -> Fact:
     if not job.success_known:
         return Fact("last success", "not known", tone="warn")
     if job.success is None:
-        return Fact("last success", "never", tone="bad")
+        bad = job.status.status in {Status.FAILED, Status.LATE}  # else no graver than the status beside it
+        return Fact("last success", "never", tone="bad" if bad else "warn")
     return Fact("last success", moment=moment_of(model, job.success.ended_at or job.success.started_at))

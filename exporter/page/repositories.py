@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bkp.quantities import format_size
+from bkp.state.archives import flaw, is_good
+from bkp.status import Status
+from exporter.history import NIGHTLY
 from exporter.page.parts import Fact, length, moment_of
 
 if TYPE_CHECKING:
@@ -41,17 +44,19 @@ class RepositoryCard:
 
 def repository_card(model: Model, repository: Repository, cards: Iterable[JobCard]) -> RepositoryCard:
     """Return the cards of a repository, with those of its jobs."""
+    own = tuple(card for card in cards if card.target == repository.name)
+    never = "warn" if any(card.job == NIGHTLY and card.status == Status.NEVER for card in own) else "bad"
     return RepositoryCard(
         name=repository.name,
         path=model.config.config.repositories[repository.name].path,
-        jobs=tuple(card for card in cards if card.target == repository.name),
+        jobs=own,
         facts=tuple(_repository_facts(model, repository)),
         archive=tuple(_archive_facts(model, repository)),
         proofs=tuple(_proofs(model, repository.name)),
         sources=tuple(
             Fact(source.source, moment=moment_of(model, source.last_complete_at))
             if source.last_complete_at is not None
-            else Fact(source.source, "never" if source.known else "not known", tone="bad" if source.known else "warn")
+            else Fact(source.source, "never" if source.known else "not known", tone=never if source.known else "warn")
             for source in model.sources
             if source.repository == repository.name
         ),
@@ -62,7 +67,8 @@ def repository_card(model: Model, repository: Repository, cards: Iterable[JobCar
 def _repository_facts(model: Model, repository: Repository) -> list[Fact]:
     facts = repository.facts
     if facts is None:
-        return [Fact("contents", "not known: no run has described it yet", tone="warn")]
+        text = "not known: no run has described it yet" if model.past_known else "not known"
+        return [Fact("contents", text, tone="warn")]
     found = []
     if facts.newest_archive_at is not None:
         found.append(Fact("newest archive", moment=moment_of(model, facts.newest_archive_at)))
@@ -79,7 +85,8 @@ def _archive_facts(model: Model, repository: Repository) -> list[Fact]:
     archive = repository.archive
     if archive is None:
         return []
-    confirmed = Fact("confirmed", "yes") if archive.confirmed else Fact("confirmed", "no", tone="bad")
+    doubt = None if is_good(archive) else flaw(archive) or "the repository has not confirmed it"
+    confirmed = Fact("confirmed", "yes") if doubt is None else Fact("confirmed", f"no: {doubt}", tone="bad")
     return [
         Fact("name", archive.name),
         Fact("made", moment=moment_of(model, archive.started_at)),
@@ -97,7 +104,7 @@ def _proofs(model: Model, name: str) -> list[Fact]:
         if check.repository == name:
             label = "structure (check)" if check.job == "check" else "all data (verify)"
             if check.verdict is None:
-                found.append(Fact(label, "no verdict yet", tone="warn"))
+                found.append(Fact(label, "no verdict yet" if model.past_known else "not known", tone="warn"))
             else:
                 passed = check.verdict.passed
                 moment = moment_of(model, check.verdict.ended_at)
@@ -108,7 +115,7 @@ def _proofs(model: Model, name: str) -> list[Fact]:
 
 def _drill_fact(model: Model, drill: Drill) -> Fact:
     if drill.drilled is None:
-        return Fact("restore drill", "no file restored yet", tone="warn")
+        return Fact("restore drill", "no file restored yet" if model.past_known else "not known", tone="warn")
     result = drill.drilled.result
     wrong = [f"{count} {word}" for count, word in ((result.mismatched, "differ"), (result.missing, "missing")) if count]
     text = f"{result.matched} of {result.files} files identical" + (f" ({', '.join(wrong)})" if wrong else "")
@@ -121,10 +128,11 @@ def _bars(repository: Repository) -> list[Bar]:
     if facts is None:
         return []
     bars = []
-    if facts.deduplicated_bytes is not None and facts.original_bytes:
-        share = 100 * facts.deduplicated_bytes / facts.original_bytes
-        text = f"{format_size(facts.deduplicated_bytes)} hold {format_size(facts.original_bytes)} of archives"
-        bars.append(Bar("on disk", min(share, 100.0), text, "plain"))
+    original, on_disk = facts.original_bytes, facts.deduplicated_bytes
+    # Where borg's own bookkeeping outweighs what it holds, there is nothing that a share would tell.
+    if original is not None and on_disk is not None and on_disk < original:
+        text = f"{format_size(on_disk)} hold {format_size(original)} of archives"
+        bars.append(Bar("on disk", 100 * on_disk / original, text, "plain"))
     if facts.free_bytes is not None and facts.size_bytes:
         used = 100 * (1 - facts.free_bytes / facts.size_bytes)
         text = f"{format_size(facts.free_bytes)} free of {format_size(facts.size_bytes)}"

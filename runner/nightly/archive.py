@@ -99,14 +99,6 @@ def create(context: JobContext, prepared: Sequence[PreparedSource], drawer: Samp
     return archive
 
 
-def flaw(archive: Archive) -> str | None:
-    """Return why an archive must not count as a good one, or None if it may."""
-    lost = ", ".join(root.path for root in archive.roots if not root.present)
-    if lost:
-        return f"lacks {lost}"
-    return "holds no file at all" if archive.files == 0 else None
-
-
 def confirm(context: JobContext, archive: Archive) -> Listing:
     """Ask the repository for tonight's archive. Without that answer nothing is pruned."""
     with context.recorder.step("confirm") as notes:

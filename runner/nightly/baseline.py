@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING
 
+from bkp.state.archives import is_good
 from bkp.state.store import ENDED_WELL
 
 if TYPE_CHECKING:
@@ -43,10 +44,10 @@ def suspicion(archive: Archive, nights: Sequence[Run] | None, tolerated: float) 
 
 
 def _since_accepted(nights: Sequence[Run]) -> list[Archive]:
-    """Return the complete archives since the last one whose size was accepted by hand, that one included."""
+    """Return the good archives since the last one whose size was accepted by hand, that one included."""
     found: list[Archive] = []
     for run in nights:
         archive = run.archive
-        if run.outcome in ENDED_WELL and archive is not None and archive.confirmed:
+        if run.outcome in ENDED_WELL and archive is not None and is_good(archive):
             found = [archive] if archive.size_accepted else [*found, archive]
     return found

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace as replace_fields
 
 from bkp.errors import StateError, StepFailedError
+from bkp.state.archives import flaw
 from bkp.state.records import Sample
 from bkp.tools.borg.patterns import excluder
 from runner.nightly import compaction
-from runner.nightly.archive import confirm, create, flaw, set_aside
+from runner.nightly.archive import confirm, create, set_aside
 from runner.nightly.baseline import LOOKED_AT, suspicion
 from runner.nightly.retention import compact, prune
 from runner.sample import SampleDrawer, Tree

@@ -72,9 +72,15 @@ def _cells(status: JobStatus, now: datetime, zone: tzinfo) -> tuple[str, ...]:
         status.job,
         status.target,
         status.status + (" (warnings)" if _warned(status) else ""),
-        f"{format_duration(now - status.last_success_at)} ago" if status.last_success_at else "never",
+        _last_success(status, now),
         status.deadline.astimezone(zone).strftime("%Y-%m-%d %H:%M %Z") if status.deadline else "–",
     )
+
+
+def _last_success(status: JobStatus, now: datetime) -> str:
+    if status.last_success_at is not None:
+        return f"{format_duration(now - status.last_success_at)} ago"
+    return "not known" if status.status is Status.UNKNOWN else "never"
 
 
 def _warned(status: JobStatus) -> bool:

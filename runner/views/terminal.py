@@ -8,6 +8,7 @@ import sys
 
 import click
 
+from bkp.output import OutputError
 from bkp.state.records import Outcome
 from bkp.status import Status
 
@@ -34,13 +35,9 @@ def coloured(text: str, of: Outcome | Status) -> str:
 
 
 def say(text: str | bytes, *, err: bool = False) -> None:
-    """Print. A reader or terminal that has gone changes nothing about how the run went, nor about its exit code."""
-    try:
+    """Print. Output that cannot be written changes nothing about how the run went, nor about its exit code."""
+    with contextlib.suppress(OutputError):
         click.echo(text, err=err, color=False if os.environ.get("NO_COLOR") else None)
-    except OSError:
-        # What is still buffered would fail once more when Python ends, and turn the exit code into 120.
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), (sys.stderr if err else sys.stdout).fileno())
 
 
 def complain(error: str) -> None:

@@ -107,7 +107,7 @@ def test_no_color_leaves_the_words_and_takes_the_colours(config: Path) -> None:
 
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 3
     assert "\x1b[" not in said
-    assert re.search(r"✗  nightly  one +never", said)
+    assert re.search(r"\?  nightly  one +unknown", said)
 
 
 def test_a_run_whose_terminal_goes_away_is_recorded_as_interrupted(config: Path) -> None:
@@ -144,6 +144,12 @@ def test_a_reader_that_has_gone_changes_neither_the_run_nor_its_exit_code(
     finally:
         os.close(write_end)
     assert record(config)["outcome"] == "failure"
+
+
+def test_archives_may_be_listed_to_nobody(config: Path) -> None:
+    line = f"{BKP_RUN} -c {config} list | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, timeout=PATIENCE_SECONDS)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_ctrl_c_on_the_terminal_ends_the_run_cleanly(config: Path) -> None:

@@ -17,7 +17,7 @@ from tests.support.exporter_world import World, healthy
 from tests.support.http import get, wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 
@@ -41,9 +41,11 @@ class Server:
 
 
 @contextlib.contextmanager
-def running(world: World, listen: str = "127.0.0.1:0", *, ready: bool = True) -> Iterator[Server]:
-    """Start the exporter on a world and end it."""
-    command = [sys.executable, "-m", "exporter.cli", "--config", str(world.config_path), "--listen", listen]
+def running(
+    world: World, listen: str = "127.0.0.1:0", *, ready: bool = True, before: Sequence[str] = ()
+) -> Iterator[Server]:
+    """Start the exporter on a world, its command after `before`, and end it."""
+    command = [*before, sys.executable, "-m", "exporter.cli", "--config", str(world.config_path), "--listen", listen]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None

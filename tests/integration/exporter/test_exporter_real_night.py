@@ -89,3 +89,21 @@ def test_a_night_a_drill_and_a_check_of_a_real_repository_are_published(tmp_path
     page = exporter(tmp_path, "page")
     assert b"7 of 7 files identical" in page
     assert CANARY.encode() not in content + page
+
+
+def test_a_real_archive_of_nothing_but_excluded_files_makes_no_source_fresh(tmp_path: Path) -> None:
+    make_host(tmp_path)
+    assert bkp_run(tmp_path, "nightly") == 0
+    before = text_series(exporter(tmp_path, "metrics"))
+    config = tmp_path / "config.yml"
+    text = config.read_text(encoding="utf-8")
+    config.write_text(text.replace("/home}", '/home, exclude: ["sh:**/file*"]}'), encoding="utf-8")
+    assert bkp_run(tmp_path, "nightly") == 3
+    after = text_series(exporter(tmp_path, "metrics"))
+    for name, was in (("bkp_last_archive_confirmed", 1), ("bkp_last_archive_files", 7)):
+        key = (name, frozenset({("repository", "main")}))
+        assert (before[key], after[key]) == (was, 0)
+    for source in ("home", "etc"):
+        labels = frozenset({("repository", "main"), ("source", source)})
+        key = ("bkp_source_last_complete_backup_timestamp_seconds", labels)
+        assert after[key] == before[key] > 0

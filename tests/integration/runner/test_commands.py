@@ -167,11 +167,17 @@ def test_status_tells_every_state_apart(world: World) -> None:
         assert all(word in text for word in found.values())
         return found
 
-    assert status() == dict.fromkeys(("nightly", "check", "verify", "drill"), "never")
+    jobs = ("nightly", "check", "verify", "drill")
+    assert status() == dict.fromkeys(jobs, "unknown")
+    text = world.run("status").stdout
+    assert f"   no state directory at {world.state}; run bkp-run once or check mounts" in text
+    assert "never" not in text
+    world.state.mkdir()
+    assert status() == dict.fromkeys(jobs, "never")
     world.succeed("nightly")
     for job in ("check", "verify", "drill"):
         world.succeed(job)
-    assert status() == dict.fromkeys(("nightly", "check", "verify", "drill"), "ok")
+    assert status() == dict.fromkeys(jobs, "ok")
 
     past = {"started_at": "2020-01-01T00:00:00Z", "ended_at": "2020-01-01T00:01:00Z"}
     _edit(world, "check", "success.json", **past)
@@ -278,7 +284,7 @@ def _nothing(_world: World) -> None:
         (_wrong, ("check",), 3, "the passphrase is wrong"),
         (_wrong, ("list",), 3, "the passphrase is wrong"),
         (_wrong, ("restore", "latest", "--to", "/nonexistent/r"), 3, "the passphrase is wrong"),
-        (_nothing, ("status",), 3, "never"),
+        (_nothing, ("status",), 3, "unknown"),
         (_nothing, ("drill",), 3, "no sample is recorded yet"),
     ],
 )

@@ -376,3 +376,29 @@ def test_the_sample_is_read_back_and_missing_before(tmp_path: Path) -> None:
     reading = store.read_sample("main")
     assert isinstance(reading, Readable)
     assert reading.value == a_sample()
+
+
+def test_a_state_directory_is_absent_closed_or_open_and_each_is_told_apart(tmp_path: Path) -> None:
+    for folder, mode in (("open", 0o755), ("closed", 0o700), ("pool", 0o700)):
+        (tmp_path / folder / "state").mkdir(parents=True)
+        (tmp_path / folder).chmod(0o755)
+        (tmp_path / folder / ("" if folder == "pool" else "state")).chmod(mode)
+    (tmp_path / "file").write_text("in the way")
+    code = f"""
+from pathlib import Path
+from bkp.state.store import StateStore
+for folder in ("open/state", "closed/state", "pool/state", "absent", "file", "file/state"):
+    store = StateStore(Path({str(tmp_path)!r}) / folder)
+    found, state = store.presence(), store.read_job("nightly", "main")
+    print(folder, found.there, found.problem, type(state.latest).__name__, type(state.success).__name__, sep="|")
+"""
+    unseen = f"state directory {tmp_path}/pool/state cannot be looked at: Permission denied"
+    absent = "no state directory at {}; run bkp-run once or check mounts"
+    assert run_unprivileged(tmp_path, code).splitlines() == [
+        "open/state|True|None|Missing|Missing",
+        f"closed/state|True|state directory {tmp_path}/closed/state is closed to this user|Unreadable|Unreadable",
+        f"pool/state|None|{unseen}|Unreadable|Unreadable",
+        f"absent|False|{absent.format(tmp_path / 'absent')}|Unreadable|Unreadable",
+        f"file|False|{absent.format(tmp_path / 'file')}|Unreadable|Unreadable",
+        f"file/state|False|{absent.format(tmp_path / 'file/state')}|Unreadable|Unreadable",
+    ]

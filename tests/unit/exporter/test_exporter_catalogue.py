@@ -8,7 +8,8 @@ import pytest
 
 from bkp.state.records import Outcome, Run
 from bkp.status import Status
-from exporter.catalogue import CATALOGUE, SECTIONS, Metric, jobs
+from bkp.tools.borg.commands import INCOMPLETE
+from exporter.catalogue import CATALOGUE, SECTIONS, Metric, jobs, repositories
 from exporter.collectors.registry import COLLECTORS
 from exporter.docs import document
 
@@ -84,6 +85,11 @@ def test_values_of_state_sets_are_those_of_the_state_files_and_of_the_status() -
     assert set(jobs.OUTCOMES) == set(Outcome)
     words = {word for part in get_args(get_type_hints(Run)["mail"]) for word in get_args(part)}
     assert set(jobs.MAIL) == words
+
+
+def test_incomplete_archives_are_said_to_be_those_that_the_runner_counts() -> None:
+    assert f"a name that begins with {INCOMPLETE}," in repositories.INCOMPLETE.help
+    assert "checkpoint" not in repositories.INCOMPLETE.help.lower()  # borg's own, which the runner does not count
 
 
 def test_every_section_but_the_exporters_own_has_a_collector_of_its_name() -> None:

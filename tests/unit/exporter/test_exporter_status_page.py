@@ -10,7 +10,7 @@ import pytest
 
 from bkp.state.records import Outcome
 from exporter.page import build_page, render_page
-from exporter.web import answer
+from exporter.web import STYLE, answer
 from tests.support.exporter_world import GIB, World, archive, at, every_status, facts, healthy, make_run
 from tests.support.exporter_world import warning as message
 
@@ -94,6 +94,23 @@ def test_a_broken_history_is_no_reason_to_be_green(world: World) -> None:
     assert any("history of runs does not hold" in problem for problem in page.problems)
 
 
+def test_an_archive_that_is_no_good_one_says_why_it_is_not_confirmed(world: World) -> None:
+    def confirmed() -> tuple[str, str]:
+        (fact,) = [fact for fact in build_page(world.model()).repositories[0].archive if fact.label == "confirmed"]
+        return fact.text, fact.tone
+
+    healthy(world)
+    assert confirmed() == ("yes", "")
+    for moment, changes, why in (
+        ("23 05:00", {"files": 0}, "holds no file at all"),
+        ("23 06:00", {"missing": ("etc",)}, "lacks /srv/etc"),
+        ("23 07:00", {"confirmed": False}, "the repository has not confirmed it"),
+    ):
+        made = archive(at(moment), **changes)
+        world.record(make_run("nightly", moment, Outcome.FAILURE, archive=made))
+        assert confirmed() == (f"no: {why}", "bad")
+
+
 def test_the_gravest_status_colours_the_page(world: World) -> None:
     healthy(world)
     world.now += timedelta(days=2)
@@ -162,3 +179,38 @@ def test_a_file_system_that_fills_up_stands_out(world: World, free: int, tone: s
     (bar,) = [bar for bar in build_page(world.model()).repositories[0].bars if bar.label == "file system"]
     assert bar.tone == tone
     assert 0 <= bar.percent <= 100
+
+
+@pytest.mark.parametrize(
+    ("original", "on_disk", "words"),
+    [
+        (3540 * GIB, 187 * GIB, ["187.0 GiB hold 3.5 TiB of archives"]),
+        (2, 1740, []),
+        (1740, 1740, []),
+        (0, 0, []),
+        (None, 1740, []),
+        (2, None, []),
+    ],
+)
+def test_the_bar_of_what_archives_take_is_left_out_where_they_take_more_than_they_hold(
+    world: World, original: int | None, on_disk: int | None, words: list[str]
+) -> None:
+    described = facts(at("23 01:30"), original_bytes=original, deduplicated_bytes=on_disk)
+    world.record(make_run("nightly", "23 01:30", repository=described))
+    (card,) = build_page(world.model()).repositories
+    assert [bar.text for bar in card.bars if bar.label == "on disk"] == words
+    assert all(0 <= bar.percent <= 100 for bar in card.bars)
+
+
+def test_never_is_as_grave_in_a_row_as_in_the_status_beside_it(world: World) -> None:
+    def tones() -> tuple[str, set[str], set[str]]:
+        (card,) = build_page(world.model()).repositories
+        nightly = next(job for job in card.jobs if job.job == "nightly")
+        rows = {fact.tone for fact in nightly.facts if fact.text == "never"}
+        return nightly.status, rows, {fact.tone for fact in card.sources if fact.text == "never"}
+
+    assert tones() == ("never", {"warn"}, {"warn"})
+    world.record(make_run("nightly", "23 01:30", Outcome.FAILURE))
+    assert tones() == ("failed", {"bad"}, {"bad"})
+    colours = dict(re.findall(r"--(\w+): (#[0-9a-f]+);", STYLE.read_text(encoding="utf-8").partition("@media")[0]))
+    assert colours["never"] == colours["late"]  # what a row in the tone of a warning has

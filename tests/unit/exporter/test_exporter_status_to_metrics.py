@@ -1,6 +1,7 @@
 """What real state files become as metrics, job by job and repository by repository."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -158,6 +159,40 @@ def test_a_source_that_drops_out_keeps_the_time_of_its_last_archive_and_the_othe
     assert metrics.value(name, repository="main", source="home") == at("21 01:31").timestamp()  # only in the history
     assert metrics.value(name, repository="main", source="etc") == at("20 01:31").timestamp()
     assert metrics.value("last_archive_missing_sources", repository="main") == 2
+
+
+@pytest.mark.parametrize(
+    ("outcome", "changes"),
+    [
+        pytest.param(Outcome.FAILURE, {"files": 0}, id="set aside: all files are excluded"),
+        pytest.param(Outcome.FAILURE, {"files": 0, "original_bytes": 0, "deduplicated_bytes": 0}, id="empty"),
+        pytest.param(Outcome.FAILURE, {"confirmed": False}, id="not listed by the repository"),
+        pytest.param(Outcome.INTERRUPTED, {"confirmed": False}, id="killed between create and confirm"),
+        pytest.param(Outcome.RUNNING, {"confirmed": False}, id="not confirmed yet"),
+    ],
+)
+def test_an_archive_that_the_runner_has_not_accepted_is_not_confirmed_and_makes_no_source_fresh(
+    world: World, outcome: Outcome, changes: dict[str, Any]
+) -> None:
+    healthy(world)
+    world.record(make_run("nightly", "23 08:00", outcome, archive=archive(at("23 08:00"), **changes)))
+    metrics = Metrics(world)
+    assert metrics.value("last_archive_start_timestamp_seconds", repository="main") == at("23 08:01").timestamp()
+    assert metrics.value("last_archive_confirmed", repository="main") == 0
+    for source in ("home", "etc"):
+        last = metrics.value("source_last_complete_backup_timestamp_seconds", repository="main", source=source)
+        assert last == at("23 01:31").timestamp()
+
+
+def test_an_archive_set_aside_for_one_source_is_not_confirmed_and_still_makes_the_others_fresh(world: World) -> None:
+    healthy(world)
+    aside = archive(at("23 08:00"), missing=("etc",))
+    world.record(make_run("nightly", "23 08:00", Outcome.FAILURE, archive=aside))
+    metrics = Metrics(world)
+    assert metrics.value("last_archive_confirmed", repository="main") == 0
+    name = "source_last_complete_backup_timestamp_seconds"
+    assert metrics.value(name, repository="main", source="home") == at("23 08:01").timestamp()
+    assert metrics.value(name, repository="main", source="etc") == at("23 01:31").timestamp()
 
 
 def test_a_source_that_never_was_in_an_archive_is_zero_while_the_history_is_whole_and_absent_when_not(

@@ -82,7 +82,29 @@ def test_metrics_come_in_the_format_and_coding_that_was_asked_for(fresh: Fresh) 
     assert gzip.decompress(packed.body).endswith(b"# EOF\n")
 
 
-@pytest.mark.parametrize("path", ["/favicon.ico", "/metrics/", "//", "", "*", "/-/", "/../etc/passwd", "/metrics%00"])
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [
+        ("http://vault:10045/metrics", "/metrics"),
+        ("HTTP://vault/metrics?x=/", "/metrics"),
+        ("https://[::1]:10045/-/ready", "/-/ready"),
+        ("http://vault/", "/"),
+        ("http://vault", "/"),
+        ("http://vault?x=1", "/"),
+        ("http://vault/metrics#x", "/metrics"),
+    ],
+)
+def test_a_whole_address_is_answered_as_its_path_is(target: str, path: str, fresh: Fresh) -> None:
+    assert answer("GET", target, {}, fresh) == answer("GET", path, {}, fresh)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/favicon.ico", "/metrics/", "//", "", "*", "/-/", "/../etc/passwd", "/metrics%00"),
+        *("http://vault/nowhere", "http:///metrics", "http:/metrics", "ftp://vault/metrics", "/http://vault/metrics"),
+    ],
+)
 def test_every_other_path_is_not_found(path: str, fresh: Fresh) -> None:
     assert answer("GET", path, {}, fresh).status == 404
 

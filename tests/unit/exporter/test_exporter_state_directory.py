@@ -1,0 +1,95 @@
+"""A state directory that is not there, and a history that says nothing: neither is taken for 'nothing happened'."""
+
+from collections.abc import Callable
+
+import pytest
+
+from bkp.state.records import Outcome
+from exporter.page import build_page
+from tests.support.exporter_world import World, healthy, make_run
+from tests.support.exposition import Metrics
+
+
+def _move_away(world: World) -> None:
+    world.store.root.rename(world.root / "unmounted")
+
+
+def _put_a_file_in_its_place(world: World) -> None:
+    _move_away(world)
+    world.store.root.write_text("in the way", encoding="utf-8")
+
+
+@pytest.mark.parametrize("deed", [_move_away, _put_a_file_in_its_place])
+def test_without_a_state_directory_every_job_is_unknown_and_nothing_that_was_recorded_there_is_zero(
+    world: World, deed: Callable[[World], None]
+) -> None:
+    healthy(world)
+    assert Metrics(world).value("state_directory_present") == 1
+    deed(world)
+    metrics = Metrics(world)
+    assert metrics.value("state_directory_present") == 0
+    for job in ("nightly", "check", "verify", "drill"):
+        labels = {"job_name": job, "target": "main"}
+        assert metrics.state("job_status", "status", **labels) == "unknown"
+        for name in ("last_success_timestamp_seconds", "deadline_timestamp_seconds", "last_attempt_timestamp_seconds"):
+            assert metrics.value(f"job_{name}", **labels) is None
+    gone = ("bkp_state_unreadable_", "bkp_state_file_", "bkp_state_unconfigured_", "bkp_history_", "bkp_source_")
+    assert [name for name, _ in metrics.series if name.startswith(gone)] == []
+
+
+def test_without_a_state_directory_the_page_says_why_nothing_is_known(world: World) -> None:
+    world.store.root.rmdir()
+    page = build_page(world.model())
+    why = f"no state directory at {world.store.root}; run bkp-run once or check mounts"
+    assert (page.headline, page.tone) == ("4 of 4 jobs need attention", "unknown")
+    assert page.problems == (f"N{why[1:]}.",)
+    assert {(card.word, card.why) for card in page.attention} == {("unknown", f"N{why[1:]}.")}
+    (card,) = page.repositories
+    jobs = [fact for job in card.jobs for fact in job.facts]
+    said = {fact.label: fact.text for fact in (*jobs, *card.facts, *card.sources, *card.proofs, *page.notes)}
+    for label in ("last success", "contents", "home", "etc", "structure (check)", "restore drill", "history"):
+        assert said[label] == "not known", label
+
+
+def test_a_state_directory_that_is_there_and_empty_is_that_of_jobs_that_never_ran(world: World) -> None:
+    metrics = Metrics(world)
+    assert metrics.value("state_directory_present") == 1
+    assert metrics.value("state_unreadable_files") == 0
+    assert metrics.state("job_status", "status", job_name="nightly", target="main") == "never"
+
+
+GARBAGE: dict[str, Callable[[bytes], bytes]] = {
+    "one line of text": lambda _: b"broken\n",
+    "empty lines": lambda _: b"\n\n\n",
+    "random bytes": lambda _: b"\xff\x00\n" * 50,
+    "an unfinished first line": lambda lines: lines.splitlines()[0][:100],
+    "every line damaged": lambda lines: lines.replace(b'"seq"', b'"sec"'),
+}
+
+
+@pytest.mark.parametrize("damage", GARBAGE)
+def test_a_history_of_which_no_line_can_be_read_is_an_unreadable_file(world: World, damage: str) -> None:
+    healthy(world)
+    path = world.store.ledger.path
+    path.write_bytes(GARBAGE[damage](path.read_bytes()))
+    metrics = Metrics(world)
+    assert metrics.value("state_file_unreadable", file="history.jsonl") == 1
+    assert metrics.value("state_unreadable_files") == 1
+    assert metrics.value("state_file_written_timestamp_seconds", file="history.jsonl") is None
+    assert (metrics.value("history_intact"), metrics.value("history_lines")) == (0, 0)
+    assert metrics.state("job_status", "status", job_name="nightly", target="main") == "ok"
+    why = "State file history.jsonl cannot be used: it has no line that can be read."
+    assert why in build_page(world.model()).problems
+
+
+def test_a_history_of_which_a_line_can_be_read_is_broken_and_not_unreadable(world: World) -> None:
+    world.record(make_run("check", "22 03:30", Outcome.INTERRUPTED))
+    path = world.store.ledger.path
+    path.write_bytes(b"broken\n" + path.read_bytes())
+    metrics = Metrics(world)
+    assert metrics.value("state_file_unreadable", file="history.jsonl") == 0
+    assert (metrics.value("history_intact"), metrics.value("history_lines")) == (0, 0)
+    path.write_bytes(b"")
+    metrics = Metrics(world)
+    assert metrics.value("state_file_unreadable", file="history.jsonl") == 0
+    assert metrics.value("history_intact") == 1
