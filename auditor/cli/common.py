@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bkp.config.model import Config
 
 FILE = click.Path(dir_okay=False, path_type=Path)
-FOLDER = click.Path(path_type=Path)
+FOLDER = click.Path(readable=False, path_type=Path)  # why it cannot be read is said where it is read
 
 CONFIG_VARIABLE = "BKP_CONFIG"
 DEFAULT_CONFIG = Path("/etc/bkp/config.yml")
