@@ -256,9 +256,9 @@ NAMESPACES: tuple[Namespace, ...] = (
     _space(
         "history",
         "The append-only history of runs.",
-        "state: history.jsonl",
+        "state: history.jsonl, compared with jobs/*/*/*.json",
         ("lines", T.INTEGER, "lines that hold", {"unit": "lines"}),
-        ("intact", T.BOOLEAN, "whether every line is there, readable and chained to the one before"),
+        ("intact", T.BOOLEAN, "whether each line follows the one before, and the newest recorded run is in it"),
         ("problem", T.TEXT, "the first thing that is wrong with it"),
     ),
     _space(
