@@ -53,7 +53,6 @@ def judge_attestation(
 
 def _flaw(record: Attestation, wanted: Wanted, bound_to: str | None, now: datetime) -> str | None:
     by = f"the attestation of {show_time(record.at)} by {quoted(record.who)}"
-    ends = _end(record, wanted)
     if record.at > now + CLOCK_TOLERANCE:
         return f"{by} is dated in the future"
     if bound_to is not None and record.bound_to != bound_to:
@@ -64,6 +63,7 @@ def _flaw(record: Attestation, wanted: Wanted, bound_to: str | None, now: dateti
         )
     if LEVELS.index(record.level) < LEVELS.index(wanted.level):
         return f"{by} is of level {record.level}, wanted {wanted.level} or better"
+    ends = _end(record, wanted)
     if ends < now:
         return f"{by} expired on {show_time(ends, now)}"
     return None

@@ -144,9 +144,17 @@ def show_list(items: tuple[str, ...]) -> str:
     return shown if len(items) <= SHOWN_ITEMS else f"{shown} and {len(items) - SHOWN_ITEMS} more"
 
 
+def in_utc(moment: datetime) -> datetime:
+    """Return the moment in UTC; one so near to the calendar's end that it has no such form keeps its digits."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        return moment.replace(tzinfo=UTC)
+
+
 def show_time(moment: datetime, now: datetime | None = None) -> str:
     """Say a time in UTC and, given `now`, how far away it is."""
-    text = moment.strftime("%Y-%m-%d %H:%M UTC")
+    text = in_utc(moment).strftime("%Y-%m-%d %H:%M UTC")
     if now is None:
         return text
     from bkp.quantities import format_duration

@@ -1,7 +1,7 @@
 """An attestation counts for the thing that was attested, and ends with it."""
 
 import hashlib
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,25 @@ def test_an_attestation_that_does_not_count_says_why(changes: dict[str, Any], re
     assert reason in said
     assert FINGERPRINT not in said
     assert OTHER_FINGERPRINT not in said
+
+
+@given(
+    st.datetimes(timezones=st.timezones() | st.just(timezone(timedelta(hours=-14)))),
+    st.datetimes(timezones=st.just(UTC)),
+    st.sampled_from(["P1D", "P90D", "P100Y"]),
+)
+def test_no_date_in_an_attestation_breaks_the_judgement(at: datetime, until: datetime, valid_for: str) -> None:
+    one = rule(kind="attested", check=None, attestation=WANTED | {"valid_for": valid_for})
+    result = result_of(one, VALUES, records=[attestation(at=at, valid_until=until)])
+    counts = NOW - timedelta(days=36600) <= at <= NOW + timedelta(minutes=5) and until >= NOW
+    assert result.verdict is Verdict.UNATTESTED or counts
+    assert result.reason
+
+
+def test_an_attestation_dated_at_the_end_of_time_is_of_the_future() -> None:
+    verdict, reason = judged(attestation(at=datetime(9999, 12, 31, 23, 59, tzinfo=UTC)))
+    assert verdict is Verdict.UNATTESTED
+    assert "dated in the future" in reason
 
 
 def test_one_good_attestation_among_others_is_enough() -> None:
