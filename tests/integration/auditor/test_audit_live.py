@@ -50,6 +50,20 @@ def test_what_can_be_shown_passes_and_the_rest_is_said_honestly(report: dict[str
     assert report["exit_code"] == 1
 
 
+def test_places_that_nobody_has_set_up_are_not_assumed(lived: Server, tmp_path: Path) -> None:
+    config, report = tmp_path / "config.yml", tmp_path / "report.json"
+    config.write_text(lived.config.read_text().split("audit:")[0])
+    lived.program("bkp-audit", "--config", str(config), "--quiet", "--json", str(report))
+    results = {result["id"]: result for result in json.loads(report.read_text())["results"]}
+    for name, place in (("KEY-001", "vaultwarden"), ("KEY-002", "codes.hc"), ("KEY-003", "locked.hc")):
+        assert results[name]["verdict"] == "not_applicable"
+        assert f"names no escrow location {place}" in results[name]["reason"]
+    assert [results[name]["verdict"] for name in ("KEY-004", "KEY-005", "KEY-006", "KEY-011")] == [
+        "unattested", "fail", "fail", "fail",
+    ]  # fmt: skip
+    assert "no configured location" in results["KEY-005"]["reason"]
+
+
 def test_rules_of_zfs_apply_where_the_repository_lies_on_it_and_say_so_elsewhere(
     lived: Server, report: dict[str, Any]
 ) -> None:
