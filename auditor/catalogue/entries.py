@@ -233,6 +233,15 @@ NAMESPACES: tuple[Namespace, ...] = (
         ("last_result_at", T.TIME, "end of that run"),
     ),
     _space(
+        "location",
+        "Each place outside this server that is to hold what opens the backup.",
+        "the configuration, audit.escrow",
+        ("description", T.TEXT, "what and where it is, for people"),
+        ("holds", T.TEXT_LIST, "what it holds: key, passphrase, zfs-key, runbook"),
+        ("valid_for", T.DURATION, "how long an attestation of it holds", {"unit": "seconds"}),
+        instance="a configured place, by its name",
+    ),
+    _space(
         "escrow",
         "What each place outside this server must hold.",
         "the configuration, borg key export",

@@ -233,6 +233,7 @@ class _Compiler:
             subject_from=self._text_fact(wanted.subject_from, (*base, "subject_from")),
             repository=self._text_fact(wanted.repository, (*base, "repository")),
             bind_to=self._fact(wanted.bind_to, (*base, "bind_to")) if wanted.bind_to is not None else None,
+            location=wanted.location,
         )
 
     def _shown(self, name: str, index: int) -> FactRef:
