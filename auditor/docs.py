@@ -94,7 +94,9 @@ and never replaces it. If fewer rules apply than `audit.minimum_applicable`, the
 Durations are ISO 8601: `P1M` is a calendar month, `PT1M` a minute. Modes are text in quotes, because YAML makes
 other numbers of them. In scenarios it is always 2026-01-31 12:00 UTC; a time may be given as `-P3D`, a fact as
 `{{value: …, age: P2D}}` or `{{error: why}}`. The facts are in [facts.md](facts.md); `docs/rule.schema.json` lets an
-editor check the form; `bkp-audit rules lint` and `rules test` check the rest.
+editor check the form. `bkp-audit rules lint` checks the rest: names, types and citations, that every scenario turns out
+as it says, and that one of them passes, one does not, and one does not apply where that can be. `rules test -v` lists
+the scenarios.
 """
 
 _FACTS_HEAD = """\
