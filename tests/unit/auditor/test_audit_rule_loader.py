@@ -118,6 +118,31 @@ def test_an_unquoted_mode_is_refused_though_yaml_would_make_a_number_of_it() -> 
     assert 'wanted a mode in quotes, four octal digits: "0600"' in refusal(text)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"check": MODE_CHECK | {"value": "0600"}},
+        {
+            "check": MODE_CHECK | {"param": "most"},
+            "params": {"most": {"type": "mode", "default": "0600", "doc": "the most that is allowed"}},
+        },
+        {"tests": [{"name": "open", "facts": {"file.main.passphrase.mode": "0600"}, "expect": "fail"}]},
+        {"tests": [{"name": "open", "facts": {"file.main.passphrase.mode": {"value": "0600"}}, "expect": "fail"}]},
+    ],
+    ids=["value", "param", "scenario", "scenario with more"],
+)
+def test_a_mode_needs_its_quotes_though_our_own_reader_would_do_without(changes: dict[str, Any]) -> None:
+    quoted = rule_text(**changes)
+    parse_rule(quoted, "KEY-001.yml")
+    plain = quoted.replace('"0600"', "0600")
+    message = refusal(plain)
+    line = 1 + plain[: plain.index("0600")].count("\n")
+    assert message.startswith(f"KEY-001.yml:{line}:")
+    assert "found 0600 without quotes" in message
+    assert 'remedy: write it in quotes: "0600"' in message
+    parse_rule(quoted.replace('"0600"', "'0600'"), "KEY-001.yml")
+
+
 def test_a_duplicate_key_is_refused() -> None:
     text = rule_text().replace('"every": "run"', '"every": "run", "every": "P1D"')
     assert "key 'every' is there twice" in refusal(text)
