@@ -74,6 +74,8 @@ NAMESPACES: tuple[Namespace, ...] = (
         ("escrow_key_locations", T.TEXT_LIST, "those of them that hold the Borg key"),
         ("fail_on", T.TEXT, "severity from which a failure ends the audit with 1", {"values": _SEVERITIES}),
         ("minimum_applicable", T.NUMBER, "share of rules that must apply", {"unit": "0 to 1"}),
+        ("rules_folder", T.BOOLEAN, "whether it names a folder of rules in place of the shipped ones"),
+        ("waiver_file", T.BOOLEAN, "whether it names a waiver file"),
     ),
     _space(
         "file",

@@ -12,6 +12,7 @@ from click.core import ParameterSource
 from auditor import PROGRAM, PROGRAM_VERSION
 from auditor.cli.common import CONFIG_HELP, CONFIG_VARIABLE, FILE
 from auditor.cli.facts import facts
+from auditor.cli.output import OutputError, stdout_failure
 from auditor.cli.rules import rules
 from auditor.cli.run import run
 from auditor.exit_codes import MEANING, AuditExit
@@ -113,12 +114,18 @@ def main() -> NoReturn:
         sys.exit(ExitCode.INTERRUPTED)
     except BkpError as exc:
         click.echo(f"{PROGRAM}: {exc}", err=True)
-        sys.exit(AuditExit.INVALID)
+        sys.exit(AuditExit.UNJUDGED if isinstance(exc, OutputError) else AuditExit.INVALID)
     except BrokenPipeError:
         sys.stderr.close()  # nobody reads on; say nothing more
         sys.exit(AuditExit.UNJUDGED)
-    except Exception:  # noqa: BLE001  # a defect must not look like a finding, exit code 1
-        traceback.print_exc()
-        click.echo(f"{PROGRAM}: this is a defect of {PROGRAM}; nothing was judged", err=True)
+    except Exception as exc:  # noqa: BLE001  # a defect must not look like a finding, exit code 1
+        _say_unexpected(exc)
         sys.exit(AuditExit.UNJUDGED)
     sys.exit(int(result or 0))
+
+
+def _say_unexpected(exc: Exception) -> None:
+    failure = stdout_failure() if isinstance(exc, OSError) else None  # help and lists go there without a detour
+    if failure is None:
+        traceback.print_exception(exc)
+    click.echo(f"{PROGRAM}: {failure or f'this is a defect of {PROGRAM}: no verdict of this run counts'}", err=True)

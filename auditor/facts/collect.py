@@ -63,4 +63,5 @@ def collect(config: Config, config_path: Path, now: datetime, say: Callable[[str
         timezone=str(zone),
         collected_at=now,
         attestations=attestations,
+        zone=zone,
     )

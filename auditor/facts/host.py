@@ -52,6 +52,8 @@ def collect_config(builder: FactBuilder, config: Config) -> None:
         "escrow_key_locations": tuple(place.name for place in locations if "key" in place.holds),
         "fail_on": str(config.audit.fail_on),
         "minimum_applicable": float(config.audit.minimum_applicable),
+        "rules_folder": config.audit.rules is not None,
+        "waiver_file": config.audit.waivers is not None,
     }
     builder.add("config", None, "the configuration", values)
     for name, repository in config.repositories.items():
