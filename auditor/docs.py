@@ -79,6 +79,14 @@ and never replaces it. If fewer rules apply than `audit.minimum_applicable`, the
       all:
         - {{fact: file.*.mode, op: mode_at_most, value: "0600"}}
         - {{fact: file.*.uid, op: same_as, value: host.uid}}
+    attestation:                     # what a person must have vouched for: attestations.md
+      topic: borg-key
+      level: matched                 # seen, matched or opened; from matched on with bind_to
+      subject: codes.hc              # or subject_from: a fact; neither: any
+      location: key                  # the subject is a location of audit.escrow that holds it, and its valid_for counts
+      bind_to: borg.repo.main.key_fingerprint    # ends when this changes
+      question: asked of whoever attests it
+      valid_for: P180D
     on_missing: fail                 # a fact that is not there: fail (default) or error; also per condition
     explain: [job.*.explanation]     # facts said beside a verdict that is no pass
     params:                          # values with a name, for `param: NAME` in place of `value`

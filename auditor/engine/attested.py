@@ -51,6 +51,11 @@ class _Meant:
             return f"{topic} at {(self.places or {}).get(self.subject) or quoted(self.subject)}"
         return topic if self.places is None else f"{topic} at any of {show_list(tuple(map(str, self.places.values())))}"
 
+    @property
+    def of_key(self) -> str:
+        """Say the digits of the fingerprint that a person compares."""
+        return f", of {printable(self.bound_to[:SHOWN_DIGITS])}" if self.bound_to else ""
+
 
 class _UnknownError(Exception):
     """A fact that an attestation is compared with cannot be had."""
@@ -78,7 +83,7 @@ def judge_attestation(
         and meant.repository in {None, record.repository_id}
     ]
     if not candidates:
-        return Verdict.UNATTESTED, f"nobody has attested {meant}; wanted level {wanted.level} or better"
+        return Verdict.UNATTESTED, f"nobody has attested {meant}; wanted level {wanted.level} or better{meant.of_key}"
     flaws = []
     for record in reversed(candidates):
         flaw = _flaw(record, meant, now)
