@@ -54,7 +54,7 @@ class _Meant:
     @property
     def of_key(self) -> str:
         """Say the digits of the fingerprint that a person compares."""
-        return f", of {printable(self.bound_to[:SHOWN_DIGITS])}" if self.bound_to else ""
+        return f", for the key {printable(self.bound_to[:SHOWN_DIGITS])}" if self.bound_to else ""
 
 
 class _UnknownError(Exception):

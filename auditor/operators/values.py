@@ -133,7 +133,9 @@ def show(spec: FactSpec, value: Value | None, now: datetime | None = None) -> st
             return value
         return quoted(value if len(value) <= SHOWN_TEXT else f"{value[:SHOWN_TEXT]}…")
     number = f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
-    return f"{number} {spec.unit}" if spec.unit and spec.unit[0].isalpha() else number
+    if not spec.unit or not spec.unit[0].isalpha():
+        return number
+    return f"{number} {spec.unit.removesuffix('s') if number == '1' else spec.unit}"
 
 
 def show_list(items: tuple[str, ...]) -> str:

@@ -88,5 +88,6 @@ def test_the_page_names_every_field_and_every_rule_that_wants_an_attestation() -
 def test_an_unattested_reason_says_the_digits_that_are_to_be_compared() -> None:
     reason = result_of(RULES["KEY-005"], facts_of("codes.hc"), now=datetime.now(UTC)).reason
     assert (
-        reason == f"nobody has attested borg-key at 'codes.hc'; wanted level matched or better, of {FINGERPRINT[:12]}"
+        reason
+        == f"nobody has attested borg-key at 'codes.hc'; wanted level matched or better, for the key {FINGERPRINT[:12]}"
     )
