@@ -79,6 +79,14 @@ and never replaces it. If fewer rules apply than `audit.minimum_applicable`, the
       all:
         - {{fact: file.*.mode, op: mode_at_most, value: "0600"}}
         - {{fact: file.*.uid, op: same_as, value: host.uid}}
+    attestation:                     # what a person must have vouched for: attestations.md
+      topic: borg-key
+      level: matched                 # seen, matched or opened; from matched on with bind_to
+      subject: codes.hc              # or subject_from: a fact; neither: any
+      location: key                  # the subject is a location of audit.escrow that holds it, and its valid_for counts
+      bind_to: borg.repo.main.key_fingerprint    # ends when this changes
+      question: asked of whoever attests it
+      valid_for: P180D
     on_missing: fail                 # a fact that is not there: fail (default) or error; also per condition
     explain: [job.*.explanation]     # facts said beside a verdict that is no pass
     params:                          # values with a name, for `param: NAME` in place of `value`
@@ -94,7 +102,9 @@ and never replaces it. If fewer rules apply than `audit.minimum_applicable`, the
 Durations are ISO 8601: `P1M` is a calendar month, `PT1M` a minute. Modes are text in quotes, because YAML makes
 other numbers of them. In scenarios it is always 2026-01-31 12:00 UTC; a time may be given as `-P3D`, a fact as
 `{{value: …, age: P2D}}` or `{{error: why}}`. The facts are in [facts.md](facts.md); `docs/rule.schema.json` lets an
-editor check the form; `bkp-audit rules lint` and `rules test` check the rest.
+editor check the form. `bkp-audit rules lint` checks the rest: names, types and citations, that every scenario turns out
+as it says, and that one of them passes, one does not, and one does not apply where that can be. `rules test -v` lists
+the scenarios.
 """
 
 _FACTS_HEAD = """\

@@ -5,7 +5,7 @@ from __future__ import annotations
 import calendar
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
 
 ISO_DURATION_FORM = "an ISO 8601 duration such as P1D, PT26H, P35D, P1M or P1Y (a minute is PT1M, a month P1M)"
 
@@ -26,12 +26,15 @@ class IsoDuration:
     fixed: timedelta
 
     def before(self, moment: datetime) -> datetime:
-        """Return the moment that lies this span before `moment`; a day that the month lacks becomes its last."""
-        return _add_months(moment, -self.months) - self.fixed
+        """Return the moment that lies this span before `moment`; a day that the month lacks becomes its last.
+
+        Dates of evidence may be anything: beyond the calendar's ends the result is that end.
+        """
+        return shifted(_add_months(moment, -self.months), -self.fixed)
 
     def after(self, moment: datetime) -> datetime:
-        """Return the moment that lies this span after `moment`."""
-        return _add_months(moment, self.months) + self.fixed
+        """Return the moment that lies this span after `moment`, or the calendar's end."""
+        return shifted(_add_months(moment, self.months), self.fixed)
 
     def __str__(self) -> str:
         years, months = divmod(self.months, 12)
@@ -69,7 +72,19 @@ def _add_months(moment: datetime, count: int) -> datetime:
     if not count:
         return moment
     years, month = divmod(moment.year * 12 + moment.month - 1 + count, 12)
-    if years < 1:
-        return datetime.min.replace(tzinfo=moment.tzinfo)
+    if not MINYEAR <= years <= MAXYEAR:
+        return _end_of_calendar(late=count > 0)
     day = min(moment.day, calendar.monthrange(years, month + 1)[1])
     return moment.replace(year=years, month=month + 1, day=day)
+
+
+def shifted(moment: datetime, span: timedelta) -> datetime:
+    """Return the moment that lies `span` after `moment`, or the end of the calendar on that side."""
+    try:
+        return moment + span
+    except OverflowError:
+        return _end_of_calendar(late=span > timedelta())
+
+
+def _end_of_calendar(*, late: bool) -> datetime:
+    return datetime.max.replace(tzinfo=UTC) if late else datetime.min.replace(tzinfo=UTC)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
@@ -100,10 +100,14 @@ class Attestations:
 
 @dataclass(frozen=True)
 class Evidence:
-    """All that one judgement is made from, and where and when it was collected. Times are UTC."""
+    """All that one judgement is made from, and where and when it was collected. Times are UTC.
+
+    `timezone` names the host's `zone`, for people and for files; a zone need not have a name that other machines know.
+    """
 
     facts: Facts
     host: str
     timezone: str
     collected_at: datetime
     attestations: Attestations = field(default_factory=Attestations)
+    zone: tzinfo = UTC

@@ -18,5 +18,6 @@ MEANING = {
     AuditExit.CLEAN: "every rule passes, does not apply, is waived, or fails below --fail-on",
     AuditExit.FINDING: "a rule at or above --fail-on fails, or too few rules apply to trust the rest",
     AuditExit.INVALID: "the call, the configuration, a rule, waiver or facts file is not valid; nothing was judged",
-    AuditExit.UNJUDGED: "no failure at or above --fail-on, but a rule could not be judged (error, stale or unattested)",
+    AuditExit.UNJUDGED: "no failure at or above --fail-on, but a rule could not be judged (error, stale or unattested);"
+    " or a report could not be written",
 }

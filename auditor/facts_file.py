@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+import struct
+import sys
+from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 from msgspec import Meta
@@ -14,12 +17,14 @@ from auditor.evidence import Attestation, Attestations, Evidence, Fact, Facts
 from auditor.operators import OperandError
 from auditor.operators.values import printable, typed
 from bkp.errors import InputFileError
-from bkp.state.files import PRIVATE_MODE, Missing, Unreadable, read_bytes, write_atomic
+from bkp.state.files import MAX_BYTES, PRIVATE_MODE, Missing, Unreadable, read_bytes, write_atomic
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from auditor.catalogue import FactRef, FactSpec, Value
+
+STDIN = "standard input"
 
 _UtcTime = Annotated[datetime, Meta(tz=True)]
 
@@ -70,13 +75,30 @@ def encode_evidence(evidence: Evidence, program: str) -> bytes:
 
 
 def load_evidence(path: Path) -> Evidence:
-    """Return the evidence in `path`. Raise `InputFileError` naming the file and the line for anything that is off."""
+    """Return the evidence in `path`, in standard input for `-`.
+
+    Raise `InputFileError` naming the file and the line for anything that is off.
+    """
+    if str(path) == "-":
+        return parse_evidence(_from_stdin(), STDIN)
     reading = read_bytes(path)
     if isinstance(reading, Missing):
         raise InputFileError(str(path), None, "no such facts file", remedy="`bkp-audit facts -o FILE` writes one")
     if isinstance(reading, Unreadable):
-        raise InputFileError(str(path), None, reading.reason)
+        raise InputFileError(str(path), None, reading.reason, remedy="name a regular file, or - for standard input")
     return parse_evidence(reading.value, str(path))
+
+
+def _from_stdin() -> bytes:
+    if sys.stdin is None:
+        raise InputFileError(STDIN, None, "is closed", remedy="name a file")
+    try:
+        content = sys.stdin.buffer.read(MAX_BYTES + 1)
+    except OSError as exc:
+        raise InputFileError(STDIN, None, f"cannot be read: {exc.strerror}", remedy="name a file") from None
+    if len(content) > MAX_BYTES:
+        raise InputFileError(STDIN, None, f"is larger than {MAX_BYTES >> 20} MiB")
+    return content
 
 
 def parse_evidence(content: bytes, source: str) -> Evidence:
@@ -92,7 +114,28 @@ def parse_evidence(content: bytes, source: str) -> Evidence:
         timezone=file.timezone,
         collected_at=file.collected_at,
         attestations=Attestations(file.attestations, file.attestation_problem),
+        zone=_zone(file.timezone, content, source),
     )
+
+
+def zone_named(name: str) -> tzinfo | None:
+    """Return the time zone of that name, or None where this machine knows none."""
+    if name == "UTC":
+        return UTC
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError, struct.error):
+        return None
+
+
+def _zone(name: str, content: bytes, source: str) -> tzinfo:
+    """Return the host's zone. In another one waivers would end on another day, and nobody would know."""
+    zone = zone_named(name)
+    if zone is None:
+        message = f"timezone: this machine knows no time zone {_clean(name)[:60]!r}"
+        remedy = "write the name of the host's zone there, such as Europe/Berlin; or install tzdata here"
+        raise InputFileError(source, _line_of(content, "timezone"), message, remedy=remedy)
+    return zone
 
 
 def _fact(name: str, saved: SavedFact, content: bytes, source: str) -> Fact:

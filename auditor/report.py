@@ -73,7 +73,11 @@ class ClauseRef(_Part, frozen=True, kw_only=True):
 
 
 class RuleResult(_Part, frozen=True, kw_only=True):
-    """One rule's verdict, why, and on what evidence. `subjects`: the worst first, at most 50 of `subject_count`."""
+    """One rule's verdict, why, and on what evidence.
+
+    `subjects`: the worst first, at most 50 of `subject_count`. Of a rule that does not apply, `subject_count` is 0, and
+    one subject holds the evidence for that.
+    """
 
     id: str
     title: str

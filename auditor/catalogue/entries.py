@@ -74,6 +74,8 @@ NAMESPACES: tuple[Namespace, ...] = (
         ("escrow_key_locations", T.TEXT_LIST, "those of them that hold the Borg key"),
         ("fail_on", T.TEXT, "severity from which a failure ends the audit with 1", {"values": _SEVERITIES}),
         ("minimum_applicable", T.NUMBER, "share of rules that must apply", {"unit": "0 to 1"}),
+        ("rules_folder", T.BOOLEAN, "whether it names a folder of rules in place of the shipped ones"),
+        ("waiver_file", T.BOOLEAN, "whether it names a waiver file"),
     ),
     _space(
         "file",
@@ -233,6 +235,15 @@ NAMESPACES: tuple[Namespace, ...] = (
         ("last_result_at", T.TIME, "end of that run"),
     ),
     _space(
+        "location",
+        "Each place outside this server that is to hold what opens the backup.",
+        "the configuration, audit.escrow",
+        ("description", T.TEXT, "what and where it is, for people"),
+        ("holds", T.TEXT_LIST, "what it holds: key, passphrase, zfs-key, runbook"),
+        ("valid_for", T.DURATION, "how long an attestation of it holds", {"unit": "seconds"}),
+        instance="a configured place, by its name",
+    ),
+    _space(
         "escrow",
         "What each place outside this server must hold.",
         "the configuration, borg key export",
@@ -256,9 +267,9 @@ NAMESPACES: tuple[Namespace, ...] = (
     _space(
         "history",
         "The append-only history of runs.",
-        "state: history.jsonl",
+        "state: history.jsonl, compared with jobs/*/*/*.json",
         ("lines", T.INTEGER, "lines that hold", {"unit": "lines"}),
-        ("intact", T.BOOLEAN, "whether every line is there, readable and chained to the one before"),
+        ("intact", T.BOOLEAN, "whether each line follows the one before, and the newest recorded run is in it"),
         ("problem", T.TEXT, "the first thing that is wrong with it"),
     ),
     _space(

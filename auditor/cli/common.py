@@ -1,17 +1,17 @@
-"""What several commands need: where rules come from, how files are written, where evidence comes from."""
+"""What several commands need: where rules, configuration and evidence come from, and which moment is meant."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import sys
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from bkp.errors import StateError, UsageError
+from bkp.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bkp.config.model import Config
 
 FILE = click.Path(dir_okay=False, path_type=Path)
-FOLDER = click.Path(path_type=Path)
+FOLDER = click.Path(readable=False, path_type=Path)  # why it cannot be read is said where it is read
 
 CONFIG_VARIABLE = "BKP_CONFIG"
 DEFAULT_CONFIG = Path("/etc/bkp/config.yml")
@@ -107,34 +107,3 @@ def moment(text: str | None) -> datetime:
     if found is None or found.tzinfo is None or not 1970 < found.year < 9000:
         raise UsageError(f"--at: found {text!r}, wanted a time with its zone, such as 2026-01-31T02:30:00Z")
     return found.astimezone(UTC)
-
-
-def zone_of(name: str) -> tzinfo:
-    """Return the time zone of the audited host; UTC where this machine does not know it."""
-    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return UTC
-
-
-def write_output(path: Path, content: bytes, *, mode: int = 0o640) -> None:
-    """Replace `path` whole or not at all; `-` is standard output. A failure is a usage error that names the file."""
-    if str(path) == "-":
-        sys.stdout.flush()
-        sys.stdout.buffer.write(content)
-        sys.stdout.buffer.flush()
-        return
-    from bkp.state.files import write_atomic
-
-    if not path.absolute().parent.is_dir():
-        raise UsageError(f"cannot write {path}: its folder is not there", remedy="create the folder")
-    if path.exists() and not path.is_file():  # a device or a pipe, as in >(command): not to be replaced
-        with path.open("wb") as handle:
-            handle.write(content)
-        return
-    try:
-        write_atomic(path.absolute(), content, mode=mode)
-    except StateError as exc:
-        raise UsageError(f"cannot write {path}: {exc.__cause__ or exc.message}", remedy=exc.remedy) from exc

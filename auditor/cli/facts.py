@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from auditor import PROGRAM_VERSION
-from auditor.cli.common import collect_live, config_option, moment, read_config, write_output
+from auditor.cli.common import collect_live, config_option, moment, read_config
+from auditor.cli.output import OUTPUT, check_outputs, is_stdout, write_output
 
 
 @click.command(
@@ -17,9 +18,9 @@ from auditor.cli.common import collect_live, config_option, moment, read_config,
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path, allow_dash=True),
+    type=OUTPUT,
     default=Path("-"),
-    help="File to write, mode 0600.",
+    help="File to write, mode 0600.  [default: standard output]",
 )
 @click.option("--list", "list_only", is_flag=True, help="List every fact that a rule may use; look at nothing.")
 def facts(config_path: Path | None, output: Path, list_only: bool) -> int:
@@ -30,12 +31,16 @@ def facts(config_path: Path | None, output: Path, list_only: bool) -> int:
     if list_only:
         _list()
         return 0
-    from auditor.facts_file import encode_evidence
+    from auditor.facts_file import encode_evidence, zone_named
     from bkp.state.files import PRIVATE_MODE
 
+    check_outputs(output)
     evidence = collect_live(read_config(config_path), config_path, moment(None))
     write_output(output, encode_evidence(evidence, PROGRAM_VERSION), mode=PRIVATE_MODE)
-    if str(output) != "-":
+    if zone_named(evidence.timezone) is None:
+        note = "the time zone of this host has no name (is /etc/localtime a copy?): call with TZ=AREA/CITY, or write it"
+        click.echo(f"note: {note} into the file in place of {evidence.timezone!r}, to have it judged", err=True)
+    if not is_stdout(output):
         errors = sum(fact.error is not None for _, fact in evidence.facts.items())
         noted = f", {errors} of them could not be had" if errors else ""
         click.echo(f"{len(evidence.facts)} facts written to {output}{noted}", err=True)

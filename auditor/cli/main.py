@@ -121,6 +121,6 @@ def main() -> NoReturn:
         sys.exit(AuditExit.INVALID)
     except Exception:  # noqa: BLE001  # a defect must not look like a finding, exit code 1
         traceback.print_exc()
-        click.echo(f"{PROGRAM}: this is a defect of {PROGRAM}; nothing was judged", err=True)
+        click.echo(f"{PROGRAM}: this is a defect of {PROGRAM}: no verdict of this run counts", err=True)
         sys.exit(AuditExit.UNJUDGED)
     sys.exit(int(result or 0))

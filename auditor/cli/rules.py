@@ -34,14 +34,15 @@ def _load(rules_dir: Path | None) -> RuleSet:
 @rules.command(epilog="\b\nExample:\n  bkp-audit rules lint --rules ./rules\n")
 @rules_option
 def lint(rules_dir: Path | None) -> int:
-    """Check every rule file: form, names, types, citations, and that scenarios prove it both ways."""
+    """Check every rule file: form, names, types, citations, and that its scenarios hold and prove it both ways."""
     from auditor.rules.scenarios import lint as lint_rule
 
     found = _load(rules_dir)
-    complaints = [f"{rule.source}: {text}" for rule in found.rules for text in lint_rule(rule)]
+    complaints = [complaint for rule in found.rules for complaint in lint_rule(rule)]
     for complaint in complaints:
         click.echo(complaint)
-    click.echo(f"{len(found.rules)} rules, {len(complaints)} complaints")
+    scenarios = sum(len(rule.tests) for rule in found.rules)
+    click.echo(f"{len(found.rules)} rules, {scenarios} scenarios, {len(complaints)} complaints")
     return AuditExit.INVALID if complaints else AuditExit.CLEAN
 
 
@@ -103,7 +104,7 @@ def _every(rule: Rule) -> str:
 @rules_option
 @click.option("-v", "--verbose", is_flag=True, help="Show the scenarios that hold, too.")
 def test(rules_dir: Path | None, verbose: bool) -> int:
-    """Judge the scenarios beside each rule and compare the verdicts with the wanted ones."""
+    """Judge the scenarios beside each rule and compare the verdicts with the wanted ones; -v shows each of them."""
     from auditor.rules.scenarios import run_scenarios
 
     results = [result for rule in _load(rules_dir).rules for result in run_scenarios(rule)]

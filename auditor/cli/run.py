@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shutil
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from auditor import PROGRAM_VERSION
+from auditor import PROGRAM, PROGRAM_VERSION
 from auditor.cli.common import (
     FILE,
     collect_live,
@@ -18,12 +19,13 @@ from auditor.cli.common import (
     read_config,
     rules_folder,
     rules_option,
-    write_output,
-    zone_of,
 )
+from auditor.cli.output import OUTPUT, check_outputs, is_stdout, print_text, write_output
 from bkp.errors import UsageError
+from bkp.output import OutputError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from auditor.evidence import Evidence
@@ -35,7 +37,8 @@ _COLOURS = {"fail": "red", "error": "magenta", "unattested": "yellow", "pass": "
 _EPILOG = """\b
 Examples:
   bkp-audit --html report.html --json report.json
-  bkp-audit --facts facts.json --at 2026-01-31T12:00:00Z
+  bkp-audit --facts facts.json --waivers waivers.yml --at 2026-01-31T12:00:00Z
+  ssh server bkp-audit facts | bkp-audit --facts -
   bkp-audit --json - | jq .totals
 """
 
@@ -46,22 +49,26 @@ Examples:
 @click.option(
     "--facts",
     "facts_path",
-    type=FILE,
-    help="Judge these saved facts; the host and its configuration are not looked at.",
+    type=click.Path(dir_okay=False, readable=False, allow_dash=True, path_type=Path),
+    help="Judge these saved facts, - for standard input. Host and configuration are not looked at: the rules are those"
+    " of --rules or the shipped ones, the waivers those of --waivers or none.",
 )
-@click.option("--waivers", "waivers_path", type=FILE, help="Waiver file in place of the configured one.")
+@click.option(
+    "--waivers",
+    "waivers_path",
+    type=FILE,
+    help="Waiver file in place of the configured one. With --facts none is configured.",
+)
 @click.option(
     "--fail-on",
     type=click.Choice(_SEVERITIES),
     help="Least severity of a failure that ends with 1.  [default: as configured]",
 )
-@click.option(
-    "--html", "html_path", type=click.Path(path_type=Path, allow_dash=True), help="Write the report as one HTML file."
-)
+@click.option("--html", "html_path", type=OUTPUT, help="Write the report as one HTML file; - for standard output.")
 @click.option(
     "--json",
     "json_path",
-    type=click.Path(path_type=Path, allow_dash=True),
+    type=OUTPUT,
     is_flag=False,
     flag_value=Path("-"),
     help="Write the report as JSON; without a file, to standard output in place of the text.",
@@ -83,6 +90,7 @@ def run(
 ) -> int:
     """Judge all rules and print the report (the default command)."""
     now = moment(at)
+    check_outputs(html_path, json_path)
     if facts_path is not None:
         if config_path is not None:
             raise UsageError("--facts judges saved facts and reads no configuration", remedy="leave out --config")
@@ -90,6 +98,8 @@ def run(
 
         evidence = load_evidence(facts_path)
         folder = rules_folder(rules_dir, None)
+        if not quiet:
+            _say_what_is_not_applied(evidence, rules_dir, waivers_path)
     else:
         config = read_config(config_path)
         folder = rules_folder(rules_dir, config)
@@ -102,6 +112,17 @@ def run(
     report = _judge(evidence, folder, waivers_path, fail_on, now)
     _show(report, html_path, json_path, verbose=verbose, quiet=quiet)
     return report.exit_code
+
+
+def _say_what_is_not_applied(evidence: Evidence, rules_dir: Path | None, waivers_path: Path | None) -> None:
+    """Say where the host itself would have been judged otherwise: its rules and waivers are no part of its facts."""
+    for name, given, what, option in (
+        ("config.rules_folder", rules_dir, "rules of its own", "--rules"),
+        ("config.waiver_file", waivers_path, "waivers", "--waivers"),
+    ):
+        fact = evidence.facts.get(name)
+        if given is None and fact is not None and fact.value is True:
+            click.echo(f"note: the host is configured with {what}; name a copy with {option} to apply them", err=True)
 
 
 def _check_inputs(folder: Path, waivers_path: Path | None, now: datetime) -> None:
@@ -125,7 +146,7 @@ def _judge(evidence: Evidence, folder: Path, waivers_path: Path | None, fail_on:
 
     rules = load_rules(folder)
     frameworks = load_frameworks(folder, rules)
-    zone = zone_of(evidence.timezone)
+    zone = evidence.zone
     waivers = load_waivers(waivers_path, [rule.id for rule in rules.rules], now, zone) if waivers_path else []
     configured = evidence.facts.text("config.fail_on")
     minimum = evidence.facts.get("config.minimum_applicable")
@@ -141,20 +162,35 @@ def _judge(evidence: Evidence, folder: Path, waivers_path: Path | None, fail_on:
 
 
 def _show(report: Report, html_path: Path | None, json_path: Path | None, *, verbose: bool, quiet: bool) -> None:
+    """Write what is wanted. One that cannot be written keeps none of the others back."""
+    wanted: list[Callable[[], None]] = []
     if html_path is not None:
         from auditor.render.html import render_html
 
-        write_output(html_path, render_html(report).encode())
+        wanted.append(partial(write_output, html_path, render_html(report).encode()))
     if json_path is not None:
         from auditor.render.json import render_json
 
-        write_output(json_path, render_json(report))
-    if quiet or Path("-") in {html_path, json_path}:
-        return
+        wanted.append(partial(write_output, json_path, render_json(report)))
+    if not quiet and not is_stdout(html_path) and not is_stdout(json_path):
+        wanted.append(partial(_print, report, verbose=verbose))
+    failures = []
+    for write in wanted:
+        try:
+            write()
+        except OutputError as exc:
+            failures.append(exc)
+    for failure in failures[:-1]:
+        click.echo(f"{PROGRAM}: {failure}", err=True)
+    if failures:
+        raise failures[-1]
+
+
+def _print(report: Report, *, verbose: bool) -> None:
     from auditor.render.text import render_text
 
     def paint(text: str, key: str) -> str:
         return click.style(text, fg=_COLOURS[key], bold=key == "fail")
 
     width = shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else 100
-    click.echo(render_text(report, width=width, paint=paint, verbose=verbose), nl=False)
+    print_text(render_text(report, width=width, paint=paint, verbose=verbose))

@@ -44,7 +44,9 @@ def judge_rule(rule: Rule, evidence: Evidence, facts: Facts, now: datetime) -> R
     if rule.applies_when is not None:
         judged = judge_check(rule.applies_when.check, Context(facts, None, now, None))
         if judged.truth is Truth.FALSE:
-            return RuleVerdict(Verdict.NOT_APPLICABLE, f"{rule.applies_when.reason} ({say(judged.decisive)})")
+            reason = rule.applies_when.reason
+            why = Subject(name=None, verdict=Verdict.NOT_APPLICABLE, reason=reason, observations=judged.decisive)
+            return RuleVerdict(Verdict.NOT_APPLICABLE, reason, (why,))
         if judged.truth is not Truth.TRUE:
             return RuleVerdict(Verdict.ERROR, f"cannot tell whether it applies: {say(judged.decisive)}")
     if rule.each is None:

@@ -9,11 +9,11 @@ from auditor.attestation_file import FILE_NAME, read_attestations
 from auditor.evidence import Evidence, Facts
 from auditor.facts.borg import collect_repositories
 from auditor.facts.builder import FactBuilder
+from auditor.facts.history import collect_history
 from auditor.facts.host import collect_config, collect_escrow, collect_host
 from auditor.facts.permissions import collect_permissions
 from auditor.facts.runs import (
     collect_archives,
-    collect_history,
     collect_jobs,
     collect_mail,
     collect_restores,
@@ -44,10 +44,10 @@ def collect(config: Config, config_path: Path, now: datetime, say: Callable[[str
     collect_zfs(builder, config, say)
     say("records of runs")
     collect_jobs(builder, config, store, zone)
-    collect_archives(builder, config, store, listings)
+    history = collect_history(builder, config, store)
+    collect_archives(builder, config, store, history, listings)
     collect_restores(builder, config, store)
-    collect_mail(builder, config.mail, store)
-    collect_history(builder, store)
+    collect_mail(builder, config.mail, history)
     collect_escrow(builder, config)
     attestations = read_attestations(attestation_path)
     values = {
@@ -63,4 +63,5 @@ def collect(config: Config, config_path: Path, now: datetime, say: Callable[[str
         timezone=str(zone),
         collected_at=now,
         attestations=attestations,
+        zone=zone,
     )

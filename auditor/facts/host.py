@@ -52,6 +52,8 @@ def collect_config(builder: FactBuilder, config: Config) -> None:
         "escrow_key_locations": tuple(place.name for place in locations if "key" in place.holds),
         "fail_on": str(config.audit.fail_on),
         "minimum_applicable": float(config.audit.minimum_applicable),
+        "rules_folder": config.audit.rules is not None,
+        "waiver_file": config.audit.waivers is not None,
     }
     builder.add("config", None, "the configuration", values)
     for name, repository in config.repositories.items():
@@ -66,8 +68,17 @@ def collect_config(builder: FactBuilder, config: Config) -> None:
 
 
 def collect_escrow(builder: FactBuilder, config: Config) -> None:
-    """Add escrow.*: what each place must hold, and which key that is now (from borg.repo.*, so collect that first)."""
+    """Add location.* and escrow.*: what each place must hold, and which key that is now.
+
+    The key is taken from borg.repo.*, so collect that first.
+    """
     for place in config.audit.escrow:
+        about = {
+            "description": place.description or None,
+            "holds": tuple(str(item) for item in place.holds),
+            "valid_for": place.valid_for.total_seconds(),
+        }
+        builder.add("location", place.name, "the configuration, audit.escrow", about)
         for name in config.repositories:
             instance = f"{place.name}.{name}"
             values = {

@@ -22,12 +22,13 @@ def nights_missing(
     """Return the elapses of the last `days` days, in UTC, after which no archive was begun for a day or until the next.
 
     `starts` is sorted. Nothing is asked of the time before the oldest archive, nor of an elapse still within `grace`.
+    No more than the last 400 days are looked at.
     A schedule that elapses several times a day is held to one archive a day, which is what retention keeps.
     """
     if schedule is None or not starts:
         return ()
     missing: list[str] = []
-    elapse = schedule.next_after(max(starts[0], now - days * _DAY), zone)
+    elapse = schedule.next_after(max(starts[0], now - min(days, _MAX_NIGHTS) * _DAY), zone)
     for _ in range(_MAX_NIGHTS):
         if elapse is None or elapse + grace > now:
             break

@@ -31,12 +31,23 @@ def collect_permissions(builder: FactBuilder, config: Config, config_path: Path,
     _add(builder, "file", "config", "configuration", config_path, "the configuration file", follow=True)
     if config.mail.config:
         _file(builder, "mail-config", "mail configuration", config.mail.config, "mail.config")
-    if attestations.exists():
+    if not _known_absent(attestations):
         _file(builder, "attestations", "attestations", str(attestations), "the attestation file")
     for path, name in programs.items():
         _add(builder, "file", name, "program", Path(path), f"the program {name}", follow=True)
     for name in ("state", "log"):
         _add(builder, "dir", name, name, Path(getattr(config.paths, name)), f"paths.{name}", follow=False)
+
+
+def _known_absent(path: Path) -> bool:
+    """Return whether there is certainly nothing; where that cannot be told, its facts say why."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _file(builder: FactBuilder, instance: str, role: str, path: str, what: str) -> None:
@@ -52,8 +63,8 @@ def _add(builder: FactBuilder, space: str, instance: str, role: str, path: Path,
     except (FileNotFoundError, NotADirectoryError):
         builder.add(space, instance, source, {"exists": False})
         return
-    except (OSError, RuntimeError) as exc:  # RuntimeError: a loop of symbolic links
-        builder.fail(space, instance, source, getattr(exc, "strerror", None) or "a loop of symbolic links")
+    except (OSError, RuntimeError) as exc:
+        builder.fail(space, instance, source, _reason(exc))
         return
     values = {
         "exists": True,
@@ -67,11 +78,15 @@ def _add(builder: FactBuilder, space: str, instance: str, role: str, path: Path,
     _add_acl(builder, space, instance, source, real)
     try:
         unsafe = unsafe_parents(path)
-    except OSError as exc:
-        reason = f"a folder above it: {exc.strerror}"
-        builder.fail(space, instance, source, reason, ("unsafe_parents",))
+    except (OSError, RuntimeError) as exc:
+        builder.fail(space, instance, source, f"a folder above it: {_reason(exc)}", ("unsafe_parents",))
         return
     builder.add(space, instance, f"{source} and of every folder above it", {"unsafe_parents": len(unsafe)})
+
+
+def _reason(exc: OSError | RuntimeError) -> str:
+    """Say why; Python 3.11 raises RuntimeError for a loop of symbolic links."""
+    return getattr(exc, "strerror", None) or "a loop of symbolic links"
 
 
 def _add_acl(builder: FactBuilder, space: str, instance: str, source: str, path: Path) -> None:

@@ -1,28 +1,31 @@
-"""Facts of job.*, archive.*, restore.*, mail.* and history.*: what bkp-run recorded, never what it is about to do."""
+"""Facts of job.*, archive.*, restore.* and mail.*: what bkp-run recorded, never what it is about to do."""
 
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
+from auditor.facts.history import SOURCE as HISTORY
 from bkp.liveness import is_alive
 from bkp.state.files import Readable, Unreadable
 from bkp.state.records import Outcome
-from bkp.state.store import ENDED_WELL, JobState, StateStore
 from bkp.status import job_status
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import tzinfo
 
     from auditor.facts.builder import FactBuilder
+    from auditor.facts.history import History
     from bkp.config.model import Config, Mail
     from bkp.state.records import Archive, Run
+    from bkp.state.store import JobState, StateStore
     from bkp.tools.borg.client import Listing
 
 MEDIAN_OF = 10
-MAIL_LOOK_BACK = 200
 
 
 def collect_jobs(builder: FactBuilder, config: Config, store: StateStore, zone: tzinfo) -> None:
@@ -54,16 +57,19 @@ def collect_jobs(builder: FactBuilder, config: Config, store: StateStore, zone: 
                 builder.fail("job", instance, source, f"success.json {state.success.reason}", fields)
 
 
-def collect_archives(builder: FactBuilder, config: Config, store: StateStore, listings: dict[str, Listing]) -> None:
+def collect_archives(
+    builder: FactBuilder, config: Config, store: StateStore, history: History, listings: dict[str, Listing]
+) -> None:
     """Add archive.*: the archive of the newest nightly run that ended well, compared with those before it."""
-    history = [run for run in store.ledger.runs() if run.job == "nightly" and run.outcome in ENDED_WELL and run.archive]
     for name, repository in config.repositories.items():
         source = f"state: jobs/nightly/{name}/success.json"
-        run = _recorded(builder, "archive", name, source, store.read_job("nightly", name))
-        if run is None or run.archive is None:
-            builder.add("archive", name, source, {"earlier_archives": 0})
+        state = store.read_job("nightly", name)
+        run = _recorded(builder, "archive", name, source, state)
+        archive = run.archive if run is not None else None
+        if not isinstance(state.success, Unreadable):
+            _compare(builder, name, archive, history)
+        if run is None or archive is None:
             continue
-        archive = run.archive
         values = {
             "id": archive.id,
             "started_at": archive.started_at,
@@ -73,7 +79,6 @@ def collect_archives(builder: FactBuilder, config: Config, store: StateStore, li
             "missing_sources": _missing_sources(archive, repository.sources),
         }
         builder.add("archive", name, source, values, at=run.ended_at)
-        _compare(builder, name, archive, [item.archive for item in history if item.target == name and item.archive])
         if name in listings:
             there = any(listed.id == archive.id for listed in listings[name].archives)
             builder.add("archive", name, "borg list", {"in_repository": there})
@@ -87,14 +92,19 @@ def _missing_sources(archive: Archive, sources: tuple[str, ...]) -> tuple[str, .
     return tuple(sorted(absent | (set(sources) - present)))
 
 
-def _compare(builder: FactBuilder, name: str, archive: Archive, recorded: list[Archive]) -> None:
-    earlier = [item.original_bytes for item in recorded if item.id != archive.id][-MEDIAN_OF:]
+def _compare(builder: FactBuilder, name: str, archive: Archive | None, history: History) -> None:
+    """Add what the history says of earlier archives. One that is not whole would say "too few" where there are many."""
+    if history.doubt is not None:
+        builder.fail("archive", name, HISTORY, history.doubt, ("earlier_archives", "size_ratio"))
+        return
+    others = [item for item in history.archives.get(name, ()) if archive is None or item.id != archive.id]
+    earlier = [item.original_bytes for item in others][-MEDIAN_OF:]
     middle = median(earlier) if earlier else 0
     values = {
         "earlier_archives": len(earlier),
-        "size_ratio": archive.original_bytes / middle if middle else None,
+        "size_ratio": archive.original_bytes / middle if middle and archive is not None else None,
     }
-    builder.add("archive", name, "state: history.jsonl", values)
+    builder.add("archive", name, HISTORY, values)
 
 
 def collect_restores(builder: FactBuilder, config: Config, store: StateStore) -> None:
@@ -130,22 +140,47 @@ def _recorded(builder: FactBuilder, space: str, name: str, source: str, state: J
     return None
 
 
-def collect_mail(builder: FactBuilder, mail: Mail, store: StateStore) -> None:
+def collect_mail(builder: FactBuilder, mail: Mail, history: History) -> None:
     """Add mail.*: whether mail is wanted, could leave, and what became of the newest one."""
-    values = {
-        "when": str(mail.when),
-        "program_runnable": os.access(mail.msmtp, os.X_OK) and Path(mail.msmtp).is_file(),
-        "configuration_found": any(path.is_file() for path in _mail_configurations(mail)),
-    }
-    builder.add("mail", None, "the configuration, access(2)", values)
-    newest = next(
-        (run for run in reversed(store.ledger.last_runs(MAIL_LOOK_BACK)) if run.mail in {"sent", "failed"}), None
+    source = "the configuration, stat(2), access(2)"
+    builder.add("mail", None, source, {"when": str(mail.when)})
+    checks: tuple[tuple[str, Callable[[], bool]], ...] = (
+        ("program_runnable", lambda: _is_file(Path(mail.msmtp)) and os.access(mail.msmtp, os.X_OK)),
+        ("configuration_found", lambda: _any_file(_mail_configurations(mail))),
     )
-    result = {
-        "last_result": str(newest.mail) if newest else None,
-        "last_result_at": newest.ended_at if newest else None,
-    }
-    builder.add("mail", None, "state: history.jsonl", result)
+    for field, check in checks:
+        try:
+            builder.add("mail", None, source, {field: check()})
+        except OSError as exc:
+            builder.fail("mail", None, source, exc.strerror or "cannot be looked at", (field,))
+    source = "state: jobs/*/*/latest.json, history.jsonl"
+    if history.mail_doubt is not None:
+        builder.fail("mail", None, source, history.mail_doubt, ("last_result", "last_result_at"))
+        return
+    newest = history.newest_mail
+    result = {"last_result": newest.mail if newest else None, "last_result_at": newest.ended_at if newest else None}
+    builder.add("mail", None, source, result)
+
+
+def _is_file(path: Path) -> bool:
+    """Return whether it is a regular file. Raise OSError where that cannot be told: not seen is not absent."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
+def _any_file(paths: list[Path]) -> bool:
+    problem: OSError | None = None
+    for path in paths:
+        try:
+            if _is_file(path):
+                return True
+        except OSError as exc:
+            problem = exc
+    if problem is not None:
+        raise problem
+    return False
 
 
 def _mail_configurations(mail: Mail) -> list[Path]:
@@ -154,15 +189,3 @@ def _mail_configurations(mail: Mail) -> list[Path]:
         return [Path(mail.config)]
     home = Path(os.environ.get("HOME") or "/root")
     return [home / ".msmtprc", home / ".config/msmtp/config", Path("/etc/msmtprc")]
-
-
-def collect_history(builder: FactBuilder, store: StateStore) -> None:
-    """Add history.*: the chain walked from its first line to its last."""
-    source = "state: history.jsonl"
-    try:
-        chain = store.ledger.verify()
-    except OSError as exc:
-        builder.fail("history", None, source, exc.strerror or "cannot be read")
-        return
-    problem = chain.problem or ("its last line is torn" if chain.torn_tail else None)
-    builder.add("history", None, source, {"lines": chain.lines, "intact": chain.intact, "problem": problem})

@@ -58,16 +58,20 @@ def _bounds(_spec: FactSpec, value: Any) -> tuple[int, int | None]:
 def _count(value: Value, operand: tuple[int, int | None], _now: datetime) -> Outcome:
     low, high = operand
     number = len(_tuple(value))
-    return Outcome(low <= number and (high is None or number <= high), f"{number} items")
+    return Outcome(low <= number and (high is None or number <= high), f"it has {number}" if number else "")
 
 
 def _say_bounds(_spec: FactSpec, operand: tuple[int, int | None]) -> str:
     low, high = operand
-    if low == high:
-        return "an empty list" if low == 0 else f"{low} items"
     if high is None:
-        return f"at least {low} items"
-    return f"at most {high} items" if low == 0 else f"{low} to {high} items"
+        return f"at least {_items_of(low)}"
+    if low == high:
+        return _items_of(low) if low else "an empty list"
+    return f"at most {_items_of(high)}" if low == 0 else f"{low} to {_items_of(high)}"
+
+
+def _items_of(number: int) -> str:
+    return f"{number} item" if number == 1 else f"{number} items"
 
 
 register(

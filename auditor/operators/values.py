@@ -133,7 +133,9 @@ def show(spec: FactSpec, value: Value | None, now: datetime | None = None) -> st
             return value
         return quoted(value if len(value) <= SHOWN_TEXT else f"{value[:SHOWN_TEXT]}…")
     number = f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
-    return f"{number} {spec.unit}" if spec.unit and spec.unit[0].isalpha() else number
+    if not spec.unit or not spec.unit[0].isalpha():
+        return number
+    return f"{number} {spec.unit.removesuffix('s') if number == '1' else spec.unit}"
 
 
 def show_list(items: tuple[str, ...]) -> str:
@@ -144,9 +146,17 @@ def show_list(items: tuple[str, ...]) -> str:
     return shown if len(items) <= SHOWN_ITEMS else f"{shown} and {len(items) - SHOWN_ITEMS} more"
 
 
+def in_utc(moment: datetime) -> datetime:
+    """Return the moment in UTC; one so near to the calendar's end that it has no such form keeps its digits."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        return moment.replace(tzinfo=UTC)
+
+
 def show_time(moment: datetime, now: datetime | None = None) -> str:
     """Say a time in UTC and, given `now`, how far away it is."""
-    text = moment.strftime("%Y-%m-%d %H:%M UTC")
+    text = in_utc(moment).strftime("%Y-%m-%d %H:%M UTC")
     if now is None:
         return text
     from bkp.quantities import format_duration

@@ -6,6 +6,7 @@ Styles stand inline, because mail programs drop style blocks; one small block ad
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,10 +40,11 @@ DETAILS = (Detail(6, 600, True, 400), Detail(3, 300, True, 400), Detail(2, 160, 
 
 @dataclass(frozen=True)
 class Tile:
-    """One number of the summary."""
+    """One number of the summary, and how many of them are waived."""
 
     badge: Badge
     count: int
+    waived: int
 
 
 def render_html(report: Report) -> str:
@@ -87,6 +89,7 @@ def _render(report: Report, detail: Detail) -> str:
         waived=parts["waived"],
         passed=parts["passed"],
         inapplicable=parts["inapplicable"],
+        grouped=_grouped,
         idle_waivers=[waiver for waiver in report.waivers if waiver.state != "active"],
         badges=BADGES,
         verdicts=verdicts,
@@ -129,7 +132,18 @@ def _tiles(report: Report) -> list[Tile]:
         Verdict.PASS: totals.passed,
         Verdict.NOT_APPLICABLE: totals.not_applicable,
     }
-    return [Tile(BADGES[verdict], count) for verdict, count in counts.items()]
+    waived = Counter(result.verdict for result in report.results if result.waived)
+    return [Tile(BADGES[verdict], count, waived[verdict]) for verdict, count in counts.items()]
+
+
+def _grouped(results: Sequence[RuleResult]) -> list[list[RuleResult]]:
+    """Put rules together that one remedy settles: what is unattested often asks for one thing in several rules."""
+    groups: dict[tuple[str, ...], list[RuleResult]] = {}
+    for result in results:
+        alone = result.verdict is not Verdict.UNATTESTED or result.waivers
+        key = (result.id,) if alone else ("", result.remediation, *result.commands)
+        groups.setdefault(key, []).append(result)
+    return list(groups.values())
 
 
 def _uncertain(report: Report) -> set[tuple[str, str, str]]:

@@ -11,7 +11,7 @@ from auditor.catalogue import FactRef, FactSpec, FactType, UnknownFactError, nam
 from auditor.catalogue.lookup import EACH
 from auditor.durations import IsoDuration, parse_iso_duration
 from auditor.operators import OPERATORS, OperandError
-from auditor.operators.values import describe, typed
+from auditor.operators.values import MODE_FORM, describe, typed
 from auditor.rules.model import Applicability, Check, Condition, Each, Group, Rule, Wanted
 from auditor.rules.schema import AttestationWanted, Clause, ForEach, Node, OnMissing, Param, RuleFile
 from bkp.yamlfile.loader import Document, Path, load_yaml
@@ -53,6 +53,7 @@ class _Compiler:
         each = self._for_each(file.for_each) if file.for_each else None
         check = self._node(file.check, ("check",)) if file.check else None
         attestation = self._attestation(file.attestation) if file.attestation else None
+        self._check_scenarios()
         for name in file.params.keys() - self._used_params:
             self._fail(("params", name), f"parameter {name!r} is used by no condition", at_key=True)
         return Rule(
@@ -104,6 +105,24 @@ class _Compiler:
                 self._fail(path, f"params.{name}.default: {exc}")
             except ValueError as exc:
                 self._fail(path, f"params.{name}.default: found {describe(param.default)}, {exc}")
+            if param.type == "mode":
+                self._check_quotes(param.default, path)
+
+    def _check_scenarios(self) -> None:
+        """Refuse modes without quotes in scenarios as in conditions; the rest is seen to where scenarios are judged."""
+        for index, scenario in enumerate(self._file.tests):
+            for name, raw in scenario.facts.items():
+                within = isinstance(raw, dict) and "value" in raw
+                value = raw["value"] if within else raw
+                if isinstance(value, str) and MODE_FORM.fullmatch(value) and _is_mode(name):
+                    path: Path = ("tests", index, "facts", name)
+                    self._check_quotes(value, (*path, "value") if within else path)
+
+    def _check_quotes(self, value: Any, path: Path) -> None:
+        """Refuse a mode without quotes: our reader takes it for text, others for an octal or a decimal number."""
+        if isinstance(value, str) and MODE_FORM.fullmatch(value) and not self._document.is_quoted(path):
+            message = f"found {value} without quotes, of which YAML makes a number elsewhere"
+            self._fail(path, message, remedy=f'write it in quotes: "{value}"')
 
     def _duration(self, text: str, path: Path, more: str = "") -> IsoDuration:
         try:
@@ -172,6 +191,8 @@ class _Compiler:
             operand = operator.operand(fact.spec, raw)
         except OperandError as exc:
             self._fail(at, f"{operator.name}: {exc}")
+        if fact.spec.type is FactType.MODE and at[-1] == "value":
+            self._check_quotes(raw, at)
         return Condition(fact, operator, operand, node.on_missing or self._file.on_missing)
 
     def _reference(self, fact: FactRef, op: str, raw: Any, at: Path, on_missing: OnMissing) -> Condition:
@@ -233,6 +254,7 @@ class _Compiler:
             subject_from=self._text_fact(wanted.subject_from, (*base, "subject_from")),
             repository=self._text_fact(wanted.repository, (*base, "repository")),
             bind_to=self._fact(wanted.bind_to, (*base, "bind_to")) if wanted.bind_to is not None else None,
+            location=wanted.location,
         )
 
     def _shown(self, name: str, index: int) -> FactRef:
@@ -248,6 +270,13 @@ class _Compiler:
         if ref.spec.type is not FactType.TEXT:
             self._fail(path, f"{name} is of type {ref.spec.type}, wanted a fact of type text")
         return ref
+
+
+def _is_mode(name: str) -> bool:
+    try:
+        return resolve(name).spec.type is FactType.MODE
+    except UnknownFactError:
+        return False
 
 
 def _clause(item: str | Clause) -> Clause:

@@ -29,6 +29,8 @@ def describe_rule(rule: Rule) -> Iterator[str]:
         yield f"from evidence at most {rule.max_age} old"
     if (wanted := rule.attestation) is not None:
         yield f"attested, level {wanted.level} or better, for {wanted.valid_for}: {wanted.question}"
+        if wanted.location is not None:
+            yield f"  (of a configured escrow location that holds the {wanted.location}, for its valid_for at most)"
         if wanted.bind_to is not None:
             yield f"  (bound to {wanted.bind_to.spec.name}: ends when that changes)"
 

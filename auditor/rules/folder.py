@@ -12,9 +12,9 @@ import msgspec
 
 from auditor.rules.compiler import parse_rule
 from auditor.rules.model import Rule, RuleSet
+from auditor.rules.place import complaint, read_file
 from bkp.errors import InputFileError
-from bkp.state.files import Missing, Unreadable, read_bytes
-from bkp.yamlfile.loader import MAX_BYTES, load_yaml
+from bkp.yamlfile.loader import load_yaml
 from bkp.yamlfile.typed import as_mapping, convert
 
 REFS = "refs"
@@ -38,7 +38,7 @@ def load_rules(folder: Path) -> RuleSet:
     rules: dict[str, Rule] = {}
     digest = hashlib.sha256()
     for path in paths:
-        content = _read(path)
+        content = read_file(path)
         rule = parse_rule(content, str(path))
         if rule.id in rules:
             line = _line_of_id(content)
@@ -53,22 +53,21 @@ def load_rules(folder: Path) -> RuleSet:
 def load_frameworks(folder: Path, rules: RuleSet) -> dict[str, Framework]:
     """Return the frameworks in `folder`/refs by their short name; a clause that a rule cites must be in one of them."""
     frameworks = {}
-    if (folder / REFS).is_dir():
-        for path in _yaml_files(folder / REFS):
-            document = load_yaml(_read(path), str(path))
-            as_mapping(document)
-            frameworks[path.stem] = convert(document, Framework, _no_hook)
+    there = any(entry.name == REFS for entry in _entries(folder))
+    for path in _yaml_files(_entries(folder / REFS)) if there else ():
+        document = load_yaml(read_file(path), str(path))
+        as_mapping(document)
+        frameworks[path.stem] = convert(document, Framework, _no_hook)
     for rule in rules.rules:
         for name, clauses in rule.refs.items():
             if name not in frameworks:
-                raise InputFileError(
-                    rule.source, None, f"refs: unknown framework {name!r}", remedy=_nearest(name, list(frameworks))
-                )
-            for clause in clauses:
+                remedy = _nearest(name, list(frameworks))
+                raise complaint(rule, ("refs", name), f"refs: unknown framework {name!r}", at_key=True, remedy=remedy)
+            for index, clause in enumerate(clauses):
                 if clause.clause not in frameworks[name].clauses:
                     message = f"refs.{name}: unknown clause {clause.clause!r}"
                     remedy = _nearest(clause.clause, list(frameworks[name].clauses))
-                    raise InputFileError(rule.source, None, message, remedy=remedy)
+                    raise complaint(rule, ("refs", name, index), message, remedy=remedy)
     return frameworks
 
 
@@ -82,24 +81,51 @@ def _nearest(word: str, known: list[str]) -> str:
 
 
 def _files(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        raise InputFileError(str(folder), None, "is no folder of rules", remedy="name one with --rules")
-    found = []
-    for base, folders, _names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        if Path(base) == folder and REFS in folders:
-            folders.remove(REFS)
-        found += _yaml_files(Path(base))
-    if len(found) > MAX_RULES:
-        raise InputFileError(str(folder), None, f"holds more than {MAX_RULES} rules")
+    """Return every rule file, the files of a folder before those of its sub-folders. What cannot be entered raises."""
+    found: list[Path] = []
+    waiting = [folder]
+    while waiting:
+        base = waiting.pop()
+        entries = [entry for entry in _entries(base) if base != folder or entry.name != REFS]
+        found += _yaml_files(entries)
+        waiting += [Path(entry.path) for entry in reversed(entries) if _is_folder(entry)]
+        if len(found) > MAX_RULES:
+            raise InputFileError(str(folder), None, f"holds more than {MAX_RULES} rules", remedy="split the folder")
     return found
 
 
-def _yaml_files(folder: Path) -> list[Path]:
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    """Return what is in a folder, without hidden things, in order of names."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputFileError(str(folder), None, "is no folder of rules", remedy="name one with --rules") from None
+    except OSError as exc:
+        raise _closed(str(folder), exc) from None
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Return whether rules are to be looked for below it. A link to a folder, or to nowhere, could hide some."""
+    try:
+        if entry.is_symlink() and (entry.is_dir() or not Path(entry.path).exists()):
+            message = "is a symbolic link that may lead to rules, and links are not followed"
+            raise InputFileError(entry.path, None, message, remedy="put the folder itself there, or remove the link")
+        return entry.is_dir(follow_symlinks=False)
+    except OSError as exc:
+        raise _closed(entry.path, exc) from None
+
+
+def _closed(path: str, exc: OSError) -> InputFileError:
+    message = f"cannot be looked into: {exc.strerror}; rules in it would be passed over"
+    return InputFileError(path, None, message, remedy="let this account read and enter it, or move it elsewhere")
+
+
+def _yaml_files(entries: list[os.DirEntry[str]]) -> list[Path]:
     """Return the YAML files of one folder. A file that only looks like one is an error, so that no rule gets lost."""
     found = []
-    for entry in sorted(os.scandir(folder), key=lambda item: item.name):
-        if entry.name.startswith(".") or entry.is_dir():
+    for entry in entries:
+        if _is_folder(entry):
             continue
         suffix = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122  # a Path per file costs start-up time
         if suffix == ".yaml":
@@ -107,15 +133,6 @@ def _yaml_files(folder: Path) -> list[Path]:
         if suffix == ".yml":
             found.append(Path(entry.path))
     return found
-
-
-def _read(path: Path) -> bytes:
-    reading = read_bytes(path, MAX_BYTES)
-    if isinstance(reading, Unreadable):
-        raise InputFileError(str(path), None, reading.reason)
-    if isinstance(reading, Missing):
-        raise InputFileError(str(path), None, "is gone")
-    return reading.value
 
 
 def _line_of_id(content: bytes) -> int | None:

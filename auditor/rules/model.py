@@ -55,7 +55,7 @@ class Each:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The attestation that is wanted; facts are resolved for each instance."""
+    """The attestation that is wanted; facts are resolved for each instance. `location`: what its subject must hold."""
 
     topic: str
     question: str
@@ -65,6 +65,7 @@ class Wanted:
     subject_from: FactRef | None
     repository: FactRef | None
     bind_to: FactRef | None
+    location: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,13 +15,13 @@ from auditor.engine.rule import judge_rule
 from auditor.evidence import Attestation, Attestations, Evidence, Fact, Facts
 from auditor.operators import OperandError
 from auditor.operators.values import typed
+from auditor.rules.place import complaint
 from bkp.errors import InputFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from auditor.rules.model import Rule
-    from auditor.rules.schema import Scenario
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 NOW_TEXT = NOW.isoformat()
@@ -39,47 +39,69 @@ class ScenarioResult:
 
 def run_scenarios(rule: Rule) -> Iterator[ScenarioResult]:
     """Judge each scenario of the rule at `NOW`. Raise `InputFileError` where a scenario's facts are not sound."""
-    for scenario in rule.tests:
-        evidence = _evidence(rule, scenario)
-        verdict = judge_rule(rule, evidence, evidence.facts, NOW)
-        problem = None
-        if verdict.verdict != scenario.expect:
-            problem = f"wanted {scenario.expect}, got {verdict.verdict}: {verdict.reason}"
-        elif scenario.because is not None and scenario.because not in verdict.reason:
-            problem = f"wanted a reason with {scenario.because!r}, got: {verdict.reason}"
-        yield ScenarioResult(rule.id, scenario.name, scenario.expect, problem)
+    for index in range(len(rule.tests)):
+        yield _run(rule, index)
 
 
-def lint(rule: Rule) -> Iterator[str]:
-    """Yield what is wrong with a sound rule: scenarios that are lacking, a file name that hides the id."""
-    expected = {scenario.expect for scenario in rule.tests}
-    names = [scenario.name for scenario in rule.tests]
-    wanted = (
-        {"pass"}
-        | ({"fail"} if rule.check is not None else set())
-        | ({"unattested"} if rule.attestation is not None else set())
-    )
+def _run(rule: Rule, index: int) -> ScenarioResult:
+    scenario = rule.tests[index]
+    evidence = _evidence(rule, index)
+    verdict = judge_rule(rule, evidence, evidence.facts, NOW)
+    problem = None
+    if verdict.verdict != scenario.expect:
+        problem = f"wanted {scenario.expect}, got {verdict.verdict}: {verdict.reason}"
+    elif scenario.because is not None and scenario.because not in verdict.reason:
+        problem = f"wanted a reason with {scenario.because!r}, got: {verdict.reason}"
+    return ScenarioResult(rule.id, scenario.name, scenario.expect, problem)
+
+
+def lint(rule: Rule) -> Iterator[InputFileError]:
+    """Yield what is wrong with a sound rule: scenarios that are lacking or do not hold, a name that hides the id."""
+    if not rule.source.endswith(f"{rule.id}.yml"):
+        yield complaint(rule, ("id",), f"the file should be called {rule.id}.yml", remedy="rename it")
+    names: set[str] = set()
+    held = set()
+    for index, scenario in enumerate(rule.tests):
+        if scenario.name in names:
+            yield _wrong(rule, index, ("name",), "another scenario has that name", "give it one of its own")
+        names.add(scenario.name)
+        try:
+            problem = _run(rule, index).problem
+        except InputFileError as exc:
+            yield exc
+            continue
+        if problem is not None:
+            yield _wrong(rule, index, ("expect",), problem, "correct the rule, or what the scenario wants")
+        else:
+            held.add(scenario.expect)
+    for verdict in sorted(_to_be_proven(rule) - held):
+        yield complaint(rule, ("tests",), f"no scenario proves {verdict}", at_key=True, remedy="add one to tests")
+
+
+def _to_be_proven(rule: Rule) -> set[str]:
+    wanted = {"pass"}
+    if rule.check is not None:
+        wanted.add("fail")
+    if rule.attestation is not None:
+        wanted.add("unattested")
     if rule.applies_when is not None:
         wanted.add("not_applicable")
-    for verdict in sorted(wanted - expected):
-        yield f"no scenario expects {verdict}"
-    for name in sorted({name for name in names if names.count(name) > 1}):
-        yield f"two scenarios are called {name!r}"
-    if not rule.source.endswith(f"{rule.id}.yml"):
-        yield f"the file should be called {rule.id}.yml"
+    return wanted
 
 
-def _evidence(rule: Rule, scenario: Scenario) -> Evidence:
-    facts = {name: _fact(rule, scenario, name, raw) for name, raw in scenario.facts.items()}
-    records = tuple(_attestation(rule, scenario, index, raw) for index, raw in enumerate(scenario.attestations))
+def _evidence(rule: Rule, index: int) -> Evidence:
+    scenario = rule.tests[index]
+    facts = {name: _fact(rule, index, name, raw) for name, raw in scenario.facts.items()}
+    records = tuple(_attestation(rule, index, number, raw) for number, raw in enumerate(scenario.attestations))
     return Evidence(Facts(facts), "scenario", "UTC", NOW, Attestations(records))
 
 
-def _wrong(rule: Rule, scenario: Scenario, message: str, remedy: str | None = None) -> InputFileError:
-    return InputFileError(rule.source, None, f"scenario {scenario.name!r}: {message}", remedy=remedy)
+def _wrong(rule: Rule, index: int, at: Sequence[str | int], message: str, remedy: str | None = None) -> InputFileError:
+    scenario = rule.tests[index]
+    return complaint(rule, ("tests", index, *at), f"scenario {scenario.name!r}: {message}", remedy=remedy)
 
 
-def _fact(rule: Rule, scenario: Scenario, name: str, raw: Any) -> Fact:
+def _fact(rule: Rule, index: int, name: str, raw: Any) -> Fact:
     """Return the fact. A mapping says more than a value: {error}, or {value, age}; `-P1D` is a time before `NOW`."""
     try:
         ref = resolve(name)
@@ -98,19 +120,19 @@ def _fact(rule: Rule, scenario: Scenario, name: str, raw: Any) -> Fact:
         return Fact(None if value is None else typed(ref.spec, value), "scenario", collected, error)
     except UnknownFactError as exc:
         remedy = f"did you mean {exc.nearest!r}?" if exc.nearest else None
-        raise _wrong(rule, scenario, str(exc), remedy) from None
+        raise _wrong(rule, index, ("facts", name), str(exc), remedy) from None
     except ValueError as exc:
-        raise _wrong(rule, scenario, f"{name}: {exc}") from None
+        raise _wrong(rule, index, ("facts", name), f"{name}: {exc}") from None
 
 
-def _attestation(rule: Rule, scenario: Scenario, index: int, raw: dict[str, Any]) -> Attestation:
+def _attestation(rule: Rule, index: int, number: int, raw: dict[str, Any]) -> Attestation:
     """Return the attestation; `age` and `valid_for` (durations) stand for the times, what is left out is filled in."""
     given = dict(raw)
     try:
         at = parse_iso_duration(given.pop("age", "PT1H")).before(NOW)
         until = parse_iso_duration(given.pop("valid_for", "P1Y")).after(at)
         defaults = {
-            "id": hashlib.sha256(f"{rule.id} {index}".encode()).hexdigest()[:12],
+            "id": hashlib.sha256(f"{rule.id} {number}".encode()).hexdigest()[:12],
             "statement": "as the scenario says",
             "who": "scenario",
             "host": "scenario",
@@ -120,4 +142,4 @@ def _attestation(rule: Rule, scenario: Scenario, index: int, raw: dict[str, Any]
         }
         return msgspec.convert(defaults | given, Attestation)
     except (ValueError, msgspec.ValidationError) as exc:
-        raise _wrong(rule, scenario, f"attestations[{index}]: {exc}") from None
+        raise _wrong(rule, index, ("attestations", number), f"attestations[{number}]: {exc}") from None

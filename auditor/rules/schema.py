@@ -71,7 +71,8 @@ class Remediation(_Strict, frozen=True, kw_only=True):
 class AttestationWanted(_Strict, frozen=True, kw_only=True):
     """What a person must have vouched for.
 
-    `subject` is text, `subject_from` a fact whose value is the subject; without either, any subject will do.
+    `subject` is text, `subject_from` a fact whose value is the subject; without either, any subject will do. With
+    `location`, the subject must be a configured escrow location that holds this, and its own `valid_for` counts too.
     `bind_to` is the fact whose value the attestation must carry: when that changes, the attestation no longer counts.
     """
 
@@ -81,6 +82,7 @@ class AttestationWanted(_Strict, frozen=True, kw_only=True):
     valid_for: str
     subject: Word | None = None
     subject_from: str | None = None
+    location: Literal["key", "passphrase", "zfs-key", "runbook"] | None = None
     repository: str | None = None
     bind_to: str | None = None
 

@@ -190,7 +190,7 @@ def open_regular(path: Path) -> BufferedReader | Unreadable | Missing:
     except FileNotFoundError:
         return Missing(path)
     except NotADirectoryError:
-        return Unreadable(path, "a folder on its path is a file")
+        return Unreadable(path, "cannot be reached: a folder on its path is a file")
     except OSError as exc:
         if exc.errno == errno.ELOOP:
             return Unreadable(path, "is a symbolic link")

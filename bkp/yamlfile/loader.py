@@ -104,6 +104,10 @@ class Document:
         found = self._keys.get(tuple(path))
         return _position(found) if found else self.value_position(path)
 
+    def is_quoted(self, path: Sequence[str | int]) -> bool:
+        """Return whether the text at `path` stands in quotes or as a block: no reader of YAML makes a number of it."""
+        return bool(getattr(self._values.get(tuple(path)), "style", None))
+
     def _nearest(self, nodes: dict[Path, yaml.Node], path: Path) -> Position:
         while path not in nodes and path:
             path = path[:-1]
@@ -176,10 +180,7 @@ def _check_depth(text: str, source: str, error: type[InputFileError]) -> None:
     """Walk the parser's events, which needs no recursion, and raise `error` at the first that nests too deep."""
     depth = 0
     for event in yaml.parse(text, Loader=_Loader):
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH + 1:
             line, column = _position(event)
             raise error(source, line, _TOO_DEEP, column=column)
@@ -270,10 +271,9 @@ class _Builder:
                 raise self._failure(key_node, "merge keys (<<) are not allowed", "write the keys out")
             child = (*path, key)
             if key in result:
-                first = _position(self._keys[child])
-                raise self._failure(
-                    key_node, f"key {key!r} is there twice (first on line {first.line})", "remove one of them"
-                )
+                first = _position(self._keys[child]).line
+                message = f"key {key!r} is there twice (first on line {first})"
+                raise self._failure(key_node, message, "remove one of them")
             self._keys[child] = key_node
             result[key] = self._build(value_node, child)
         return result

@@ -121,6 +121,8 @@ repositories:
 sources:
   tree: {{path: {root}/source}}
 mail: {{when: never}}
+audit:
+  escrow: [{{name: vaultwarden}}, {{name: codes.hc}}, {{name: locked.hc}}]
 """
     )
     return server

@@ -1,13 +1,17 @@
 """The whole command on a small server with real runs of bkp-run behind it."""
 
 import json
+import os
+import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.integration.auditor.conftest import BIN, PASSPHRASE, Server, make_server
+from tests.support.privilege import close_to_us, without_privilege
 
 OF_ZFS = {"ENC-003", "ENC-007", "ZFS-001", "ZFS-002", "ZFS-003", "ZFS-004", "ZFS-006"}
 
@@ -44,6 +48,20 @@ def test_what_can_be_shown_passes_and_the_rest_is_said_honestly(report: dict[str
     assert sorted(verdicts.pop("not_applicable")) == ["ALR-005", "AUD-004", "RUN-008"]
     assert verdicts == {}
     assert report["exit_code"] == 1
+
+
+def test_places_that_nobody_has_set_up_are_not_assumed(lived: Server, tmp_path: Path) -> None:
+    config, report = tmp_path / "config.yml", tmp_path / "report.json"
+    config.write_text(lived.config.read_text().split("audit:")[0])
+    lived.program("bkp-audit", "--config", str(config), "--quiet", "--json", str(report))
+    results = {result["id"]: result for result in json.loads(report.read_text())["results"]}
+    for name, place in (("KEY-001", "vaultwarden"), ("KEY-002", "codes.hc"), ("KEY-003", "locked.hc")):
+        assert results[name]["verdict"] == "not_applicable"
+        assert f"names no escrow location {place}" in results[name]["reason"]
+    assert [results[name]["verdict"] for name in ("KEY-004", "KEY-005", "KEY-006", "KEY-011")] == [
+        "unattested", "fail", "fail", "fail",
+    ]  # fmt: skip
+    assert "no configured location" in results["KEY-005"]["reason"]
 
 
 def test_rules_of_zfs_apply_where_the_repository_lies_on_it_and_say_so_elsewhere(
@@ -134,12 +152,66 @@ def test_torn_state_is_an_error_or_a_failure_and_never_a_pass(lived: Server) -> 
         path.write_bytes(whole[: len(whole) // 2])
         history.write_bytes(lines.replace(b'"success"', b'"warning"', 1))
         verdicts = lived.verdicts()
+        history.write_bytes(os.urandom(len(lines)))
+        random = lived.verdicts()
+        history.unlink()
+        gone = lived.verdicts()
     finally:
         path.write_bytes(whole)
         history.write_bytes(lines)
     assert verdicts["TST-001"] == "error"
     assert verdicts["TST-004"] in {"error", "fail"}
-    assert verdicts["HIS-001"] == "fail"
+    assert verdicts["HIS-001"] == random["HIS-001"] == gone["HIS-001"] == "fail"
+    assert verdicts["RUN-008"] == random["RUN-008"] == gone["RUN-008"] == "error", "too few to compare is not known"
+
+
+def a_link(path: Path) -> None:
+    path.rename(path.with_name("elsewhere"))
+    path.symlink_to("elsewhere")
+
+
+def a_fifo(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def state_is_a_file(path: Path) -> None:
+    shutil.rmtree(path.parent)
+    path.parent.write_text("x")
+
+
+@pytest.mark.parametrize("damage", [a_link, a_fifo, close_to_us, state_is_a_file])
+def test_a_history_that_cannot_be_read_leaves_the_rest_of_the_audit_as_it_is(
+    lived: Server, report: dict[str, Any], tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
+    """The real command, without root's right to read everything: an audit is no reason to be told nothing."""
+    state = tmp_path / "state"
+    shutil.copytree(lived.root / "state", state)
+    config = tmp_path / "config.yml"
+    config.write_text(lived.config.read_text().replace(f"{lived.root}/state", str(state)))
+    damage(state / "history.jsonl")
+    call = without_privilege(str(BIN / "bkp-audit"), "-c", str(config), "--json")
+    done = subprocess.run(call, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    results = {result["id"]: result for result in json.loads(done.stdout)["results"]}
+    assert results.keys() == {result["id"] for result in report["results"]}
+    assert results["HIS-001"]["verdict"] == results["RUN-008"]["verdict"] == "error"
+    assert results["KEY-010"]["verdict"] == "pass"
+    assert results["RUN-002"]["verdict"] == ("pass" if damage is not state_is_a_file else "fail")
+    assert str(tmp_path) not in done.stdout
+
+
+def test_the_newest_mail_that_did_not_leave_is_a_failure(tmp_path: Path) -> None:
+    server = make_server(tmp_path / "server")
+    server.config.write_text(
+        server.config.read_text().replace("{when: never}", "{when: always, msmtp: /bin/false, config: /etc/passwd}")
+    )
+    assert server.program("bkp-run", "nightly").returncode == 1
+    report = tmp_path / "report.json"
+    server.audit("--quiet", "--json", str(report))
+    mail = next(result for result in json.loads(report.read_text())["results"] if result["id"] == "ALR-001")
+    assert mail["verdict"] == "fail"
+    assert "mail.last_result: found 'failed'" in mail["reason"]
 
 
 def test_open_permissions_are_found(tmp_path: Path) -> None:

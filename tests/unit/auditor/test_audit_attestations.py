@@ -1,7 +1,7 @@
 """An attestation counts for the thing that was attested, and ends with it."""
 
 import hashlib
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,25 @@ def test_an_attestation_that_does_not_count_says_why(changes: dict[str, Any], re
     assert OTHER_FINGERPRINT not in said
 
 
+@given(
+    st.datetimes(timezones=st.timezones() | st.just(timezone(timedelta(hours=-14)))),
+    st.datetimes(timezones=st.just(UTC)),
+    st.sampled_from(["P1D", "P90D", "P100Y"]),
+)
+def test_no_date_in_an_attestation_breaks_the_judgement(at: datetime, until: datetime, valid_for: str) -> None:
+    one = rule(kind="attested", check=None, attestation=WANTED | {"valid_for": valid_for})
+    result = result_of(one, VALUES, records=[attestation(at=at, valid_until=until)])
+    counts = NOW - timedelta(days=36600) <= at <= NOW + timedelta(minutes=5) and until >= NOW
+    assert result.verdict is Verdict.UNATTESTED or counts
+    assert result.reason
+
+
+def test_an_attestation_dated_at_the_end_of_time_is_of_the_future() -> None:
+    verdict, reason = judged(attestation(at=datetime(9999, 12, 31, 23, 59, tzinfo=UTC)))
+    assert verdict is Verdict.UNATTESTED
+    assert "dated in the future" in reason
+
+
 def test_one_good_attestation_among_others_is_enough() -> None:
     assert judged(attestation(level="seen"), attestation(), attestation(bound_to=OTHER_FINGERPRINT))[0] is Verdict.PASS
 
@@ -92,6 +111,88 @@ def test_a_hybrid_rule_needs_both() -> None:
     assert result_of(hybrid, both, records=[attestation()]).verdict is Verdict.PASS
     assert result_of(hybrid, both).verdict is Verdict.UNATTESTED
     assert result_of(hybrid, VALUES | {"host.uid": 5}, records=[attestation()]).verdict is Verdict.FAIL
+
+
+DAY = 86400.0
+PLACES: dict[str, Any] = {
+    "location.safe.description": "in the office, third drawer",
+    "location.safe.holds": ["key", "passphrase"],
+    "location.safe.valid_for": 30 * DAY,
+    "location.cellar.holds": ["runbook"],
+    "location.cellar.valid_for": 30 * DAY,
+}
+AT_PLACE = rule(kind="attested", check=None, attestation=WANTED | {"location": "key"})
+ANY_PLACE = rule(
+    kind="attested",
+    check=None,
+    attestation={key: value for key, value in WANTED.items() if key != "subject"} | {"location": "key"},
+)
+
+
+@pytest.mark.parametrize(
+    ("rule_days", "place_days", "own_days", "age", "counts"),
+    [
+        (90, 30, 365, 29, True),
+        (90, 30, 365, 31, False),
+        (30, 90, 365, 29, True),
+        (30, 90, 365, 31, False),
+        (90, 90, 30, 29, True),
+        (90, 90, 30, 31, False),
+    ],
+)
+def test_an_attestation_ends_with_the_rule_the_location_or_itself_whichever_is_first(
+    rule_days: int, place_days: int, own_days: int, age: int, counts: bool
+) -> None:
+    one = rule(kind="attested", check=None, attestation=WANTED | {"location": "key", "valid_for": f"P{rule_days}D"})
+    at = NOW - timedelta(days=age)
+    record = attestation(at=at, valid_until=at + timedelta(days=own_days))
+    result = result_of(one, VALUES | PLACES | {"location.safe.valid_for": place_days * DAY}, records=[record])
+    assert result.verdict is (Verdict.PASS if counts else Verdict.UNATTESTED)
+    assert counts or "expired" in result.reason
+
+
+def test_what_the_location_is_stands_where_it_is_not_attested() -> None:
+    assert (
+        "nobody has attested borg-key at 'safe' (in the office, third drawer)"
+        in result_of(AT_PLACE, VALUES | PLACES).reason
+    )
+    assert "at any of 'safe' (in the office, third drawer)" in result_of(ANY_PLACE, VALUES | PLACES).reason
+    old = attestation(at=NOW - timedelta(days=31))
+    reason = result_of(AT_PLACE, VALUES | PLACES, records=[old]).reason
+    assert reason.startswith("borg-key at 'safe' (in the office, third drawer): the attestation of")
+
+
+@pytest.mark.parametrize("subject", ["my neighbour", "cellar"])
+def test_only_a_configured_location_that_is_to_hold_it_counts(subject: str) -> None:
+    record = attestation(subject=subject)
+    result = result_of(ANY_PLACE, VALUES | PLACES, records=[record])
+    assert result.verdict is Verdict.UNATTESTED
+    assert f"is of '{subject}', which is no configured escrow location that holds the key" in result.reason
+    assert result_of(ANY_PLACE, VALUES | PLACES, records=[attestation(), record]).verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize("one", [AT_PLACE, ANY_PLACE])
+def test_without_a_configured_location_no_attestation_of_one_counts(one: Any) -> None:
+    result = result_of(one, VALUES, records=[attestation()])
+    assert result.verdict is Verdict.UNATTESTED
+    assert "configured escrow location" in result.reason
+
+
+@pytest.mark.parametrize("field", ["holds", "valid_for"])
+def test_a_location_that_is_not_known_makes_it_an_error(field: str) -> None:
+    name = f"location.safe.{field}"
+    values = VALUES | PLACES | {name: fact(name, None, error="unreadable")}
+    assert result_of(AT_PLACE, values, records=[attestation()]).verdict is Verdict.ERROR
+
+
+@pytest.mark.parametrize("nothing", ["", " ", "-", "…", "\u200b", "\n\t"])
+@pytest.mark.parametrize(("field", "reason"), [("who", "names nobody"), ("statement", "states nothing")])
+def test_an_attestation_behind_which_nobody_and_nothing_stands_does_not_count(
+    field: str, reason: str, nothing: str
+) -> None:
+    verdict, said = judged(attestation(**{field: nothing}))
+    assert verdict is Verdict.UNATTESTED
+    assert reason in said
 
 
 def chained(*records: Any) -> bytes:

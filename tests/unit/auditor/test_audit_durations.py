@@ -1,7 +1,7 @@
 """ISO 8601 durations, in which a month is a month and never a minute."""
 
 import contextlib
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
@@ -43,6 +43,22 @@ def test_anything_else_is_refused(text: object) -> None:
 def test_no_text_breaks_the_reader(text: str) -> None:
     with contextlib.suppress(ValueError):
         parse_iso_duration(text).before(MARCH_31)
+
+
+@given(
+    st.from_regex(r"P[0-9]{1,2}Y[1-9][0-9]{0,3}D", fullmatch=True),
+    st.datetimes(timezones=st.timezones() | st.just(timezone(timedelta(hours=-14)))),
+)
+def test_no_date_of_the_calendar_is_too_early_or_too_late_for_a_duration(text: str, moment: datetime) -> None:
+    duration = parse_iso_duration(text)
+    assert duration.before(moment) <= moment <= duration.after(moment)
+
+
+def test_going_forward_beyond_the_last_year_ends_at_the_end_of_time() -> None:
+    for text in ("P1M", "P1D", "P100Y"):
+        assert parse_iso_duration(text).after(datetime(9999, 12, 31, 12, tzinfo=UTC)) == datetime.max.replace(
+            tzinfo=UTC
+        )
 
 
 def test_going_back_beyond_the_first_year_ends_at_the_beginning_of_time() -> None:

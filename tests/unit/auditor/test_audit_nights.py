@@ -59,3 +59,9 @@ def test_the_schedule_is_read_in_the_zone_of_the_host() -> None:
 
 def test_without_a_schedule_nothing_can_be_missed() -> None:
     assert nights_missing(nights(1), None, GRACE, 7, NOW, UTC) == ()
+
+
+def test_keeping_days_without_end_is_no_overflow_and_asks_of_the_last_400() -> None:
+    assert nights_missing(nights(*range(10, 24)), Schedule("02:30"), GRACE, 10**12, NOW, UTC) == ()
+    long_ago = [datetime(2020, 1, 1, tzinfo=UTC)]
+    assert len(nights_missing(long_ago, Schedule("02:30"), GRACE, 10**6, NOW, UTC)) == 399

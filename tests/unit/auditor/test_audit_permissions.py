@@ -1,6 +1,8 @@
 """Permissions as lstat(2) tells them, and folders through which somebody else could replace a secret."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,9 @@ from auditor.facts.builder import FactBuilder
 from auditor.facts.permissions import collect_permissions, is_unsafe, unsafe_parents
 from bkp.config import parse_config
 from tests.support.audit_world import NOW
+from tests.support.privilege import close_to_us, without_privilege
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -122,3 +127,46 @@ def folder(mode: int, uid: int, gid: int) -> os.stat_result:
 )
 def test_who_may_replace_what_is_in_a_folder(mode: int, uid: int, gid: int, unsafe: bool) -> None:
     assert is_unsafe(folder(mode, uid, gid)) is unsafe
+
+
+def test_a_secret_that_is_a_loop_of_links_is_told_without_a_traceback(home: Path) -> None:
+    (home / "env").symlink_to("env")
+    facts = collected(home)
+    assert facts["file.main.passphrase.kind"] == "symbolic link"
+    assert facts["file.main.passphrase.unsafe_parents"] is None
+
+
+COLLECT = """
+import sys
+from pathlib import Path
+from auditor.facts.builder import FactBuilder
+from auditor.facts.history import History
+from auditor.facts.permissions import collect_permissions
+from auditor.facts.runs import collect_mail
+from bkp.config import parse_config
+from datetime import datetime, UTC
+closed = Path(sys.argv[1])
+config = parse_config(f"schema: 1\\nrepositories: {{main: {{path: {closed}/r, sources: [s]}}}}\\n"
+    f"sources: {{s: {{path: /srv}}}}\\nmail: {{msmtp: {closed}/msmtp, config: {closed}/msmtprc}}\\n")
+builder = FactBuilder(datetime.now(UTC))
+collect_permissions(builder, config, closed / "config.yml", closed / "attestations.jsonl")
+collect_mail(builder, config.mail, History())
+for name, fact in builder.facts.items():
+    print(name, fact.value, fact.error, sep="\\t")
+"""
+
+
+def test_what_lies_in_a_folder_that_cannot_be_entered_is_unknown_and_not_absent(home: Path) -> None:
+    closed = home / "closed"
+    closed.mkdir()
+    close_to_us(closed)
+    call = without_privilege(sys.executable, "-c", COLLECT, str(closed))
+    done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True, check=False)
+    closed.chmod(0o755)
+    assert done.stderr == ""
+    rows = [line.split("\t") for line in done.stdout.splitlines()]
+    told = {name: (value, error) for name, value, error in rows}
+    unknown = ("None", "Permission denied")
+    for name in ("file.attestations.exists", "file.attestations.mode", "dir.main.exists", "file.config.mode"):
+        assert told[name] == unknown, name
+    assert told["mail.program_runnable"] == told["mail.configuration_found"] == unknown

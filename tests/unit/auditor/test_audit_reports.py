@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+from datetime import date
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -17,6 +18,7 @@ import jsonschema
 import msgspec
 import pytest
 
+from auditor.engine.waivers import Exemption
 from auditor.render.html import render_html
 from auditor.render.json import render_json, report_schema
 from auditor.render.palette import DARK, LIGHT, Pair, contrast
@@ -214,7 +216,54 @@ def test_verbose_text_shows_the_evidence_of_what_passes() -> None:
     assert "evidence: file.main.passphrase.mode: found 0600" in render_text(golden_report(), verbose=True)
 
 
+def unattested(number: int, remedy: str, **changes: Any) -> Any:
+    wanted = {"topic": "x", "question": f"Did somebody look at number {number} lately?", "valid_for": "P1D"}
+    given = {"id": f"TST-{number:03d}", "kind": "attested", "check": None, "attestation": wanted}
+    return rule(**given, remediation={"text": remedy}, **changes)
+
+
+def test_rules_that_one_remedy_settles_share_a_card() -> None:
+    remedy = "Look at all of them and attest each one."
+    rules = [unattested(number, remedy) for number in range(4)]
+    rules.append(unattested(4, "Look at this one in another way."))
+    rules.append(rule(id="TST-005", remediation={"text": remedy}))
+    html = render_html(report_on(rules, {}))
+    assert "One remedy for 4 rules: TST-000, TST-001, TST-002, TST-003" in re.sub("<[^>]+>", "", html)
+    assert html.count(remedy) == 2, "once for those that are unattested, once for the one that fails"
+    text = " ".join(parsed(html).text)
+    for number in range(5):
+        assert f"Did somebody look at number {number} lately?" in text
+    assert len(parsed(html).all("h3")) == 3
+
+
+def test_a_tile_says_how_many_of_its_rules_are_waived() -> None:
+    rules = [rule(id=f"TST-{number:03d}", severity="high") for number in range(3)]
+    waived = [Exemption(name, "the disk is on its way", "A", date(2026, 3, 1)) for name in ("TST-000", "TST-001")]
+
+    def tile(exemptions: list[Exemption]) -> str:
+        html = render_html(report_on(rules, {"borg.repo.main.opens": False}, exemptions=exemptions))
+        return " ".join(re.sub("<[^>]+>", " ", html.split("</caption>")[1].split("</td>")[0]).split())
+
+    assert tile([]) == "3 ✗ FAIL"
+    assert tile(waived) == "3 ✗ FAIL 2 waived"
+    assert tile([*waived, Exemption("TST-002", "the disk is on its way", "A", date(2026, 3, 1))]) == "3 ✗ FAIL waived"
+
+
+def test_numbers_and_their_units_agree() -> None:
+    one = rule(check={"fact": "restore.main.files", "op": "ge", "value": 1})
+    assert report_on([one], {"restore.main.files": 1}).results[0].reason == (
+        "restore.main.files: found 1 file, wanted at least 1 file"
+    )
+    assert "found 0 files" in report_on([one], {"restore.main.files": 0}).results[0].reason
+
+
+def test_no_report_of_the_shipped_rules_speaks_of_one_of_several() -> None:
+    for values in ({}, {"config.escrow_key_locations": ["safe"], "zfs.source_datasets": [], "history.lines": 1}):
+        text = render_text(shipped_report(values, 39), verbose=True)
+        assert not re.search(r"\b1 (items|files|lines|records|archives|folders|errors|waivers|rules)\b", text)
+
+
 def test_a_clean_report_says_clean() -> None:
     report = report_on([rule()], {"borg.repo.main.opens": True})
-    assert "CLEAN: 1 of 1 rule that apply passed" in render_text(report)
+    assert "CLEAN: 1 of 1 rule that applies passed" in render_text(report)
     assert "✓ Clean" in render_html(report)

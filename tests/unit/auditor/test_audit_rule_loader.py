@@ -1,5 +1,7 @@
 """A rule that is not sound ends the run with one error that names the place, what was found, and what is wanted."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,9 @@ from auditor.rules.compiler import parse_rule
 from auditor.rules.folder import load_frameworks, load_rules
 from bkp.errors import ExitCode, InputFileError
 from tests.support.audit_world import rule, rule_text
+from tests.support.privilege import close_to_us, without_privilege
+
+PROGRAM = str(Path(sys.executable).parent / "bkp-audit")
 
 MODE_CHECK = {"fact": "file.main.passphrase.mode", "op": "mode_at_most"}
 ATTESTED: dict[str, Any] = {
@@ -113,6 +118,31 @@ def test_an_unquoted_mode_is_refused_though_yaml_would_make_a_number_of_it() -> 
     assert 'wanted a mode in quotes, four octal digits: "0600"' in refusal(text)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"check": MODE_CHECK | {"value": "0600"}},
+        {
+            "check": MODE_CHECK | {"param": "most"},
+            "params": {"most": {"type": "mode", "default": "0600", "doc": "the most that is allowed"}},
+        },
+        {"tests": [{"name": "open", "facts": {"file.main.passphrase.mode": "0600"}, "expect": "fail"}]},
+        {"tests": [{"name": "open", "facts": {"file.main.passphrase.mode": {"value": "0600"}}, "expect": "fail"}]},
+    ],
+    ids=["value", "param", "scenario", "scenario with more"],
+)
+def test_a_mode_needs_its_quotes_though_our_own_reader_would_do_without(changes: dict[str, Any]) -> None:
+    quoted = rule_text(**changes)
+    parse_rule(quoted, "KEY-001.yml")
+    plain = quoted.replace('"0600"', "0600")
+    message = refusal(plain)
+    line = 1 + plain[: plain.index("0600")].count("\n")
+    assert message.startswith(f"KEY-001.yml:{line}:")
+    assert "found 0600 without quotes" in message
+    assert 'remedy: write it in quotes: "0600"' in message
+    parse_rule(quoted.replace('"0600"', "'0600'"), "KEY-001.yml")
+
+
 def test_a_duplicate_key_is_refused() -> None:
     text = rule_text().replace('"every": "run"', '"every": "run", "every": "P1D"')
     assert "key 'every' is there twice" in refusal(text)
@@ -194,3 +224,52 @@ def test_a_clause_must_be_listed_below_refs(tmp_path: Path, refs: dict[str, list
         return
     with pytest.raises(InputFileError, match=wanted):
         load_frameworks(tmp_path, rules)
+
+
+@pytest.mark.parametrize("target", ["elsewhere", "nowhere"])
+def test_a_linked_folder_is_refused_because_its_rules_would_be_passed_over(tmp_path: Path, target: str) -> None:
+    write(tmp_path, "elsewhere/BBB-001.yml", rule_text(id="BBB-001"))
+    write(tmp_path, "rules/a/AAA-001.yml", rule_text(id="AAA-001"))
+    (tmp_path / "rules/b").symlink_to(tmp_path / target)
+    with pytest.raises(InputFileError, match="rules/b: is a symbolic link that may lead to rules"):
+        load_rules(tmp_path / "rules")
+
+
+def test_a_link_to_the_folder_of_rules_or_to_its_clauses_is_followed(tmp_path: Path) -> None:
+    write(tmp_path, "rules/a/AAA-001.yml", rule_text(id="AAA-001", refs={"cis-8.1": ["11.2"]}))
+    write(tmp_path, "clauses/cis-8.1.yml", 'schema: 1\nname: CIS\nclauses: {"11.2": null}\n')
+    (tmp_path / "rules/refs").symlink_to(tmp_path / "clauses")
+    (tmp_path / "link").symlink_to("rules")
+    rules = load_rules(tmp_path / "link")
+    assert [rule.id for rule in rules.rules] == ["AAA-001"]
+    assert list(load_frameworks(tmp_path / "link", rules)) == ["cis-8.1"]
+
+
+@pytest.mark.parametrize("closed", ["rules/b", "rules/refs", "rules"])
+def test_a_folder_that_the_account_cannot_enter_ends_the_run_and_is_named(tmp_path: Path, closed: str) -> None:
+    write(tmp_path, "rules/a/AAA-001.yml", rule_text(id="AAA-001"))
+    write(tmp_path, "rules/b/BBB-001.yml", rule_text(id="BBB-001"))
+    (tmp_path / "rules/refs").mkdir()
+    call = without_privilege(PROGRAM, "rules", "list", "--rules", str(tmp_path / "rules"))
+    assert subprocess.run(call, capture_output=True, check=False).stdout.count(b"\n") == 2
+    close_to_us(tmp_path / closed)
+    done = subprocess.run(call, capture_output=True, text=True, check=False)
+    (tmp_path / closed).chmod(0o755)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"bkp-audit: {tmp_path / closed}: cannot be looked into: Permission denied")
+    assert "remedy: let this account read and enter it" in done.stderr
+
+
+def test_a_clause_that_is_not_listed_is_named_with_its_line(tmp_path: Path) -> None:
+    path = write(tmp_path, "AAA-001.yml", rule_text(id="AAA-001", refs={"cis-8.1": ["11.2", "11.9"], "bsi": ["1"]}))
+    lines = path.read_text().splitlines()
+    write(tmp_path, "refs/cis-8.1.yml", 'schema: 1\nname: CIS\nclauses: {"11.2": null}\n')
+    with pytest.raises(InputFileError) as caught:
+        load_frameworks(tmp_path, load_rules(tmp_path))
+    line = 1 + next(number for number, text in enumerate(lines) if '"11.9"' in text)
+    assert str(caught.value).startswith(f"{path}:{line}:")
+    path.write_text(path.read_text().replace("11.9", "11.2"))
+    with pytest.raises(InputFileError, match="unknown framework 'bsi'") as caught:
+        load_frameworks(tmp_path, load_rules(tmp_path))
+    line = 1 + next(number for number, text in enumerate(lines) if '"bsi"' in text)
+    assert str(caught.value).startswith(f"{path}:{line}:")

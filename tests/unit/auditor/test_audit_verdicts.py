@@ -103,7 +103,9 @@ def test_only_applies_when_makes_a_rule_not_applicable(values: dict[str, Any], v
     result = result_of(rule(check=is_zero(UID), applies_when=APPLIES), values)
     assert result.verdict is verdict
     if verdict is Verdict.NOT_APPLICABLE:
-        assert result.reason.startswith("there is no such thing here")
+        assert result.reason == "there is no such thing here", "a sentence; the facts are the evidence beside it"
+        (evidence,) = (item for subject in result.subjects for item in subject.observations)
+        assert evidence.sentence == "mail.when: found 'never', wanted anything but 'never'"
 
 
 EACH = {"for_each": {"fact": "borg.repo.*"}, "check": {"fact": "borg.repo.*.opens", "op": "eq", "value": True}}

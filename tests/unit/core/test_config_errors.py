@@ -233,6 +233,7 @@ MISTAKES = [
         "audit.escrow[0].holds[0]: found 'keys', wanted one",
         "'key'",
     ),
+    (BASE + "audit: {escrow: [{name: x, valid_for: 0s}]}\n", 6, 18, "audit.escrow[0]: valid_for is 0", None),
     (BASE + "audit: {escrow: [{name: x}, {name: x}]}\n", 6, 8, "audit: escrow names the location 'x' twice", None),
     (BASE + "schema: 1\n", 6, 1, "key 'schema' is there twice (first on line 1)", "remove one of them"),
     (BASE + "paths: {state: 'x\n", 7, 1, "not valid YAML", None),

@@ -52,11 +52,16 @@ def test_the_example_describes_the_given_system() -> None:
         ("verify", "*-*-15 04:45"),
         ("drill", "Sat 05:30"),
     ]
-    assert [location.name for location in config.audit.escrow] == ["vaultwarden", "codes.hc", "locked.hc"]
+    assert [(place.name, place.description, str(place.valid_for)) for place in config.audit.escrow] == [
+        ("vaultwarden", "Vaultwarden item", "90d"),
+        ("codes.hc", "VeraCrypt container codes.hc", "180d"),
+        ("locked.hc", "VeraCrypt container locked.hc on the offline USB stick", "180d"),
+    ]
 
 
-def test_the_examples_values_are_the_models_defaults() -> None:
+def test_the_examples_values_are_the_models_defaults_but_for_places_that_nobody_has_set_up() -> None:
     config = load_config(EXAMPLE)
+    config = msgspec.structs.replace(config, audit=msgspec.structs.replace(config.audit, escrow=()))
     bare = parse_config(
         "schema: 1\nrepositories: {main: {path: /tank/Secure/Borg/backup-repo, sources: [data]}}\n"
         "sources: {data: {path: /tank/Secure/backup}}\n"

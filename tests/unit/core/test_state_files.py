@@ -273,7 +273,7 @@ def test_a_fifo_a_socket_a_folder_and_a_device_are_refused_without_waiting(path:
 def test_a_file_in_the_place_of_a_folder_is_named(path: Path) -> None:
     path.parent.parent.mkdir(parents=True)
     path.parent.write_text("x")
-    assert reason(path) == "a folder on its path is a file"
+    assert reason(path) == "cannot be reached: a folder on its path is a file"
 
 
 def test_a_name_that_is_too_long_is_unreadable(path: Path) -> None:

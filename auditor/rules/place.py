@@ -1,0 +1,39 @@
+"""Rule files as bytes, and where in one a thing is said that only turns out wrong once the rule itself is sound.
+
+A rule in memory carries no positions: hundreds of them would cost more than the rules. The file is read again.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bkp.errors import InputFileError
+from bkp.state.files import Missing, Unreadable, read_bytes
+from bkp.yamlfile.loader import MAX_BYTES, load_yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from auditor.rules.model import Rule
+
+
+def read_file(path: Path) -> bytes:
+    """Return the file's content. Raise `InputFileError` naming it where it cannot be had."""
+    reading = read_bytes(path, MAX_BYTES)
+    if isinstance(reading, Unreadable):
+        raise InputFileError(str(path), None, reading.reason, remedy="see to it that it is a file this account reads")
+    if isinstance(reading, Missing):
+        raise InputFileError(str(path), None, "is gone")
+    return reading.value
+
+
+def complaint(
+    rule: Rule, path: Sequence[str | int], message: str, *, at_key: bool = False, remedy: str | None = None
+) -> InputFileError:
+    """Return an error that names the rule's file and the line of `path` in it; no line if the file has gone since."""
+    try:
+        document = load_yaml(read_file(Path(rule.source)), rule.source)
+    except InputFileError:
+        return InputFileError(rule.source, None, message, remedy=remedy)
+    return document.error(path, message, at_key=at_key, remedy=remedy)

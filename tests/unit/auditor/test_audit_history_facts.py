@@ -1,0 +1,226 @@
+"""What is said of past runs is said of a whole history, or it is unknown."""
+
+import os
+import socket
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from auditor.evidence import Fact
+from auditor.facts.builder import FactBuilder
+from auditor.facts.history import collect_history
+from auditor.facts.runs import collect_archives, collect_jobs, collect_mail, collect_restores
+from auditor.report import Verdict
+from auditor.rules.folder import load_rules
+from bkp.config import parse_config
+from bkp.state.records import Archive, Outcome, Process, Run
+from bkp.state.store import StateStore
+from tests.support.audit_world import report_on
+
+ROOT = Path(__file__).resolve().parents[3]
+NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
+CONFIG = parse_config(
+    "schema: 1\nsources: {home: {path: /srv}}\n"
+    "repositories: {main: {path: /repo, sources: [home]}}\nmail: {msmtp: /bin/true, config: /etc/passwd}\n"
+)
+UNKNOWN_WITHOUT_HISTORY = (
+    "archive.main.earlier_archives",
+    "archive.main.size_ratio",
+    "mail.last_result",
+    "mail.last_result_at",
+)
+PROCESS = Process(pid=1, started_ticks=1, boot_id="b")
+RULES = {rule.id: rule for rule in load_rules(ROOT / "rules").rules}
+
+
+def a_run(number: int, job: str = "nightly", **changes: Any) -> Run:
+    at = NOW - timedelta(days=10 - number)
+    archive = Archive(
+        name=f"backup-{number}", id=f"{number:064x}", started_at=at, ended_at=at, confirmed=True,
+        files=100, original_bytes=1000, compressed_bytes=1, deduplicated_bytes=1,
+    )  # fmt: skip
+    values: dict[str, Any] = {
+        "run_id": f"{job}-{number}", "job": job, "target": "main", "host": "h", "outcome": Outcome.SUCCESS,
+        "started_at": at, "ended_at": at + timedelta(minutes=5), "process": PROCESS,
+        "archive": archive if job == "nightly" else None,
+    }  # fmt: skip
+    return Run(**(values | changes))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> StateStore:
+    """Five good nights of equal size, and a drill."""
+    store = StateStore(tmp_path / "state")
+    for number in range(5):
+        store.write_ended(a_run(number))
+    store.write_ended(a_run(5, "drill"))
+    return store
+
+
+def facts_of(store: StateStore) -> dict[str, Fact]:
+    builder = FactBuilder(NOW)
+    collect_jobs(builder, CONFIG, store, UTC)
+    history = collect_history(builder, CONFIG, store)
+    collect_archives(builder, CONFIG, store, history, {})
+    collect_restores(builder, CONFIG, store)
+    collect_mail(builder, CONFIG.mail, history)
+    return builder.facts
+
+
+def verdicts(facts: dict[str, Fact], *names: str) -> list[Verdict]:
+    found = {result.id: result.verdict for result in report_on([RULES[name] for name in names], facts, now=NOW).results}
+    return [found[name] for name in names]
+
+
+def test_a_whole_history_gives_every_fact(store: StateStore) -> None:
+    facts = facts_of(store)
+    assert facts["history.intact"].value is True
+    assert facts["history.lines"].value == 6
+    assert facts["archive.main.earlier_archives"].value == 4
+    assert facts["archive.main.size_ratio"].value == 1.0
+    assert verdicts(facts, "HIS-001", "RUN-008", "ALR-001") == [Verdict.PASS] * 3
+
+
+def not_there(path: Path) -> None:
+    path.unlink()
+
+
+def a_link(path: Path) -> None:
+    path.rename(path.with_name("elsewhere"))
+    path.symlink_to("elsewhere")
+
+
+def a_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def a_fifo(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def a_socket(path: Path) -> None:
+    path.unlink()
+    here = Path.cwd()
+    os.chdir(path.parent)  # a socket's address is short
+    try:
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(path.name)
+    finally:
+        os.chdir(here)
+
+
+def state_is_a_file(path: Path) -> None:
+    path.parent.rename(path.parent.with_name("away"))
+    path.parent.write_text("x")
+
+
+@pytest.mark.parametrize("damage", [a_link, a_folder, a_fifo, a_socket, state_is_a_file])
+def test_a_history_that_cannot_be_read_makes_errors_of_its_facts_and_of_nothing_else(
+    store: StateStore, damage: Callable[[Path], None]
+) -> None:
+    before = facts_of(store)
+    damage(store.ledger.path)
+    facts = facts_of(store)
+    assert facts.keys() == before.keys()
+    for name in ("history.lines", "history.intact", "history.problem", *UNKNOWN_WITHOUT_HISTORY):
+        error = str(facts[name].error)
+        assert ("history.jsonl" if damage is not state_is_a_file else "a folder on its path is a file") in error, name
+        assert str(store.root) not in error, "a report names no path of this host"
+    assert verdicts(facts, "HIS-001", "RUN-008", "ALR-001") == [Verdict.ERROR] * 3
+    if damage is not state_is_a_file:
+        others = [name for name in facts if not name.startswith("history.") and name not in UNKNOWN_WITHOUT_HISTORY]
+        assert {name: facts[name] for name in others} == {name: before[name] for name in others}
+
+
+def random_bytes(path: Path) -> None:
+    path.write_bytes(bytes(range(256)) * 40)
+
+
+def emptied(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def torn(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def one_word_changed(path: Path) -> None:
+    path.write_bytes(path.read_bytes().replace(b'"success"', b'"warning"', 1))
+
+
+def the_first_lines_gone(path: Path) -> None:
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[3:]))
+
+
+def the_last_line_gone(path: Path) -> None:
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [not_there, random_bytes, emptied, torn, one_word_changed, the_first_lines_gone, the_last_line_gone],
+)
+def test_a_history_that_is_not_whole_is_a_failure_and_nothing_is_concluded_from_what_it_lacks(
+    store: StateStore, damage: Callable[[Path], None]
+) -> None:
+    damage(store.ledger.path)
+    facts = facts_of(store)
+    assert facts["history.intact"].value is False
+    assert facts["history.problem"].value
+    for name in UNKNOWN_WITHOUT_HISTORY:
+        assert "not intact" in str(facts[name].error), name
+    assert verdicts(facts, "HIS-001", "RUN-008", "ALR-001") == [Verdict.FAIL, Verdict.ERROR, Verdict.ERROR]
+
+
+def test_a_server_on_which_nothing_has_run_yet_has_no_history_to_be_missed(tmp_path: Path) -> None:
+    store = StateStore(tmp_path)
+    facts = facts_of(store)
+    assert facts["history.intact"].value is True
+    assert facts["archive.main.earlier_archives"].value == 0
+    assert facts["mail.last_result"] == Fact(None, facts["mail.last_result"].source, NOW)
+    assert verdicts(facts, "HIS-001", "RUN-008") == [Verdict.FAIL, Verdict.NOT_APPLICABLE]
+    store.write_running(a_run(1, outcome=Outcome.RUNNING, ended_at=None, archive=None), durable=True)
+    assert facts_of(store)["history.intact"].value is True, "a first run that goes on has no line yet"
+
+
+def test_a_history_begun_anew_is_whole_from_its_first_run_on(store: StateStore) -> None:
+    store.ledger.path.rename(store.ledger.path.with_name("history.jsonl.damaged"))
+    store.write_ended(a_run(6))
+    facts = facts_of(store)
+    assert facts["history.intact"].value is True
+    assert facts["archive.main.earlier_archives"].value == 0
+
+
+def test_the_newest_mail_is_that_of_the_records_because_no_line_of_the_history_holds_it(store: StateStore) -> None:
+    failed = a_run(6, outcome=Outcome.FAILURE, archive=None)
+    store.write_ended(failed)
+    store.replace_latest(a_run(6, outcome=Outcome.FAILURE, archive=None, mail="failed"))
+    facts = facts_of(store)
+    assert (facts["mail.last_result"].value, facts["mail.last_result_at"].value) == ("failed", failed.ended_at)
+    assert verdicts(facts, "ALR-001") == [Verdict.FAIL]
+    store.write_ended(a_run(7, "check"))
+    store.replace_latest(a_run(7, "check", mail="sent"))
+    assert facts_of(store)["mail.last_result"].value == "sent"
+
+
+def test_a_damaged_latest_record_could_be_the_one_with_the_newest_mail(store: StateStore) -> None:
+    (store.job_dir("nightly", "main") / "latest.json").write_bytes(b"{")
+    facts = facts_of(store)
+    assert "the latest record of nightly on main" in str(facts["mail.last_result"].error)
+    assert verdicts(facts, "ALR-001") == [Verdict.ERROR]
+    assert facts["history.intact"].value is True
+
+
+def test_a_lost_record_of_success_does_not_hide_the_archives_before_it(store: StateStore) -> None:
+    success = store.job_dir("nightly", "main") / "success.json"
+    success.write_bytes(b"{")
+    assert facts_of(store)["archive.main.earlier_archives"].error is not None
+    success.unlink()
+    facts = facts_of(store)
+    assert facts["archive.main.earlier_archives"].value == 5
+    assert verdicts(facts, "RUN-008") == [Verdict.FAIL], "there is a history, and nothing to compare with it"
