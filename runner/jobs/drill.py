@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING
 
 from bkp.errors import StateError, StepFailedError
 from bkp.state.files import Missing, Unreadable, make_dir
-from bkp.state.records import DrillResult, Message, Sample
+from bkp.state.records import DrillResult, Message, Sample, SampleFile
 from bkp.tools.borg import commands
-from runner.sample import hash_file
+from runner.sample import read_hash
 
 if TYPE_CHECKING:
     from bkp.config.model import Config
     from runner.lifecycle.context import JobContext
     from runner.lifecycle.recorder import StepNotes
 
-_ANY_SIZE = 1 << 62
 MAX_NAMED = 10
 
 
@@ -91,8 +90,11 @@ def compare(sample: Sample, folder: Path, seconds: float) -> tuple[DrillResult, 
     matched = mismatched = missing = 0
     problems = []
     for wanted in sample.files:
-        found = hash_file(str(folder / wanted.path), limit=_ANY_SIZE)
-        if found is None:
+        found, reason = _restored(str(folder / wanted.path))
+        if reason is not None:  # what cannot be read is not proven to be what was backed up
+            mismatched += 1
+            problems.append(f"/{wanted.path}: restored from {sample.archive}, but cannot be read: {reason}")
+        elif found is None:
             missing += 1
             problems.append(f"/{wanted.path}: not restored from {sample.archive}")
         elif (found.sha256, found.bytes) != (wanted.sha256, wanted.bytes):
@@ -111,6 +113,16 @@ def compare(sample: Sample, folder: Path, seconds: float) -> tuple[DrillResult, 
         seconds=round(seconds, 3),
     )
     return result, problems
+
+
+def _restored(path: str) -> tuple[SampleFile | None, str | None]:
+    """Return a restored file's hash, or None if there is none; and why it cannot be read, if that is so."""
+    try:
+        return read_hash(path), None
+    except (FileNotFoundError, NotADirectoryError):
+        return None, None
+    except OSError as exc:
+        return None, exc.strerror or type(exc).__name__
 
 
 def planned(config: Config, target: str, lock_wait: float) -> list[tuple[str, ...]]:
