@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from pathlib import Path
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from runner.lifecycle.recorder import StepNotes
 
 MAX_NAMED = 10
+ARGUMENT_BYTES = 512 << 10
 
 
 def drill(context: JobContext) -> None:
@@ -73,15 +75,17 @@ def _make_empty(folder: Path) -> None:
 
 
 def _extract(context: JobContext, notes: StepNotes, sample: Sample, folder: Path) -> float:
-    arguments = commands.extract(
-        context.repository,
-        sample.archive,
-        [file.path for file in sample.files],
-        lock_wait=context.options.lock_wait,
-        progress=True,
-    )
+    """Extract the sample, in several calls where its paths are too long for one command line; return the seconds."""
+    # What a program may be given (ARG_MAX) is a share of the stack's limit, and its environment counts, too.
+    limit = min(ARGUMENT_BYTES, os.sysconf("SC_ARG_MAX") // 4)
+    codes: list[int] = []
     started = time.monotonic()
-    context.run_borg(notes, arguments, cwd=folder)
+    for paths in commands.in_chunks([file.path for file in sample.files], limit):
+        arguments = commands.extract(
+            context.repository, sample.archive, paths, lock_wait=context.options.lock_wait, progress=True
+        )
+        codes.append(context.run_borg(notes, arguments, cwd=folder).completed.exit_code)
+    notes.exit_code = max(codes)
     return time.monotonic() - started
 
 
