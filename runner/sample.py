@@ -13,8 +13,8 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from bkp.patterns import excluder
 from bkp.state.records import SampleFile
-from bkp.tools.borg.patterns import excluder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

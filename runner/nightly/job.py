@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bkp.errors import StepFailedError
+from bkp.patterns import excluder
 from bkp.state.records import Sample
-from bkp.tools.borg.patterns import excluder
 from runner.nightly import compaction
 from runner.nightly.archive import confirm, create, flaw, set_aside
 from runner.nightly.baseline import baseline, shrinkage
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bkp.config.model import Config
+    from bkp.patterns import Matcher
     from bkp.state.records import Archive
-    from bkp.tools.borg.patterns import Matcher
     from bkp.tools.zfs.commands import Programs
     from runner.lifecycle.context import JobContext
     from runner.sources.base import PreparedSource, SourceKind

@@ -146,6 +146,27 @@ MISTAKES = [
         "sources.data.exclude[0]: found '*.o', wanted a pattern with its",
         None,
     ),
+    (
+        with_data("path: /x, exclude: ['sh:*.o', 're:(']"),
+        5,
+        40,
+        "sources.data.exclude[1]: 're:(' is no valid pattern: missing )",
+        "correct it (borg-patterns(1))",
+    ),
+    (
+        with_data("path: /x, exclude: ['sh:[z-a]*']"),
+        5,
+        30,
+        "sources.data.exclude[0]: 'sh:[z-a]*' is no valid pattern: bad character range z-a",
+        "correct it",
+    ),
+    (
+        with_data("path: /x, exclude: ['re:a{99999999999}']"),
+        5,
+        30,
+        "sources.data.exclude[0]: 're:a{99999999999}' is no valid pattern: the repetition number is too large",
+        "correct it",
+    ),
     (with_data('path: /x, exclude: ["sh:a\\0"]'), 5, 30, "sources.data.exclude[0]: found 'sh:a\\x00', wanted a", None),
     (
         BASE + "jobs: {nightly: {schedule: 25:30}}\n",

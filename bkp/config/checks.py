@@ -1,0 +1,107 @@
+"""What no single value shows: whether the parts of a configuration fit together, and mean something to borg."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bkp.errors import ConfigError
+from bkp.patterns import excluder
+
+if TYPE_CHECKING:
+    from bkp.config.model import Config, Source
+    from bkp.yamlfile.loader import Document
+
+
+def check(document: Document, config: Config) -> None:
+    """Raise `ConfigError` with its place for the first thing about the configuration that cannot work."""
+    if not config.repositories:
+        raise document.error(("repositories",), "no repository is configured", error=ConfigError)
+    _check_prefixes(document, config)
+    used: set[str] = set()
+    for name, repository in config.repositories.items():
+        for index, named in enumerate(repository.sources):
+            if named in repository.sources[:index]:
+                raise document.error(
+                    ("repositories", name, "sources", index),
+                    f"repositories.{name}.sources names {named!r} twice",
+                    remedy="remove one of them",
+                    error=ConfigError,
+                )
+            if named not in config.sources:
+                known = ", ".join(config.sources) or "none"
+                raise document.error(
+                    ("repositories", name, "sources", index),
+                    f"repositories.{name}.sources names {named!r}, which is not below sources",
+                    remedy=f"known sources: {known}",
+                    error=ConfigError,
+                )
+            used.add(named)
+        _check_together(document, config, name)
+    for name, source in config.sources.items():
+        _check_excludes(document, name, source)
+        if name not in used:  # a tree that someone believes to be backed up, and is not
+            raise document.error(
+                ("sources", name),
+                f"source {name!r} is in no repository: it would never be backed up",
+                at_key=True,
+                remedy="add it to the sources of a repository, or remove it",
+                error=ConfigError,
+            )
+
+
+def _check_excludes(document: Document, name: str, source: Source) -> None:
+    """Refuse a pattern that borg would refuse every night."""
+    for index, pattern in enumerate(source.exclude):
+        try:
+            excluder((pattern,))
+        except ValueError as exc:
+            raise document.error(
+                ("sources", name, "exclude", index),
+                f"sources.{name}.exclude[{index}]: {exc}",
+                remedy="correct it (borg-patterns(1)), or take another style: sh:, fm:, pp: or re:",
+                error=ConfigError,
+            ) from None
+
+
+def _check_prefixes(document: Document, config: Config) -> None:
+    """Refuse two entries whose archives borg could not tell apart: prune selects them by repository and prefix."""
+    seen: dict[tuple[str, str], str] = {}
+    for name, repository in config.repositories.items():
+        other = seen.setdefault((repository.path.rstrip("/"), repository.archive_prefix), name)
+        if other != name:
+            raise document.error(
+                ("repositories", name),
+                f"repositories.{name} and repositories.{other} have the same path and archive_prefix: "
+                "each would prune the other's archives",
+                at_key=True,
+                remedy="give each an archive_prefix of its own",
+                error=ConfigError,
+            )
+
+
+def _check_together(document: Document, config: Config, name: str) -> None:
+    """Refuse sources that one archive cannot hold together: borg has one switch, a dataset one snapshot a run."""
+    names = config.repositories[name].sources
+    sources = {each: config.sources[each] for each in names}
+    odd = next((each for each in names if sources[each].one_file_system != sources[names[0]].one_file_system), None)
+    if odd is not None:
+        raise document.error(
+            ("repositories", name, "sources"),
+            f"sources {names[0]!r} and {odd!r} of repositories.{name} differ in one_file_system: "
+            "borg knows one setting for all of an archive",
+            remedy="give both the same setting (a dataset is always true), or each a repository entry of its own",
+            error=ConfigError,
+        )
+    datasets = {each: dataset for each in names if (dataset := sources[each].dataset)}
+    for inner, dataset in datasets.items():
+        outer = next(
+            (each for each in datasets if each != inner and f"{dataset}/".startswith(f"{datasets[each]}/")), None
+        )
+        if outer is not None:
+            raise document.error(
+                ("repositories", name, "sources"),
+                f"sources {inner!r} and {outer!r} of repositories.{name} overlap: {dataset} lies in {datasets[outer]}, "
+                "whose snapshot takes its children along",
+                remedy=f"remove {inner!r}",
+                error=ConfigError,
+            )
