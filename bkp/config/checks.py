@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bkp.calendar import EARLIEST_YEAR, LATEST_YEAR
 from bkp.errors import ConfigError
 from bkp.patterns import excluder
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from bkp.config.model import Config, Source
     from bkp.yamlfile.loader import Document
 
@@ -45,6 +48,21 @@ def check(document: Document, config: Config) -> None:
                 f"source {name!r} is in no repository: it would never be backed up",
                 at_key=True,
                 remedy="add it to the sources of a repository, or remove it",
+                error=ConfigError,
+            )
+
+
+def check_schedules(document: Document, config: Config, now: datetime) -> None:
+    """Raise `ConfigError` for a schedule that elapses no more after `now` (in the host's zone): nothing would run."""
+    if not EARLIEST_YEAR < now.year < LATEST_YEAR:  # a clock that is not set yet: every schedule would seem to be over
+        return
+    planned = [(("jobs", name, "schedule"), job.schedule) for name, job in config.jobs.items()]
+    for path, schedule in (*planned, (("audit", "schedule"), config.audit.schedule)):
+        if schedule is not None and now.tzinfo is not None and schedule.next_after(now, now.tzinfo) is None:
+            raise document.error(
+                path,
+                f"{'.'.join(path)}: {str(schedule)!r} lies in the past and never elapses again",
+                remedy="leave out the year, or write null for what is run by hand only",
                 error=ConfigError,
             )
 

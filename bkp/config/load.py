@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from bkp.config.checks import check
+from bkp.clock import local_zone, utc_now
+from bkp.config.checks import check, check_schedules
 from bkp.config.model import Config
 from bkp.config.values import decode_value
 from bkp.errors import ConfigError
 from bkp.yamlfile.loader import MAX_BYTES, load_yaml
 from bkp.yamlfile.typed import as_mapping, convert
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 DEFAULT_PATH = Path("/etc/bkp/config.yml")
 
@@ -22,15 +27,20 @@ def load_config(path: Path = DEFAULT_PATH) -> Config:
     Raises:
         ConfigError: anything about it is not as it should be (exit code 2).
     """
-    return parse_config(_read(path), str(path))
+    return parse_config(_read(path), str(path), now=utc_now().astimezone(local_zone()))
 
 
-def parse_config(content: bytes | str, source: str = "config.yml") -> Config:
-    """Return the configuration in `content`; `source` names it in errors."""
+def parse_config(content: bytes | str, source: str = "config.yml", *, now: datetime | None = None) -> Config:
+    """Return the configuration in `content`; `source` names it in errors.
+
+    `now` is the time in the host's zone: a schedule that elapses no more is refused. Without it none is judged.
+    """
     document = load_yaml(content, source, error=ConfigError)
     as_mapping(document, error=ConfigError)
     config = convert(document, Config, decode_value, error=ConfigError)
     check(document, config)
+    if now is not None:
+        check_schedules(document, config, now)
     return config
 
 

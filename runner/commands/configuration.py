@@ -11,7 +11,10 @@ from bkp.config import load_config
 from bkp.errors import ExitCode
 
 if TYPE_CHECKING:
+    from datetime import datetime, tzinfo
     from pathlib import Path
+
+    from bkp.calendar import Schedule
 
 
 @click.group("config", short_help="Check the configuration, print its schema or an example.")
@@ -31,10 +34,15 @@ def check_command(config_path: Path) -> int:
         for source in repository.sources:
             click.echo(f"    source {source}: {config.sources[source].path or config.sources[source].dataset}")
     for name, job in config.jobs.items():
-        elapse = job.schedule.next_after(now, zone) if job.schedule else None
-        when = f"{job.schedule}, next {elapse.astimezone(zone):%a %Y-%m-%d %H:%M %Z}" if elapse else "by hand only"
-        click.echo(f"  job {name}: {when}")
+        click.echo(f"  job {name}: {_when(job.schedule, now, zone)}")
     return ExitCode.SUCCESS
+
+
+def _when(schedule: Schedule | None, now: datetime, zone: tzinfo) -> str:
+    if schedule is None:
+        return "by hand only"
+    elapse = schedule.next_after(now, zone)
+    return f"{schedule}, next {elapse.astimezone(zone):%a %Y-%m-%d %H:%M %Z}" if elapse else f"{schedule}, never again"
 
 
 @config_group.command("schema")

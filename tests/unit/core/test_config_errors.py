@@ -1,7 +1,9 @@
 """Every mistake in the configuration is one error: file, line, key, what was found, what is wanted, the nearest key."""
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import example, given
@@ -314,6 +316,35 @@ def test_a_job_may_change_its_schedule_and_keep_its_own_grace() -> None:
 
 def test_a_job_without_schedule_is_run_by_hand() -> None:
     assert parse_config(BASE + "jobs: {drill: {schedule: null}}\n").jobs.drill.schedule is None
+
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=ZoneInfo("Europe/Berlin"))
+
+
+@pytest.mark.parametrize("section", ["jobs: {{nightly: {{schedule: {}}}}}\n", "audit: {{schedule: {}}}\n"])
+@pytest.mark.parametrize("schedule", ["2020-01-01 02:30", "2026-11-23 11:59", "Mon 2024..2025-1-1 02:30 UTC"])
+def test_a_schedule_that_elapses_no_more_is_refused_with_its_place(section: str, schedule: str) -> None:
+    text = BASE + section.format(schedule)
+    with pytest.raises(ConfigError, match=f"'{schedule}' lies in the past and never elapses again") as caught:
+        parse_config(text, now=NOW)
+    assert (caught.value.line, caught.value.column) == (6, text.splitlines()[5].index(schedule) + 1)
+    assert caught.value.remedy
+    parse_config(text)  # without a clock nothing is judged
+
+
+def test_a_schedule_that_elapses_once_more_is_taken() -> None:
+    parse_config(BASE + "jobs: {nightly: {schedule: 2026-11-23 12:01}}\n", now=NOW)
+
+
+def test_a_clock_that_is_not_set_yet_keeps_no_program_from_starting() -> None:
+    parse_config(BASE, now=datetime(1970, 1, 1, 0, 1, tzinfo=UTC))
+
+
+def test_a_file_is_judged_by_the_clock_of_the_host(tmp_path: Path) -> None:
+    path = tmp_path / "config.yml"
+    path.write_text(BASE + "jobs: {drill: {schedule: 2020-01-01 02:30}}\n")
+    with pytest.raises(ConfigError, match=r"config.yml:6:26: jobs.drill.schedule: '2020-01-01 02:30' lies in the past"):
+        load_config(path)
 
 
 def test_every_job_works_on_every_repository() -> None:
