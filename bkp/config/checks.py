@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bkp.calendar import EARLIEST_YEAR, LATEST_YEAR
+from bkp.config.model import INCOMPLETE
+from bkp.config.places import misunderstood, place_of
 from bkp.errors import ConfigError
 from bkp.patterns import excluder
 
@@ -19,6 +21,7 @@ def check(document: Document, config: Config) -> None:
     """Raise `ConfigError` with its place for the first thing about the configuration that cannot work."""
     if not config.repositories:
         raise document.error(("repositories",), "no repository is configured", error=ConfigError)
+    _check_paths(document, config)
     _check_prefixes(document, config)
     used: set[str] = set()
     for name, repository in config.repositories.items():
@@ -81,11 +84,32 @@ def _check_excludes(document: Document, name: str, source: Source) -> None:
             ) from None
 
 
+def _check_paths(document: Document, config: Config) -> None:
+    """Refuse paths of repositories that borg would take for something else."""
+    for name, repository in config.repositories.items():
+        if (found := misunderstood(repository.path)) is not None:
+            why, remedy = found
+            raise document.error(
+                ("repositories", name, "path"),
+                f"repositories.{name}.path: found {repository.path!r}: {why}",
+                remedy=remedy,
+                error=ConfigError,
+            )
+
+
 def _check_prefixes(document: Document, config: Config) -> None:
-    """Refuse two entries whose archives borg could not tell apart: prune selects them by repository and prefix."""
+    """Refuse archives that prune, which selects by repository and prefix, could not tell apart."""
     seen: dict[tuple[str, str], str] = {}
     for name, repository in config.repositories.items():
-        other = seen.setdefault((repository.path.rstrip("/"), repository.archive_prefix), name)
+        if INCOMPLETE.startswith(f"{repository.archive_prefix}-"):
+            raise document.error(
+                ("repositories", name, "archive_prefix"),
+                f"repositories.{name}.archive_prefix: {repository.archive_prefix!r} is what incomplete archives are "
+                "named: they would be taken for good ones",
+                remedy="take another word, such as backup",
+                error=ConfigError,
+            )
+        other = seen.setdefault((place_of(repository.path), repository.archive_prefix), name)
         if other != name:
             raise document.error(
                 ("repositories", name),

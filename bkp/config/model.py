@@ -13,6 +13,7 @@ from msgspec import Meta
 from bkp.calendar import Schedule
 from bkp.config.values import Duration, ListenAddress, Size
 
+INCOMPLETE = "incomplete-"  # what the names of archives that were set aside begin with; the prefix follows
 # `$(?!\n)`: Python's `$` also stands before a line feed at the very end, JSON Schema's does not.
 NAME = r"^[a-z0-9][a-z0-9_.-]{0,62}$(?!\n)"
 Name = Annotated[str, Meta(pattern=NAME, description="lower-case letters, digits, dot, dash and underscore")]

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
 
     from bkp.config.model import Keep, Repository, Source
 
-INCOMPLETE = "incomplete-"
 ISO = "%Y-%m-%dT%H:%M:%SZ"
 _POINTER = 8
 

@@ -88,6 +88,22 @@ MISTAKES = [
     ),
     (with_main("path: /r, compression: 'zstd 3'"), 3, 33, "compression: found 'zstd 3', wanted a compression as", None),
     (with_main("path: /r, archive_prefix: a-b"), 3, 36, "archive_prefix: found 'a-b', wanted letters, digits,", None),
+    (
+        with_main("path: /r, archive_prefix: incomplete"),
+        3,
+        36,
+        "repositories.main.archive_prefix: 'incomplete' is what incomplete archives are named",
+        "take another word, such as backup",
+    ),
+    (
+        with_main("path: '/r/{hostname}'"),
+        3,
+        16,
+        "repositories.main.path: found '/r/{hostname}': borg takes braces for a placeholder",
+        "write out what it stands for",
+    ),
+    (with_main("path: '/r::x'"), 3, 16, "repositories.main.path: found '/r::x': borg takes what follows ::", "rename"),
+    (with_main("path: 'sftp://h/r'"), 3, 16, "found 'sftp://h/r': borg does not understand it", "ssh://USER@HOST"),
     (with_main("path: /r, compact_threshold: 100"), 3, 39, "found the number 100, wanted a whole number <= 99", None),
     (with_main("path: /r, size_drop_warning: 50"), 3, 39, "found the number 50, wanted a number <= 1", None),
     (
@@ -288,11 +304,14 @@ def test_of_several_mistakes_below_names_the_one_that_is_reported_is_placed_righ
     assert error.line == 4
 
 
-def test_two_entries_that_would_prune_each_others_archives_are_refused() -> None:
-    error = refused(BASE.replace("sources:\n", "  other: {path: /r/, sources: [data]}\nsources:\n"))
+@pytest.mark.parametrize(("one", "other"), [("/r", "/r/"), ("/a/r", "/a/../a/r"), ("u@h:/r", "ssh://u@h/r")])
+def test_two_entries_that_would_prune_each_others_archives_are_refused(one: str, other: str) -> None:
+    second = f"  other: {{path: '{other}', sources: [data]}}\n"
+    two = with_main(f"path: '{one}'").replace("sources:\n", f"{second}sources:\n")
+    error = refused(two)
     assert "each would prune the other's archives" in error.message
     assert error.line == 4
-    parse_config(BASE.replace("sources:\n", "  other: {path: /r, archive_prefix: b, sources: [data]}\nsources:\n"))
+    parse_config(two.replace("other: {", "other: {archive_prefix: b, "))
 
 
 @pytest.mark.parametrize(
