@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os.path
 from typing import TYPE_CHECKING
 
 from bkp.calendar import EARLIEST_YEAR, LATEST_YEAR
 from bkp.config.model import INCOMPLETE
-from bkp.config.places import misunderstood, place_of
+from bkp.config.places import archived, misunderstood, place_of
 from bkp.errors import ConfigError
 from bkp.patterns import excluder
 
@@ -45,6 +46,7 @@ def check(document: Document, config: Config) -> None:
         _check_together(document, config, name)
     for name, source in config.sources.items():
         _check_excludes(document, name, source)
+        _check_own_folders(document, config, name, source)
         if name not in used:  # a tree that someone believes to be backed up, and is not
             raise document.error(
                 ("sources", name),
@@ -82,6 +84,30 @@ def _check_excludes(document: Document, name: str, source: Source) -> None:
                 remedy="correct it (borg-patterns(1)), or take another style: sh:, fm:, pp: or re:",
                 error=ConfigError,
             ) from None
+
+
+def _check_own_folders(document: Document, config: Config, name: str, source: Source) -> None:
+    """Refuse a directory that bkp's own folders lie in: they change while they are read, and hold what was restored.
+
+    A dataset is judged when it is snapshotted: where it is mounted is known only then.
+    """
+    paths = config.paths
+    own = {"state": paths.state, "log": paths.log, "lock": paths.lock}
+    own |= {"scratch": paths.scratch} if paths.scratch else {}
+    inside = {
+        key: os.path.normpath(path)
+        for key, path in own.items()
+        if source.path is not None and archived(path, source.path, source.exclude)
+    }
+    if inside:
+        named = ", ".join(f"paths.{key} ({path})" for key, path in inside.items())
+        patterns = ", ".join(f'"pp:{path}"' for path in inside.values())
+        raise document.error(
+            ("sources", name, "path"),
+            f"sources.{name}.path: {source.path} holds {named}, bkp's own files, which must not be archived with it",
+            remedy=f"exclude: [{patterns}], or move them",
+            error=ConfigError,
+        )
 
 
 def _check_paths(document: Document, config: Config) -> None:

@@ -98,7 +98,12 @@ class Repository(_Section, frozen=True, kw_only=True):
     encryption: Encryption = "repokey-blake2"
     compression: Annotated[
         str,
-        Meta(pattern=r"^[a-z0-9]+(,[a-z0-9]+)*$(?!\n)", description="a compression as borg writes it, such as zstd,3"),
+        Meta(
+            # What borg 1.2 and 1.4 both take, without the levels that they would ignore (lz4,9).
+            pattern=r"^(obfuscate,([1-6]|11[0-9]|12[0-3]),)?(auto,)?"
+            r"(none|lz4|(zlib|lzma)(,[0-9])?|zstd(,([1-9]|1[0-9]|2[0-2]))?)$(?!\n)",
+            description="none, lz4, zstd (zstd,1 to zstd,22), zlib or lzma (,0 to ,9); auto or obfuscate,SPEC in front",
+        ),
     ] = "zstd,3"
     archive_prefix: Annotated[
         str,

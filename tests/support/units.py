@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 PROGRAMS = str(Path(sys.executable).parent)
 FACTS = Facts(programs=PROGRAMS, config="/etc/bkp/config.yml")
 DATASET = "dataset: tank/Secure/backup"
+OWN_FILES = '["pp:/var/lib/bkp", "pp:/var/log/borg", "pp:/run/lock/bkp"]'  # what a source that holds them leaves out
 JOBS = ("borg-backup", "borg-check", "borg-check-verify", "borg-drill", "bkp-audit")
 
 

@@ -33,7 +33,7 @@ def collected(home: Path, **changes: Any) -> dict[str, Any]:
         repositories:
           main: {{path: {home}/repository, passphrase_file: {home}/env, key_export: {home}/key.txt, sources: [s]}}
         sources:
-          s: {{path: {home}}}
+          s: {{path: {home}/tree}}
     """
     builder = FactBuilder(NOW)
     collect_permissions(builder, parse_config(text), home / "config.yml", home / "attestations.jsonl")

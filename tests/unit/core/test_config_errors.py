@@ -86,7 +86,8 @@ MISTAKES = [
         "found 'repokey-blake', wanted one of",
         "did you mean 'repokey-blake2'?",
     ),
-    (with_main("path: /r, compression: 'zstd 3'"), 3, 33, "compression: found 'zstd 3', wanted a compression as", None),
+    (with_main("path: /r, compression: 'zstd 3'"), 3, 33, "compression: found 'zstd 3', wanted none, lz4, zstd", None),
+    (with_main("path: /r, compression: 'zstdd,99'"), 3, 33, "compression: found 'zstdd,99', wanted none, lz4,", None),
     (with_main("path: /r, archive_prefix: a-b"), 3, 36, "archive_prefix: found 'a-b', wanted letters, digits,", None),
     (
         with_main("path: /r, archive_prefix: incomplete"),
@@ -302,6 +303,27 @@ def test_of_several_mistakes_below_names_the_one_that_is_reported_is_placed_righ
     error = refused(text)
     assert "repositories.main.keep.daily: found 'x'" in error.message
     assert error.line == 4
+
+
+OWN = "paths: {state: /x/bkp, log: /x/log/borg, lock: /run/lock, scratch: /x/bkp/scratch}\n"
+
+
+def test_a_directory_that_holds_bkps_own_files_is_refused_and_the_remedy_makes_it_valid() -> None:
+    error = refused(BASE + OWN)
+    assert "config.yml:5:16: sources.data.path: /x holds paths.state (/x/bkp), paths.log (/x/log/borg)" in error.message
+    remedy = 'exclude: ["pp:/x/bkp", "pp:/x/log/borg", "pp:/x/bkp/scratch"]'
+    assert error.remedy == f"{remedy}, or move them"
+    parse_config(with_data(f"path: /x, {remedy}") + OWN)
+    parse_config(with_data('path: /x, exclude: ["sh:/x/bkp", "fm:/x/log/*"]') + OWN)
+
+
+@pytest.mark.parametrize("path", ["/", "/var", "/var/lib/bkp", "/var/../var/log", "/run/lock/"])
+def test_the_default_places_of_bkps_own_files_are_no_exception(path: str) -> None:
+    assert "bkp's own files" in refused(with_data(f"path: {path}")).message
+
+
+def test_the_repository_and_borgs_cache_may_lie_in_a_source_for_borg_leaves_them_out() -> None:
+    parse_config(BASE.replace("path: /r,", "path: /x/r, base_dir: /x/borg,"))
 
 
 @pytest.mark.parametrize(("one", "other"), [("/r", "/r/"), ("/a/r", "/a/../a/r"), ("u@h:/r", "ssh://u@h/r")])

@@ -6,7 +6,7 @@ from bkp.config.values import Duration
 from runner.units.facts import Facts
 from runner.units.quoting import command, glob, plain, word
 from runner.units.render import MARK, folders, made_at_boot, render
-from tests.support.units import DATASET, FACTS, JOBS, a_config, settings, unit
+from tests.support.units import DATASET, FACTS, JOBS, OWN_FILES, a_config, settings, unit
 
 SERVICES = [f"{each}.service" for each in JOBS]
 
@@ -121,17 +121,18 @@ def test_msmtps_log_can_be_written() -> None:
 @pytest.mark.parametrize("path", ["/", "/tmp/data", "/var", "/var/tmp", "/var/tmp/x"])
 def test_what_a_source_holds_is_never_replaced_by_an_empty_private_folder(path: str) -> None:
     facts = Facts("/opt/bkp/bin", "/etc/bkp/config.yml")
-    nightly = settings(unit("borg-backup.service", a_config(source=f"path: {path}"), facts))
+    config = a_config(source=f"path: {path}, exclude: {OWN_FILES}")
+    nightly = settings(unit("borg-backup.service", config, facts))
     assert nightly["PrivateTmp"] == ["no"]
     assert {"-/tmp", "-/var/tmp"} <= set(nightly["ReadWritePaths"][0].split())
-    assert settings(unit("borg-check.service", a_config(source=f"path: {path}"), facts))["PrivateTmp"] == ["yes"]
+    assert settings(unit("borg-check.service", config, facts))["PrivateTmp"] == ["yes"]
 
 
 @pytest.mark.parametrize(
     ("path", "visible"), [("/", True), ("/usr", True), ("/usr/lib/modules/x", True), ("/srv", False)]
 )
 def test_kernel_modules_stay_visible_where_they_are_archived(path: str, visible: bool) -> None:
-    found = settings(unit("borg-backup.service", a_config(source=f"path: {path}")))
+    found = settings(unit("borg-backup.service", a_config(source=f"path: {path}, exclude: {OWN_FILES}")))
     assert found["ProtectKernelModules"] == ["no" if visible else "yes"]
 
 
