@@ -55,6 +55,13 @@ def check(document: Document, config: Config) -> None:
                 remedy="add it to the sources of a repository, or remove it",
                 error=ConfigError,
             )
+    if config.mail.to is None and config.mail.when != "never":
+        raise document.error(
+            ("mail",),
+            "mail.to is missing: nobody would hear of a night that failed",
+            remedy="set mail.to to the address of whoever reads the reports, or mail.when: never",
+            error=ConfigError,
+        )
 
 
 def check_schedules(document: Document, config: Config, now: datetime) -> None:

@@ -207,9 +207,9 @@ class Drill(_Section, frozen=True, kw_only=True):
 
 
 class Mail(_Section, frozen=True, kw_only=True):
-    """How reports of runs leave the machine (msmtp(1))."""
+    """How reports of runs leave the machine (msmtp(1)). No default says whom they reach."""
 
-    to: MailAddress = "alerts@example.com"
+    to: MailAddress | None = None
     sender: MailAddress | None = None
     when: Literal["problems", "always", "never"] = "problems"
     msmtp: AbsolutePath = "/usr/bin/msmtp"
@@ -220,6 +220,11 @@ class Mail(_Section, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if not self.timeout:
             raise ValueError("timeout is 0: no mail could ever be sent")
+
+    @property
+    def recipient(self) -> str:
+        """Return who gets the reports. Where any are wanted, the reader of the file has insisted on an address."""
+        return self.to or ""
 
 
 class Exporter(_Section, frozen=True, kw_only=True):

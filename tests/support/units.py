@@ -23,9 +23,10 @@ JOBS = ("borg-backup", "borg-check", "borg-check-verify", "borg-drill", "bkp-aud
 
 def a_config(extra: str = "", *, source: str = DATASET, repository: str = "/tank/Secure/Borg/backup-repo") -> Config:
     """Return the described system's configuration, its source a dataset; `extra` are further top-level lines."""
+    mail = "" if "mail:" in extra else "mail: {to: alerts@example.com}\n"
     return parse_config(
         f"schema: 1\nrepositories: {{main: {{path: {json.dumps(repository)}, sources: [data]}}}}\n"
-        f"sources: {{data: {{{source}}}}}\n{extra}"
+        f"sources: {{data: {{{source}}}}}\n{mail}{extra}"
     )
 
 

@@ -178,7 +178,8 @@ def script_of(text: str, failed: str) -> list[str]:
 def failed_unit(tmp_path: Path) -> Config:
     (tmp_path / "lock").mkdir()
     return a_config(
-        f"paths: {{lock: {tmp_path}/lock}}\nmail: {{config: {tmp_path}/msmtprc, sender: bkp@vault.example.com}}\n"
+        f"paths: {{lock: {tmp_path}/lock}}\n"
+        f"mail: {{to: alerts@example.com, config: {tmp_path}/msmtprc, sender: bkp@vault.example.com}}\n"
     )
 
 

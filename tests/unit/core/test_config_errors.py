@@ -21,6 +21,7 @@ repositories:
 sources:
   data: {path: /x}
 """
+MAIL = "mail: {when: never}\n"  # what is asked for last: a test of another mistake does without
 
 
 def refused(text: str | bytes) -> ConfigError:
@@ -28,6 +29,10 @@ def refused(text: str | bytes) -> ConfigError:
         parse_config(text, "config.yml")
     assert caught.value.exit_code is ExitCode.USAGE
     return caught.value
+
+
+def accepted(text: str) -> Config:
+    return parse_config(text + MAIL)
 
 
 def with_main(text: str) -> str:
@@ -38,8 +43,8 @@ def with_data(text: str) -> str:
     return BASE.replace("path: /x", text)
 
 
-def test_the_least_configuration_is_schema_repositories_and_sources() -> None:
-    assert isinstance(parse_config(BASE), Config)
+def test_the_least_configuration_is_schema_repositories_sources_and_mail() -> None:
+    assert isinstance(accepted(BASE), Config)
 
 
 MISTAKES = [
@@ -245,6 +250,8 @@ MISTAKES = [
         "drill.sample_files: found the number 0, wanted a whole number >= 1",
         None,
     ),
+    (BASE, 1, 1, "mail.to is missing: nobody would hear of a night that failed", "set mail.to to the address"),
+    (BASE + "mail: {when: always}\n", 6, 7, "mail.to is missing: nobody would hear of a night", "or mail.when: never"),
     (BASE + "mail: {to: root}\n", 6, 12, "mail.to: found 'root', wanted a mail address such as", None),
     (BASE + "mail: {to: -Cx@y}\n", 6, 12, "mail.to: found '-Cx@y', wanted a mail address such as", None),
     (BASE + 'mail: {to: "a@b\\n"}\n', 6, 12, "mail.to: found 'a@b\\n', wanted a mail address such as", None),
@@ -313,8 +320,8 @@ def test_a_directory_that_holds_bkps_own_files_is_refused_and_the_remedy_makes_i
     assert "config.yml:5:16: sources.data.path: /x holds paths.state (/x/bkp), paths.log (/x/log/borg)" in error.message
     remedy = 'exclude: ["pp:/x/bkp", "pp:/x/log/borg", "pp:/x/bkp/scratch"]'
     assert error.remedy == f"{remedy}, or move them"
-    parse_config(with_data(f"path: /x, {remedy}") + OWN)
-    parse_config(with_data('path: /x, exclude: ["sh:/x/bkp", "fm:/x/log/*"]') + OWN)
+    accepted(with_data(f"path: /x, {remedy}") + OWN)
+    accepted(with_data('path: /x, exclude: ["sh:/x/bkp", "fm:/x/log/*"]') + OWN)
 
 
 @pytest.mark.parametrize("path", ["/", "/var", "/var/lib/bkp", "/var/../var/log", "/run/lock/"])
@@ -323,7 +330,7 @@ def test_the_default_places_of_bkps_own_files_are_no_exception(path: str) -> Non
 
 
 def test_the_repository_and_borgs_cache_may_lie_in_a_source_for_borg_leaves_them_out() -> None:
-    parse_config(BASE.replace("path: /r,", "path: /x/r, base_dir: /x/borg,"))
+    accepted(BASE.replace("path: /r,", "path: /x/r, base_dir: /x/borg,"))
 
 
 @pytest.mark.parametrize(("one", "other"), [("/r", "/r/"), ("/a/r", "/a/../a/r"), ("u@h:/r", "ssh://u@h/r")])
@@ -333,7 +340,7 @@ def test_two_entries_that_would_prune_each_others_archives_are_refused(one: str,
     error = refused(two)
     assert "each would prune the other's archives" in error.message
     assert error.line == 4
-    parse_config(two.replace("other: {", "other: {archive_prefix: b, "))
+    accepted(two.replace("other: {", "other: {archive_prefix: b, "))
 
 
 @pytest.mark.parametrize(
@@ -347,8 +354,8 @@ def test_keys_and_values_that_imitate_the_librarys_words_break_nothing(where: st
 
 
 def test_a_job_may_change_its_schedule_and_keep_its_own_grace() -> None:
-    config = parse_config(BASE + "jobs: {check: {schedule: Mon 04:30}, verify: {grace: 30h}}\n")
-    default = parse_config(BASE)
+    config = accepted(BASE + "jobs: {check: {schedule: Mon 04:30}, verify: {grace: 30h}}\n")
+    default = accepted(BASE)
     assert str(config.jobs.check.schedule) == "Mon 04:30"
     assert config.jobs.check.grace == default.jobs.check.grace
     assert config.jobs.verify.schedule == default.jobs.verify.schedule
@@ -356,7 +363,7 @@ def test_a_job_may_change_its_schedule_and_keep_its_own_grace() -> None:
 
 
 def test_a_job_without_schedule_is_run_by_hand() -> None:
-    assert parse_config(BASE + "jobs: {drill: {schedule: null}}\n").jobs.drill.schedule is None
+    assert accepted(BASE + "jobs: {drill: {schedule: null}}\n").jobs.drill.schedule is None
 
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=ZoneInfo("Europe/Berlin"))
@@ -365,7 +372,7 @@ NOW = datetime(2026, 11, 23, 12, 0, tzinfo=ZoneInfo("Europe/Berlin"))
 @pytest.mark.parametrize("section", ["jobs: {{nightly: {{schedule: {}}}}}\n", "audit: {{schedule: {}}}\n"])
 @pytest.mark.parametrize("schedule", ["2020-01-01 02:30", "2026-11-23 11:59", "Mon 2024..2025-1-1 02:30 UTC"])
 def test_a_schedule_that_elapses_no_more_is_refused_with_its_place(section: str, schedule: str) -> None:
-    text = BASE + section.format(schedule)
+    text = BASE + section.format(schedule) + MAIL
     with pytest.raises(ConfigError, match=f"'{schedule}' lies in the past and never elapses again") as caught:
         parse_config(text, now=NOW)
     assert (caught.value.line, caught.value.column) == (6, text.splitlines()[5].index(schedule) + 1)
@@ -374,29 +381,29 @@ def test_a_schedule_that_elapses_no_more_is_refused_with_its_place(section: str,
 
 
 def test_a_schedule_that_elapses_once_more_is_taken() -> None:
-    parse_config(BASE + "jobs: {nightly: {schedule: 2026-11-23 12:01}}\n", now=NOW)
+    parse_config(BASE + MAIL + "jobs: {nightly: {schedule: 2026-11-23 12:01}}\n", now=NOW)
 
 
 def test_a_clock_that_is_not_set_yet_keeps_no_program_from_starting() -> None:
-    parse_config(BASE, now=datetime(1970, 1, 1, 0, 1, tzinfo=UTC))
+    parse_config(BASE + MAIL, now=datetime(1970, 1, 1, 0, 1, tzinfo=UTC))
 
 
 def test_a_file_is_judged_by_the_clock_of_the_host(tmp_path: Path) -> None:
     path = tmp_path / "config.yml"
-    path.write_text(BASE + "jobs: {drill: {schedule: 2020-01-01 02:30}}\n")
+    path.write_text(BASE + "jobs: {drill: {schedule: 2020-01-01 02:30}}\n" + MAIL)
     with pytest.raises(ConfigError, match=r"config.yml:6:26: jobs.drill.schedule: '2020-01-01 02:30' lies in the past"):
         load_config(path)
 
 
 def test_every_job_works_on_every_repository() -> None:
-    config = parse_config(BASE.replace("sources:\n", "  b: {path: /b, sources: [data]}\nsources:\n"))
+    config = accepted(BASE.replace("sources:\n", "  b: {path: /b, sources: [data]}\nsources:\n"))
     assert [config.targets(name) for name, _ in config.jobs.items()] == [("main", "b")] * 4
     assert config.targets("unheard-of") == ()
 
 
 def test_the_scratch_folder_lies_in_the_state_directory_unless_named() -> None:
-    assert parse_config(BASE + "paths: {state: /s}\n").paths.scratch_dir == "/s/scratch"
-    assert parse_config(BASE + "paths: {state: /s, scratch: /t}\n").paths.scratch_dir == "/t"
+    assert accepted(BASE + "paths: {state: /s}\n").paths.scratch_dir == "/s/scratch"
+    assert accepted(BASE + "paths: {state: /s, scratch: /t}\n").paths.scratch_dir == "/t"
 
 
 def test_a_missing_file_says_how_to_get_one(tmp_path: Path) -> None:
@@ -519,11 +526,11 @@ def test_datasets_that_overlap_in_one_repository_are_refused() -> None:
         with pytest.raises(ConfigError, match="overlap") as caught:
             parse_config(TWO % f"{{dataset: {dataset}}}")
         assert caught.value.line == 5
-    parse_config(TWO % "{dataset: tank/data2}")
+    accepted(TWO % "{dataset: tank/data2}")
 
 
 def test_sources_of_one_repository_must_agree_on_one_file_system() -> None:
     with pytest.raises(ConfigError, match="differ in one_file_system") as caught:
-        parse_config(TWO % "{path: /srv, one_file_system: false}")
+        accepted(TWO % "{path: /srv, one_file_system: false}")
     assert caught.value.line == 5
-    parse_config(TWO % "{path: /srv}")
+    accepted(TWO % "{path: /srv}")

@@ -165,6 +165,7 @@ def _config(tmp_path: Path) -> Config:
 paths: {{state: {tmp_path}/state, log: {tmp_path}/log, lock: {tmp_path}/lock}}
 repositories: {{main: {{path: {tmp_path}/repo, passphrase_file: {tmp_path}/env, sources: [docs]}}}}
 sources: {{docs: {{path: {tmp_path}/docs}}}}
+mail: {{when: never}}
 """
     )
 

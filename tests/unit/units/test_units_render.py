@@ -66,7 +66,7 @@ def test_only_the_exit_code_0_is_success_and_nothing_skips_a_run_without_a_word(
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_sigterm_reaches_bkp_run_alone_and_leaves_it_time_to_end_borg_record_and_mail(name: str) -> None:
-    found = settings(unit(name, a_config("mail: {timeout: 5m}\n")))
+    found = settings(unit(name, a_config("mail: {to: root@example.com, timeout: 5m}\n")))
     assert found["KillMode"] == ["mixed"]
     borgs_grace, mail = 60, Duration(minutes=5).total_seconds()
     assert int(found["TimeoutStopSec"][0]) > borgs_grace + mail
@@ -105,6 +105,7 @@ def test_a_remote_repository_opens_no_path_and_a_base_folder_moves_borgs_own() -
     config = a_config(repository="ssh://u@h/./r")
     assert "ssh" not in settings(unit("borg-check.service", config))["ReadWritePaths"][0]
     text = "schema: 1\nrepositories: {main: {path: /r, base_dir: /srv/b, sources: [d]}}\nsources: {d: {path: /srv/d}}\n"
+    text += "mail: {when: never}\n"
     from bkp.config import parse_config
 
     written = settings(unit("borg-check.service", parse_config(text)))["ReadWritePaths"][0].split()
