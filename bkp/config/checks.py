@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os.path
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from bkp.calendar import EARLIEST_YEAR, LATEST_YEAR
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
     from bkp.config.model import Config, Source
     from bkp.yamlfile.loader import Document
+
+SHORTEST_LOG_KEEP = timedelta(days=7)
 
 
 def check(document: Document, config: Config) -> None:
@@ -55,6 +58,14 @@ def check(document: Document, config: Config) -> None:
                 remedy="add it to the sources of a repository, or remove it",
                 error=ConfigError,
             )
+    if config.log_keep < SHORTEST_LOG_KEEP:
+        raise document.error(
+            ("log_keep",),
+            f"log_keep: found {config.log_keep}, wanted at least {SHORTEST_LOG_KEEP.days}d: "
+            "a run of several days still writes its log",
+            remedy="keep logs for longer: they are small",
+            error=ConfigError,
+        )
     if config.mail.to is None and config.mail.when != "never":
         raise document.error(
             ("mail",),

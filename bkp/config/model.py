@@ -274,6 +274,7 @@ class Config(_Section, frozen=True, kw_only=True):
         None
     )
     lock_wait: Duration = Duration(minutes=10)
+    log_keep: Duration = Duration(days=400)
     paths: Paths = Paths()
     repositories: dict[Name, Repository]
     sources: dict[Name, Source]

@@ -14,6 +14,7 @@ from bkp.state.records import Sample
 from runner.nightly import compaction
 from runner.nightly.archive import confirm, create, flaw, set_aside
 from runner.nightly.baseline import baseline, shrinkage
+from runner.nightly.old_logs import tidy_logs
 from runner.nightly.retention import compact, prune
 from runner.sample import SampleDrawer, Tree
 from runner.sources.directory import DirectorySource
@@ -82,6 +83,7 @@ def nightly(context: JobContext, *, programs: Programs | None = None) -> None:
             notes.skip("nothing was pruned")
         else:
             compact(context, notes, freeable)
+    tidy_logs(context)
 
 
 def _prepare(context: JobContext, stack: contextlib.ExitStack, programs: Programs | None) -> list[PreparedSource]:

@@ -237,6 +237,7 @@ MISTAKES = [
         None,
     ),
     (BASE + "lock_wait: -1\n", 6, 12, "lock_wait: found the number -1, wanted a duration such as", None),
+    (BASE + "log_keep: 6d\n", 6, 11, "log_keep: found 6d, wanted at least 7d: a run of several days", "keep logs for"),
     (BASE + "host: '-x'\n", 6, 7, "host: found '-x', wanted a host name", None),
     (BASE + "paths: {state: var}\n", 6, 16, "paths.state: found 'var', wanted an absolute path", None),
     (BASE + "paths: {scratch: var}\n", 6, 18, "paths.scratch: found 'var', wanted an absolute path", None),

@@ -97,7 +97,8 @@ def test_msmtps_log_files_are_found_in_its_configuration(tmp_path: Path) -> None
 def config_file(tmp_path: Path) -> Path:
     path = tmp_path / "config.yml"
     path.write_text(
-        "schema: 1\nrepositories: {main: {path: /r, sources: [d]}}\nsources: {d: {path: /srv}}\nmail: {to: root@example.com}\n"
+        "schema: 1\nrepositories: {main: {path: /r, sources: [d]}}\nsources: {d: {path: /srv}}\n"
+        "mail: {to: root@example.com}\n"
     )
     return path
 
