@@ -33,7 +33,10 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class JobStatus:
-    """A job's status on one target, with the sentence that explains it. Times are UTC."""
+    """A job's status on one target, with the sentence that explains it. Times are UTC.
+
+    What is not `scheduled` is run by hand only.
+    """
 
     job: str
     target: str
@@ -43,6 +46,7 @@ class JobStatus:
     last_attempt_at: datetime | None
     last_success_at: datetime | None
     warnings: bool = False
+    scheduled: bool = True
 
 
 def deadline(job: Job, last_success_started_at: datetime | None, zone: tzinfo) -> datetime | None:
@@ -77,6 +81,7 @@ def job_status(state: JobState, job: Job, now: datetime, zone: tzinfo, *, alive:
         last_attempt_at=latest.started_at if latest else None,
         last_success_at=success.ended_at if success else None,
         warnings=latest is not None and latest.outcome is Outcome.WARNING,
+        scheduled=job.schedule is not None,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,9 +15,10 @@ from runner.commands import options
 from runner.commands.jobs import chosen_targets
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from bkp.config.values import Duration
+    from bkp.tools.borg.client import Reply
 
 
 @click.command("restore", short_help="Restore an archive, or paths of it, into a new folder.")
@@ -47,7 +49,7 @@ def restore_command(
       bkp-run restore latest etc/hosts --to /tmp/x --dry-run
     """
     from bkp.tools.borg import commands
-    from bkp.tools.borg.client import Borg, BorgError, passphrase_of
+    from bkp.tools.borg.client import Borg, passphrase_of
     from bkp.tools.borg.events import Event, Progress
     from runner.lifecycle.signals import ending_signals_raise
     from runner.progress import NoProgress, ProgressSink, TerminalProgress
@@ -73,21 +75,15 @@ def restore_command(
     if dry_run:
         click.echo(f"# would restore from {name} into {folder}:", err=True)
         reply = borg.call(arguments)
+        _insist(reply, name, wanted)
     else:
-        _make_target(folder)
-        try:
-            with ending_signals_raise():
-                reply = borg.call(arguments, cwd=folder)
-        finally:
-            progress.finish()
-    if not reply.ok:
-        raise BorgError(reply)
-    never = [message.text for message in reply.messages if "never matched" in message.text]
-    if never:
-        raise BkpError(
-            f"{len(never)} of {len(wanted)} paths are not in {name}: {never[0]}",
-            remedy="paths are written as archived, without a leading slash; --dry-run lists what matches",
-        )
+        with _new_folder(folder):
+            try:
+                with ending_signals_raise():
+                    reply = borg.call(arguments, cwd=folder)
+            finally:
+                progress.finish()
+            _insist(reply, name, wanted)
     warned = any(message.level != "info" for message in reply.messages)
     if as_json:
         import msgspec
@@ -110,9 +106,29 @@ def _resolve(archive: str, prefix: str, names: Sequence[str]) -> str:
     return archive
 
 
-def _make_target(folder: Path) -> None:
-    """Make the folder; refuse one with anything in it, so that a restore never mixes with or replaces what is there."""
+def _insist(reply: Reply, archive: str, wanted: Sequence[str]) -> None:
+    """Raise what is wrong with the reply: a failure of borg, or paths that are not in the archive."""
+    if not reply.ok:
+        from bkp.tools.borg.client import BorgError
+
+        raise BorgError(reply)
+    never = [message.text for message in reply.messages if "never matched" in message.text]
+    if never:
+        raise BkpError(
+            f"{len(never)} of {len(wanted)} paths are not in {archive}: {never[0]}",
+            remedy="paths are written as archived, without a leading slash; --dry-run lists what matches",
+        )
+
+
+@contextlib.contextmanager
+def _new_folder(folder: Path) -> Iterator[None]:
+    """Make the folder, and take it away again if the block fails with nothing in it.
+
+    Refuse one with anything in it, so that a restore never mixes with or replaces what is there.
+    """
+    made: list[Path] = []
     try:
+        made = [each for each in (folder, *folder.parents) if not each.exists()]
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if any(folder.iterdir()):
             raise UsageError(f"{folder} is not empty", remedy="restore into a new folder, then move what you need")
@@ -120,6 +136,13 @@ def _make_target(folder: Path) -> None:
         raise UsageError(f"{folder} is a file", remedy="name a folder that is new or empty") from None
     except OSError as exc:
         raise BkpError(f"cannot make {folder}: {exc.strerror}", remedy="name another folder") from exc
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):  # something was restored: that stays
+            for each in made:
+                each.rmdir()
+        raise
 
 
 COMMANDS = (restore_command,)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
@@ -86,6 +88,20 @@ def test_restore_names_what_is_not_there(world: World) -> None:
     done = world.run("restore", "latest", f"{world.docs}/part 0", "no/such/path", "--to", str(world.root / "r"))
     assert done.returncode == 3
     assert f"1 of 2 paths are not in {name}" in done.stderr
+    assert len(_tree(world.root / "r")) == 3, "what is there was restored"
+
+
+def test_a_restore_that_brings_nothing_back_leaves_no_folder_behind(world: World) -> None:
+    world.succeed("nightly")
+    mine = world.root / "mine"
+    mine.mkdir()
+    for folder in (mine / "new" / "deep", mine):
+        done = world.run("restore", "latest", "no/such/path", "--to", str(folder))
+        assert done.returncode == 3
+        assert "1 of 1 paths are not in" in done.stderr
+    world.wrap_borg('[ "$1" != extract ] || exit 2; exec "$BORG" "$@"')
+    assert world.run("restore", "latest", "--to", str(mine / "new")).returncode == 3
+    assert list(mine.iterdir()) == [], "what was there before stays, what was made for nothing goes"
 
 
 def test_restore_dry_run_lists_and_writes_nothing(world: World) -> None:
@@ -115,6 +131,32 @@ def test_list_shows_every_archive_with_what_is_recorded_of_it(world: World) -> N
     assert listed["archives"][0]["recorded"] is None
     assert listed["archives"][1]["recorded"]["files"] == 6
     assert listed["archives"][1]["id"] == archive.id
+
+
+def _add_repository(world: World, name: str) -> Path:
+    """Configure another repository for the same tree, and make it."""
+    path = world.root / name
+    shutil.copytree(world.repository, path)
+    world.config["repositories"][name] = world.main | {"path": str(path), "base_dir": str(world.root / f"base-{name}")}
+    world.write_config()
+    return path
+
+
+def test_list_shows_the_others_when_one_repository_cannot_be_listed(world: World) -> None:
+    _add_repository(world, "another")
+    world.archive_by_hand("by-hand", "2026-01-01T00:00:00")
+    world.config["repositories"]["gone"] = world.main | {"path": f"{world.root}/gone"}  # in the order of names: between
+    world.write_config()
+    done = world.run("list")
+    assert done.returncode == 3
+    assert "bkp-run: error: gone: borg list: there is no repository at that path" in done.stderr
+    assert "remedy: check that its file system is mounted" in done.stderr
+    assert f"main: 1 archive in {world.repository}" in done.stdout
+    assert f"another: 0 archives in {world.root}/another" in done.stdout
+    done = world.run("list", "--json")
+    assert done.returncode == 3
+    assert [json.loads(line)["target"] for line in done.stdout.splitlines()] == ["another", "main"]
+    assert world.run("list", "--target", "main").returncode == 0
 
 
 def test_history_shows_the_newest_runs_and_that_the_chain_holds(world: World) -> None:
@@ -194,6 +236,35 @@ def _this_process() -> Process:
     from bkp.liveness import this_process
 
     return this_process()
+
+
+def test_status_can_be_asked_of_one_repository(world: World) -> None:
+    _add_repository(world, "another")
+    for job in ("nightly", "check", "verify", "drill"):
+        world.succeed(job, "--target", "another")
+    assert world.run("status").returncode == 3
+    done = world.succeed("status", "--target", "another", "--json")
+    assert {(each["target"], each["status"]) for each in json.loads(done.stdout)} == {("another", "ok")}
+    done = world.run("status", "--target", "nobody")
+    assert done.returncode == 2
+    assert "no repository 'nobody'\n  remedy: configured: another, main" in done.stderr
+
+
+def test_a_job_that_is_run_by_hand_only_and_never_ran_is_well(world: World) -> None:
+    world.config["jobs"] = {name: {"schedule": None} for name in ("check", "verify", "drill")}
+    world.write_config()
+    world.state.mkdir()
+    assert world.run("status").returncode == 3, "the nightly has a schedule, and never ran"
+    world.succeed("nightly")
+    text = world.succeed("status").stdout
+    assert re.search(r"^–  check +main +never ", text, re.MULTILINE)
+    assert re.search(r"^✓  nightly", text, re.MULTILINE)
+    found = {each["job"]: each for each in json.loads(world.succeed("status", "--json").stdout)}
+    assert (found["nightly"]["scheduled"], found["drill"]["scheduled"]) == (True, False)
+
+    world.write_passphrase("wrong")
+    world.run("check")
+    assert world.run("status").returncode == 3, "by hand or not: one that failed is not well"
 
 
 def test_looking_needs_no_borg_and_writes_nothing(world: World) -> None:
