@@ -65,7 +65,7 @@ def restore_command(
     def watch(event: Event) -> None:
         if isinstance(event, Progress):
             progress.update(event)
-        elif event.level != "info" or dry_run:
+        elif event.level != "info" or (dry_run and not as_json):
             click.echo(event.text, err=event.level != "info")
 
     borg = Borg(repository, passphrase_of(repository), lock_wait=wait, watch=watch)
@@ -73,7 +73,8 @@ def restore_command(
     wanted = [path.lstrip("/") for path in paths]
     arguments = commands.extract(repository, name, wanted, lock_wait=wait, dry_run=dry_run, progress=not dry_run)
     if dry_run:
-        click.echo(f"# would restore from {name} into {folder}:", err=True)
+        if not as_json:
+            click.echo(f"# would restore from {name} into {folder}:", err=True)
         reply = borg.call(arguments)
         _insist(reply, name, wanted)
     else:
@@ -85,7 +86,13 @@ def restore_command(
                 progress.finish()
             _insist(reply, name, wanted)
     warned = any(message.level != "info" for message in reply.messages)
-    if as_json:
+    if as_json and dry_run:
+        from runner.views import plan
+
+        planned = borg.command(commands.extract(repository, name, wanted, lock_wait=wait, progress=True))
+        found = plan.Plan("restore", names[0], (), (planned,))
+        click.echo(plan.as_json(found, archive=name, folder=str(folder)))
+    elif as_json:
         import msgspec
 
         click.echo(msgspec.json.encode({"archive": name, "folder": str(folder), "paths": wanted, "warnings": warned}))

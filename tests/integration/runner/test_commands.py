@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
@@ -15,10 +17,10 @@ import yaml
 
 from bkp import __version__
 from bkp.state.records import Process, Run
+from tests.support.runner_world import PASSPHRASE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.support.runner_world import World
 
@@ -111,6 +113,24 @@ def test_restore_dry_run_lists_and_writes_nothing(world: World) -> None:
     assert f"{world.docs}/part 1/file-1.txt".lstrip("/") in done.stdout.splitlines()
     assert "part 0" not in done.stdout
     assert not folder.exists()
+
+
+def test_restore_dry_run_as_json_is_the_plan_and_nothing_else(world: World) -> None:
+    world.succeed("nightly")
+    (name,) = world.archives()
+    folder = world.root / "restored"
+    done = world.succeed("restore", "latest", f"{world.docs}/part 1", "--to", str(folder), "--dry-run", "--json")
+    plan = json.loads(done.stdout)
+    assert (plan["job"], plan["target"], plan["archive"], plan["folder"]) == ("restore", "main", name, str(folder))
+    assert plan["environment"]["BORG_PASSPHRASE_FD"] == "***"
+    (command,) = plan["commands"]
+    assert command[:2] == ["/usr/bin/borg", "extract"]
+    assert command[-2:] == [f"{world.repository}::{name}", f"{world.docs}/part 1".lstrip("/")]
+    assert "--dry-run" not in command
+    assert done.stderr == ""
+    assert not folder.exists()
+    done = world.run("restore", "latest", "no/such/path", "--to", str(folder), "--dry-run", "--json")
+    assert (done.returncode, done.stdout) == (3, "")
 
 
 # ---------------------------------------------------------------- list, history, status
@@ -384,6 +404,29 @@ def test_json_of_every_job_is_its_record(world: World) -> None:
     done = world.run("check", "--json")
     assert done.returncode == 3
     assert json.loads(done.stdout)["outcome"] == "failure"
+
+
+def test_json_of_a_dry_run_is_the_plan_with_secrets_masked(world: World) -> None:
+    _add_repository(world, "another")
+    world.add_source("tank", path=None, dataset="tank/x y")
+    for job in ("nightly", "check", "verify", "drill"):
+        done = world.succeed(job, "--dry-run", "--json")
+        plans = [json.loads(line) for line in done.stdout.splitlines()]
+        assert [(plan["job"], plan["target"]) for plan in plans] == [(job, "another"), (job, "main")]
+        for plan in plans:
+            assert set(plan) == {"job", "target", "environment", "commands"}
+            assert plan["environment"]["BORG_PASSPHRASE_FD"] == "***"
+            assert plan["environment"]["TZ"] == "UTC"
+            # What a person is shown is the same, as a shell would read it.
+            text = world.succeed(job, "--dry-run", "--target", plan["target"]).stdout
+            shown = [shlex.split(line) for line in text.splitlines() if not line.startswith("#")]
+            assert shown == plan["commands"]
+        assert PASSPHRASE not in done.stdout
+        assert done.stderr == ""
+    plan = json.loads(world.succeed("nightly", "--dry-run", "--json", "--target", "main").stdout)
+    assert [Path(command[0]).name for command in plan["commands"]] == ["zfs", "zfs", "mount", *["borg"] * 4]
+    assert [command[1] for command in plan["commands"][3:]] == ["create", "list", "prune", "compact"]
+    assert world.history() == [], "nothing was run"
 
 
 def test_the_journal_gets_priorities_and_no_bars(world: World) -> None:
