@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import msgspec
 
-from bkp.errors import StateError
+from bkp.errors import BkpError, StateError
 from bkp.state.files import Readable, read_record, write_record
 from bkp.tools.process import Command, clean_environment, run
+
+OLDEST = (1, 2, 4)
+_NUMBERS = re.compile(r"([0-9]+)\.([0-9]+)(?:\.([0-9]+))?(?![0-9])")
+
+
+class UnsupportedBorgError(BkpError):
+    """The borg that is installed is not one that bkp was made for: nothing is run with it."""
 
 
 class KnownVersion(msgspec.Struct, frozen=True):
@@ -45,3 +53,18 @@ def borg_version(borg: str, cache: Path) -> str | None:
     except StateError:
         pass  # it is only a shortcut
     return version
+
+
+def refuse_unsupported(borg: str, version: str) -> None:
+    """Raise `UnsupportedBorgError` unless bkp was made for that version of borg: 1.2.4 or newer of the 1.x series.
+
+    An older one lacks options that every call has, 2.x has other commands and repositories. Neither should be asked
+    to touch an archive before somebody has read about it.
+    """
+    match = _NUMBERS.match(version)
+    numbers = tuple(int(each or 0) for each in match.groups()) if match else ()
+    if not OLDEST <= numbers < (2,):
+        raise UnsupportedBorgError(
+            f"{borg} is borg {version}; wanted 1.2.4 or newer of the 1.x series",
+            remedy="install Debian's borgbackup, or name another borg in repositories.….borg",
+        )
