@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from bkp.state.files import Missing, Readable, Unreadable
+from bkp.state.reading import Missing, Readable, Unreadable
 from bkp.state.records import Outcome, Run
 
 if TYPE_CHECKING:

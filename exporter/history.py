@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bkp.errors import StateError
-from bkp.state.files import Missing, Unreadable, open_regular
+from bkp.state.files import open_regular
+from bkp.state.reading import Missing, Unreadable
 from bkp.state.records import Archive, DrillResult, Outcome, Run
 
 if TYPE_CHECKING:

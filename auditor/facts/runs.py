@@ -8,7 +8,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from bkp.liveness import is_alive
-from bkp.state.files import Readable, Unreadable
+from bkp.state.reading import Readable, Unreadable
 from bkp.state.records import Outcome
 from bkp.state.store import ENDED_WELL, JobState, StateStore
 from bkp.status import job_status

@@ -13,7 +13,8 @@ import msgspec
 from auditor.rules.compiler import parse_rule
 from auditor.rules.model import Rule, RuleSet
 from bkp.errors import InputFileError
-from bkp.state.files import Missing, Unreadable, read_bytes
+from bkp.state.files import read_bytes
+from bkp.state.reading import Missing, Unreadable
 from bkp.yamlfile.loader import MAX_BYTES, load_yaml
 from bkp.yamlfile.typed import as_mapping, convert
 

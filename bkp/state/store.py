@@ -12,8 +12,9 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bkp.state.files import PRIVATE_MODE, Missing, Readable, Reading, read_record, write_record
+from bkp.state.files import PRIVATE_MODE, read_record, write_record
 from bkp.state.ledger import Ledger
+from bkp.state.reading import Missing, Readable, Reading
 from bkp.state.records import Outcome, Run, Sample
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bkp.errors import StateError, StepFailedError
-from bkp.state.files import Missing, Unreadable, make_dir
+from bkp.state.files import make_dir
+from bkp.state.reading import Missing, Unreadable
 from bkp.state.records import DrillResult, Message, Sample, SampleFile
 from bkp.tools.borg import commands
 from runner.sample import read_hash

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from bkp.state.files import Readable
+from bkp.state.reading import Readable
 from bkp.state.records import Outcome, Process, Run, Step
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from bkp.quantities import format_duration
-from bkp.state.files import Readable
+from bkp.state.reading import Readable
 from bkp.state.records import Outcome, Process
 from bkp.status import JobStatus, Status, job_status
 from runner.views.terminal import coloured

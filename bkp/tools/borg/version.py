@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import msgspec
-
 from bkp.errors import BkpError, StateError
-from bkp.state.files import Readable, read_record, write_record
+from bkp.state.files import read_record, write_record
+from bkp.state.reading import Readable
+from bkp.state.records import KnownVersion
 from bkp.tools.process import Command, clean_environment, run
 
 OLDEST = (1, 2, 4)
@@ -17,16 +17,6 @@ _NUMBERS = re.compile(r"([0-9]+)\.([0-9]+)(?:\.([0-9]+))?(?![0-9])")
 
 class UnsupportedBorgError(BkpError):
     """The borg that is installed is not one that bkp was made for: nothing is run with it."""
-
-
-class KnownVersion(msgspec.Struct, frozen=True):
-    """What a binary said of itself, and how to tell that it is still the same binary (stat(2))."""
-
-    schema: int
-    path: str
-    mtime_ns: int
-    bytes: int
-    version: str
 
 
 def borg_version(borg: str, cache: Path) -> str | None:
@@ -41,14 +31,14 @@ def borg_version(borg: str, cache: Path) -> str | None:
     known = read_record(cache, KnownVersion)
     if isinstance(known, Readable):
         last = known.value
-        if (last.schema, last.path, last.mtime_ns, last.bytes) == (1, borg, facts.st_mtime_ns, facts.st_size):
+        if (last.path, last.mtime_ns, last.bytes) == (borg, facts.st_mtime_ns, facts.st_size):
             return last.version
     completed = run(Command(argv=(borg, "--version"), environment=clean_environment()), timeout=30.0, grace=5.0)
     name, _, version = completed.stdout.decode("ascii", "replace").strip().partition(" ")
     if completed.exit_code != 0 or name != "borg" or not version or len(version) > 40:
         return None
     try:
-        record = KnownVersion(schema=1, path=borg, mtime_ns=facts.st_mtime_ns, bytes=facts.st_size, version=version)
+        record = KnownVersion(path=borg, mtime_ns=facts.st_mtime_ns, bytes=facts.st_size, version=version)
         write_record(cache, record, durable=False)
     except StateError:
         pass  # it is only a shortcut
