@@ -29,8 +29,10 @@ _SEVERITY = (
 )
 
 
-def _job_command(name: str, summary: str, details: str) -> click.Command:
-    @click.command(name, help=f"{summary}\n\n{details}", short_help=summary)
+def _job_command(name: str, summary: str, details: str, *examples: str) -> click.Command:
+    @click.command(
+        name, help=f"{summary}\n\n{details}", short_help=summary, epilog=options.examples(f"bkp-run {name}", *examples)
+    )
     @options.target
     @options.dry_run
     @options.as_json
@@ -155,20 +157,29 @@ COMMANDS = (
         "Archive all sources, prove the archive, prune and compact.",
         "Nothing is pruned unless tonight's archive is listed by the repository, holds every source, and is not "
         "suspiciously small. An archive that lacks a source is named incomplete-… and never counts for retention.",
+        "bkp-run nightly --dry-run               say what would be run",
+        "bkp-run nightly --target main --quiet   one repository; say only what is wrong",
+        "bkp-run nightly --lock-wait 0           give up at once where another run is at work",
     ),
     _job_command(
         "check",
         "Check the repository's segments, index and archive metadata.",
         "Runs `borg check`. Anything that borg finds is a failure.",
+        "bkp-run check --target main",
+        "bkp-run check --json | jq .outcome",
     ),
     _job_command(
         "verify",
         "Check the repository, and decrypt and authenticate all its data.",
         "Runs `borg check --verify-data`, which reads everything: hours, on a large repository.",
+        "bkp-run verify --target main",
+        "bkp-run verify --dry-run --json   the plan, for a script",
     ),
     _job_command(
         "drill",
         "Restore a random sample and compare every hash.",
         "The sample was drawn by the last nightly from the very tree it archived. Tolerance is zero.",
+        "bkp-run drill --target main",
+        "bkp-run drill --json | jq .drill",
     ),
 )

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from bkp.config.values import Duration
 
 
-@click.command("list", short_help="List the repository's archives.")
+@click.command(
+    "list",
+    short_help="List the repository's archives.",
+    epilog=options.examples("bkp-run list", "bkp-run list --target main", "bkp-run list --json | jq '.archives[-1]'"),
+)
 @options.target
 @options.as_json
 @options.lock_wait
@@ -55,7 +59,15 @@ def list_command(config_path: Path, target: str | None, as_json: bool, lock_wait
     return code
 
 
-@click.command("status", short_help="Say what is ok, late, failed, running or unknown.")
+@click.command(
+    "status",
+    short_help="Say what is ok, late, failed, running or unknown.",
+    epilog=options.examples(
+        "bkp-run status",
+        "bkp-run status --target main",
+        "bkp-run status --json | jq -r '.[] | select(.status != \"ok\") | .job'",
+    ),
+)
 @options.target
 @options.as_json
 @click.pass_obj
@@ -75,7 +87,13 @@ def status_command(config_path: Path, target: str | None, as_json: bool) -> int:
     return ExitCode.SUCCESS if statuses.all_well(found) else ExitCode.FAILURE
 
 
-@click.command("history", short_help="Show recorded runs and verify their hash chain.")
+@click.command(
+    "history",
+    short_help="Show recorded runs and verify their hash chain.",
+    epilog=options.examples(
+        "bkp-run history", "bkp-run history --last 100", "bkp-run history --json | jq '.runs[-1].steps'"
+    ),
+)
 @click.option("--last", "-n", default=20, show_default=True, type=click.IntRange(1), help="How many runs to show.")
 @options.as_json
 @click.pass_obj

@@ -21,7 +21,15 @@ if TYPE_CHECKING:
     from bkp.tools.borg.client import Reply
 
 
-@click.command("restore", short_help="Restore an archive, or paths of it, into a new folder.")
+@click.command(
+    "restore",
+    short_help="Restore an archive, or paths of it, into a new folder.",
+    epilog=options.examples(
+        "bkp-run restore latest --to /tank/restore",
+        "bkp-run restore backup-20270101T013000Z-5f3a9c01 tank/Secure/backup/etc --to /tmp/etc",
+        "bkp-run restore latest etc/hosts --to /tmp/x --dry-run",
+    ),
+)
 @click.argument("archive")
 @click.argument("paths", nargs=-1)
 @click.option("--to", "folder", type=click.Path(path_type=Path), required=True, help="A folder that is new or empty.")
@@ -40,14 +48,7 @@ def restore_command(
     as_json: bool,
     lock_wait: Duration | None,
 ) -> int:
-    r"""Restore ARCHIVE (a name, or "latest") into the folder named by --to; only PATHS of it, if any are given.
-
-    \b
-    Examples:
-      bkp-run restore latest --to /tank/restore
-      bkp-run restore backup-20270101T013000Z-5f3a9c01 tank/Secure/backup/etc --to /tmp/etc
-      bkp-run restore latest etc/hosts --to /tmp/x --dry-run
-    """
+    """Restore ARCHIVE (a name, or "latest") into the folder named by --to; only PATHS of it, if any are given."""
     from bkp.tools.borg import commands
     from bkp.tools.borg.client import Borg, passphrase_of
     from bkp.tools.borg.events import Event, Progress
