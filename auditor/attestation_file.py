@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from auditor.evidence import Attestation, Attestations
-from bkp.state.files import Missing, Unreadable, read_bytes
+from bkp.state.files import read_bytes
 from bkp.state.ledger import GENESIS, line_hash
+from bkp.state.reading import Missing, Unreadable
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,7 +17,8 @@ from auditor.evidence import Attestation, Attestations, Evidence, Fact, Facts
 from auditor.operators import OperandError
 from auditor.operators.values import printable, typed
 from bkp.errors import InputFileError
-from bkp.state.files import MAX_BYTES, PRIVATE_MODE, Missing, Unreadable, read_bytes, write_atomic
+from bkp.state.files import MAX_BYTES, PRIVATE_MODE, read_bytes, write_atomic
+from bkp.state.reading import Missing, Unreadable
 
 if TYPE_CHECKING:
     from pathlib import Path

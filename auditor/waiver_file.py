@@ -11,7 +11,8 @@ import msgspec
 from auditor.engine.waivers import MAX_DAYS_AHEAD, Exemption
 from auditor.rules.schema import Line, Prose
 from bkp.errors import InputFileError
-from bkp.state.files import Missing, Unreadable, read_bytes
+from bkp.state.files import read_bytes
+from bkp.state.reading import Missing, Unreadable
 from bkp.yamlfile.loader import MAX_BYTES, Document, load_yaml
 from bkp.yamlfile.typed import as_mapping, convert
 

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+EARLIEST_YEAR, LATEST_YEAR = 1970, 2199  # a time outside of them comes from a damaged record, or a clock not set
 SCHEDULE_FORM = "a systemd calendar expression such as 02:30, Sun 04:30, *-*-15 04:45 or weekly"
 
 _SHORTHANDS = {
@@ -43,7 +44,7 @@ class _Span(NamedTuple):
     high: int
 
 
-_YEAR, _MONTH, _DAY = _Span(1970, 2199), _Span(1, 12), _Span(1, 31)
+_YEAR, _MONTH, _DAY = _Span(EARLIEST_YEAR, LATEST_YEAR), _Span(1, 12), _Span(1, 31)
 _HOUR, _MINUTE = _Span(0, 23), _Span(0, 59)
 
 
@@ -79,7 +80,7 @@ class Schedule:
         """
         parts = self._parts
         zone = parts.zone or zone
-        if not _YEAR.low < moment.year < _YEAR.high:  # a damaged record, not a time to reckon with
+        if not EARLIEST_YEAR < moment.year < LATEST_YEAR:
             return None
         if moment.year > max(parts.years) + 1:
             return None

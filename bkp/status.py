@@ -1,7 +1,7 @@
 """Recorded facts and a clock make a status. Pure: nothing here looks at a host.
 
 A job is late when its deadline has passed: the first elapse of its schedule after the start of the last success, plus
-grace. Nothing that is not known is ever `ok`.
+grace. Nothing that is not known is ever `ok`, nor is a job whose schedule elapses no more.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from bkp.state.files import Missing, Readable, Unreadable
+from bkp.state.reading import Missing, Readable, Unreadable
 from bkp.state.records import Outcome, Run
 
 if TYPE_CHECKING:
@@ -33,7 +33,10 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class JobStatus:
-    """A job's status on one target, with the sentence that explains it. Times are UTC."""
+    """A job's status on one target, with the sentence that explains it. Times are UTC.
+
+    What is not `scheduled` is run by hand only.
+    """
 
     job: str
     target: str
@@ -43,10 +46,14 @@ class JobStatus:
     last_attempt_at: datetime | None
     last_success_at: datetime | None
     warnings: bool = False
+    scheduled: bool = True
 
 
 def deadline(job: Job, last_success_started_at: datetime | None, zone: tzinfo) -> datetime | None:
-    """Return when the job counts as late. None: it has no schedule, or never succeeded (which is a status itself)."""
+    """Return when the job counts as late.
+
+    None: it has no schedule, never succeeded (which is a status itself), or its schedule elapses no more.
+    """
     if job.schedule is None or last_success_started_at is None:
         return None
     elapse = job.schedule.next_after(last_success_started_at, zone)
@@ -59,6 +66,12 @@ def job_status(state: JobState, job: Job, now: datetime, zone: tzinfo, *, alive:
     latest = state.latest.value if isinstance(state.latest, Readable) else None
     due = deadline(job, success.started_at if success else None, zone)
     status, explanation = _judge(state, latest, success, due, now, alive)
+    if status is Status.OK and due is None and job.schedule is not None:
+        # Not "never late": whoever wrote a schedule wants to hear that nothing comes of it any more.
+        status, explanation = (
+            Status.UNKNOWN,
+            f"its schedule {job.schedule} elapses no more: when it is due is not known",
+        )
     return JobStatus(
         job=state.job,
         target=state.target,
@@ -68,6 +81,7 @@ def job_status(state: JobState, job: Job, now: datetime, zone: tzinfo, *, alive:
         last_attempt_at=latest.started_at if latest else None,
         last_success_at=success.ended_at if success else None,
         warnings=latest is not None and latest.outcome is Outcome.WARNING,
+        scheduled=job.schedule is not None,
     )
 
 

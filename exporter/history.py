@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from bkp.errors import StateError
 from bkp.state.archives import sources_held
-from bkp.state.files import Missing, Unreadable, open_regular
+from bkp.state.files import open_regular
+from bkp.state.reading import Missing, Unreadable
 from bkp.state.records import DrillResult, Outcome, Run
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from bkp.state.files import Missing, Readable, Unreadable
+from bkp.state.reading import Missing, Readable, Unreadable
 from bkp.state.records import Archive, Outcome, RepositoryFacts, Run
 from bkp.state.store import ENDED_WELL
 from bkp.status import JobStatus, Status, job_status
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from bkp.config import Config
     from bkp.config.model import Job
-    from bkp.state import files
+    from bkp.state import reading as files
     from bkp.state.store import Presence
     from exporter.reading import ConfigReading, JobReading, Reading
 

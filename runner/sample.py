@@ -11,10 +11,10 @@ import random
 import stat
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from bkp.patterns import excluder
 from bkp.state.records import SampleFile
-from bkp.tools.borg.patterns import excluder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -112,21 +112,15 @@ class SampleDrawer:
     def _below(self, root: str, excluded: Callable[[str], bool] | None, device: int | None) -> Iterator[str]:
         pending = [root]
         while pending and not self._stop.is_set():
-            try:
-                entries = os.scandir(pending.pop())
-            except OSError:
-                continue  # borg says so itself, as a warning of the create step
-            with entries:
-                for entry in entries:
-                    if entry.is_dir(follow_symlinks=False):
-                        if (excluded is None or not excluded(entry.path)) and self._entered(entry, device):
-                            pending.append(entry.path)
-                    elif (
-                        entry.is_file(follow_symlinks=False)
-                        and entry.path.isprintable()
-                        and (excluded is None or not excluded(entry.path))
-                    ):
+            for entry in _entries(pending.pop()):
+                kind = _kind(entry)
+                if kind is None or (excluded is not None and excluded(entry.path)):
+                    continue
+                if kind == "file":
+                    if entry.path.isprintable():
                         yield entry.path
+                elif self._entered(entry, device):
+                    pending.append(entry.path)
 
     def _entered(self, entry: os.DirEntry[str], device: int | None) -> bool:
         """Return whether borg goes into that folder: not into its own, nor into another file system if told so."""
@@ -139,6 +133,24 @@ class SampleDrawer:
         return device in {None, facts.st_dev} and (facts.st_dev, facts.st_ino) not in self._skip
 
 
+def _entries(folder: str) -> Iterator[os.DirEntry[str]]:
+    """Yield what a folder holds, as far as it can be read: of the rest borg warns itself."""
+    try:
+        with os.scandir(folder) as entries:
+            yield from entries
+    except OSError:
+        return
+
+
+def _kind(entry: os.DirEntry[str]) -> Literal["folder", "file"] | None:
+    try:
+        if entry.is_dir(follow_symlinks=False):
+            return "folder"
+        return "file" if entry.is_file(follow_symlinks=False) else None
+    except OSError:  # some file systems say it only of the file itself, which may be damaged
+        return None
+
+
 def _identity(path: str) -> tuple[int, int] | None:
     try:
         facts = os.stat(path)  # noqa: PTH116  # as borg does it
@@ -148,14 +160,22 @@ def _identity(path: str) -> tuple[int, int] | None:
 
 
 def hash_file(path: str, *, limit: int, unchanged_since_ns: int | None = None) -> SampleFile | None:
-    """Return the size and SHA-256 of a regular file; None if it is gone, changed since then, or over `limit` bytes."""
+    """Return the size and SHA-256 of a regular file; None if it is gone, changed since then, or over `limit` bytes.
+
+    A file that cannot be read is none for the sample either: borg warns of it, and the night goes on without it.
+    """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        return read_hash(path, limit=limit, unchanged_since_ns=unchanged_since_ns)
     except OSError:
         return None
+
+
+def read_hash(path: str, *, limit: int | None = None, unchanged_since_ns: int | None = None) -> SampleFile | None:
+    """Do the same, but raise OSError with the reason if the file cannot be opened or read to its end."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     with os.fdopen(descriptor, "rb", buffering=0) as handle:
         before = os.fstat(descriptor)
-        if not stat.S_ISREG(before.st_mode) or before.st_size > limit:
+        if not stat.S_ISREG(before.st_mode) or (limit is not None and before.st_size > limit):
             return None
         digest = hashlib.sha256()
         while data := handle.read(_CHUNK):

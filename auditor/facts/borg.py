@@ -10,7 +10,8 @@ from auditor.facts.key import MAX_BYTES, parse_key_export
 from auditor.facts.nights import nights_missing
 from bkp.errors import BkpError, SecretFileError
 from bkp.secrets import Secret
-from bkp.state.files import Missing, Unreadable, read_bytes
+from bkp.state.files import read_bytes
+from bkp.state.reading import Missing, Unreadable
 from bkp.tools.borg import commands
 from bkp.tools.borg.client import Borg, BorgError, Listing, passphrase_of
 from bkp.tools.borg.outcome import Problem

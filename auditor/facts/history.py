@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bkp.errors import StateError
-from bkp.state.files import Readable, Unreadable
+from bkp.state.reading import Readable, Unreadable
 from bkp.state.records import Outcome
 from bkp.state.store import ENDED_WELL
 

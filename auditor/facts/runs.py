@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from auditor.facts.history import SOURCE as HISTORY
 from bkp.liveness import is_alive
-from bkp.state.files import Readable, Unreadable
+from bkp.state.reading import Readable, Unreadable
 from bkp.state.records import Outcome
 from bkp.status import job_status
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bkp.errors import InputFileError
-from bkp.state.files import Missing, Unreadable, read_bytes
+from bkp.state.files import read_bytes
+from bkp.state.reading import Missing, Unreadable
 from bkp.yamlfile.loader import MAX_BYTES, load_yaml
 
 if TYPE_CHECKING:

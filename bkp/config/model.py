@@ -13,6 +13,7 @@ from msgspec import Meta
 from bkp.calendar import Schedule
 from bkp.config.values import Duration, ListenAddress, Size
 
+INCOMPLETE = "incomplete-"  # what the names of archives that were set aside begin with; the prefix follows
 # `$(?!\n)`: Python's `$` also stands before a line feed at the very end, JSON Schema's does not.
 NAME = r"^[a-z0-9][a-z0-9_.-]{0,62}$(?!\n)"
 Name = Annotated[str, Meta(pattern=NAME, description="lower-case letters, digits, dot, dash and underscore")]
@@ -97,7 +98,12 @@ class Repository(_Section, frozen=True, kw_only=True):
     encryption: Encryption = "repokey-blake2"
     compression: Annotated[
         str,
-        Meta(pattern=r"^[a-z0-9]+(,[a-z0-9]+)*$(?!\n)", description="a compression as borg writes it, such as zstd,3"),
+        Meta(
+            # What borg 1.2 and 1.4 both take, without the levels that they would ignore (lz4,9).
+            pattern=r"^(obfuscate,([1-6]|11[0-9]|12[0-3]),)?(auto,)?"
+            r"(none|lz4|(zlib|lzma)(,[0-9])?|zstd(,([1-9]|1[0-9]|2[0-2]))?)$(?!\n)",
+            description="none, lz4, zstd (zstd,1 to zstd,22), zlib or lzma (,0 to ,9); auto or obfuscate,SPEC in front",
+        ),
     ] = "zstd,3"
     archive_prefix: Annotated[
         str,
@@ -201,9 +207,9 @@ class Drill(_Section, frozen=True, kw_only=True):
 
 
 class Mail(_Section, frozen=True, kw_only=True):
-    """How reports of runs leave the machine (msmtp(1))."""
+    """How reports of runs leave the machine (msmtp(1)). No default says whom they reach."""
 
-    to: MailAddress = "alerts@example.com"
+    to: MailAddress | None = None
     sender: MailAddress | None = None
     when: Literal["problems", "always", "never"] = "problems"
     msmtp: AbsolutePath = "/usr/bin/msmtp"
@@ -214,6 +220,11 @@ class Mail(_Section, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if not self.timeout:
             raise ValueError("timeout is 0: no mail could ever be sent")
+
+    @property
+    def recipient(self) -> str:
+        """Return who gets the reports. Where any are wanted, the reader of the file has insisted on an address."""
+        return self.to or ""
 
 
 class Exporter(_Section, frozen=True, kw_only=True):
@@ -260,6 +271,7 @@ class Config(_Section, frozen=True, kw_only=True):
         None
     )
     lock_wait: Duration = Duration(minutes=10)
+    log_keep: Duration = Duration(days=400)
     paths: Paths = Paths()
     repositories: dict[Name, Repository]
     sources: dict[Name, Source]

@@ -10,14 +10,14 @@ import errno
 import os
 import re
 import stat
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BufferedReader
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from bkp.errors import StateError
+from bkp.state.reading import Missing, Readable, Reading, Unreadable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,33 +28,6 @@ MAX_BYTES = 8 << 20
 FILE_MODE = 0o640
 PRIVATE_MODE = 0o600
 DIR_MODE = 0o750
-
-
-@dataclass(frozen=True)
-class Readable(Generic[T]):
-    """A state file that is as it should be, and when it was written (file modification time, UTC)."""
-
-    value: T
-    path: Path
-    written_at: datetime
-
-
-@dataclass(frozen=True)
-class Unreadable:
-    """A state file that is there but cannot be used. `reason` is one clause for people."""
-
-    path: Path
-    reason: str
-
-
-@dataclass(frozen=True)
-class Missing:
-    """A state file that is not there: nothing was ever written."""
-
-    path: Path
-
-
-Reading = Readable[T] | Unreadable | Missing
 
 
 def write_atomic(path: Path, content: bytes, *, mode: int = FILE_MODE, durable: bool = True) -> None:

@@ -16,16 +16,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from bkp.errors import StateError
-from bkp.state.files import (
-    FILE_MODE,
-    Missing,
-    Unreadable,
-    encode_record,
-    make_dir,
-    open_regular,
-    sync_dir,
-    write_atomic,
-)
+from bkp.state.files import FILE_MODE, encode_record, make_dir, open_regular, sync_dir, write_atomic
+from bkp.state.reading import Missing, Unreadable
 from bkp.state.records import LedgerLine, Run
 
 if TYPE_CHECKING:

@@ -136,7 +136,7 @@ class Process(_Record, frozen=True, kw_only=True):
 
 
 class Run(_Record, frozen=True, kw_only=True):
-    """One run of one job on one target, written when it starts, after every step, and when it ends.
+    """One run of one job on one target, written when it starts, when each step begins, and when it ends.
 
     `reason` says why it did not simply succeed, `remedy` what a person should do about that.
     """
@@ -210,9 +210,20 @@ class LedgerLine(_Record, frozen=True, kw_only=True):
     note: str | None = None
 
 
+class KnownVersion(_Record, frozen=True, kw_only=True):
+    """What a program said its version is, and how to tell that it is still the same file (stat(2))."""
+
+    schema: Literal[1] = 1
+    path: str
+    mtime_ns: int
+    bytes: Count
+    version: str
+
+
 DOCUMENTED: dict[str, type[msgspec.Struct]] = {
     "run": Run,
     "sample": Sample,
     "lock": LockHolder,
     "history-line": LedgerLine,
+    "borg-version": KnownVersion,
 }

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from bkp.errors import StateError
-from bkp.state.files import PRIVATE_MODE, Missing, Readable, Reading, Unreadable, read_record, write_record
+from bkp.state.files import PRIVATE_MODE, read_record, write_record
 from bkp.state.ledger import Ledger
+from bkp.state.reading import Missing, Readable, Reading, Unreadable
 from bkp.state.records import Message, Outcome, Run, Sample
 
 if TYPE_CHECKING:

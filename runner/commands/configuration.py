@@ -9,17 +9,27 @@ import click
 from bkp.clock import local_zone, utc_now
 from bkp.config import load_config
 from bkp.errors import ExitCode
+from runner.commands import options
 
 if TYPE_CHECKING:
+    from datetime import datetime, tzinfo
     from pathlib import Path
 
+    from bkp.calendar import Schedule
 
-@click.group("config", short_help="Check the configuration, print its schema or an example.")
+
+@click.group(
+    "config",
+    short_help="Check the configuration, print its schema or an example.",
+    epilog=options.examples(
+        "bkp-run config check", "bkp-run config schema > config.schema.json", "bkp-run config example"
+    ),
+)
 def config_group() -> None:
     """Check the configuration, print its JSON Schema for editors, or a commented example."""
 
 
-@config_group.command("check")
+@config_group.command("check", epilog=options.examples("bkp-run config check", "bkp-run --config new.yml config check"))
 @click.pass_obj
 def check_command(config_path: Path) -> int:
     """Read the configuration; say what it means, or the first thing that is wrong with it."""
@@ -31,13 +41,18 @@ def check_command(config_path: Path) -> int:
         for source in repository.sources:
             click.echo(f"    source {source}: {config.sources[source].path or config.sources[source].dataset}")
     for name, job in config.jobs.items():
-        elapse = job.schedule.next_after(now, zone) if job.schedule else None
-        when = f"{job.schedule}, next {elapse.astimezone(zone):%a %Y-%m-%d %H:%M %Z}" if elapse else "by hand only"
-        click.echo(f"  job {name}: {when}")
+        click.echo(f"  job {name}: {_when(job.schedule, now, zone)}")
     return ExitCode.SUCCESS
 
 
-@config_group.command("schema")
+def _when(schedule: Schedule | None, now: datetime, zone: tzinfo) -> str:
+    if schedule is None:
+        return "by hand only"
+    elapse = schedule.next_after(now, zone)
+    return f"{schedule}, next {elapse.astimezone(zone):%a %Y-%m-%d %H:%M %Z}" if elapse else f"{schedule}, never again"
+
+
+@config_group.command("schema", epilog=options.examples("bkp-run config schema > config.schema.json"))
 def schema_command() -> int:
     """Print the JSON Schema of the configuration."""
     import json
@@ -48,7 +63,7 @@ def schema_command() -> int:
     return ExitCode.SUCCESS
 
 
-@config_group.command("example")
+@config_group.command("example", epilog=options.examples("bkp-run config example > /etc/bkp/config.yml"))
 def example_command() -> int:
     """Print a commented example: the described system."""
     from importlib.resources import files  # costs start-up time

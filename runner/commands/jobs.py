@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -41,8 +40,10 @@ _accept_size = click.option(
 )
 
 
-def _job_command(name: str, summary: str, details: str) -> click.Command:
-    @click.command(name, help=f"{summary}\n\n{details}", short_help=summary)
+def _job_command(name: str, summary: str, details: str, *examples: str) -> click.Command:
+    @click.command(
+        name, help=f"{summary}\n\n{details}", short_help=summary, epilog=options.examples(f"bkp-run {name}", *examples)
+    )
     @options.target
     @options.dry_run
     @options.as_json
@@ -65,7 +66,7 @@ def _job_command(name: str, summary: str, details: str) -> click.Command:
         wait = (config.lock_wait if lock_wait is None else lock_wait).total_seconds()
         if dry_run:
             for each in targets:
-                _show_plan(name, config, each, wait)
+                _show_plan(name, config, each, wait, as_json=as_json)
             return ExitCode.SUCCESS
         from runner.lifecycle.context import Options
         from runner.lifecycle.job import exit_code
@@ -155,29 +156,23 @@ def _print_json(run: Run) -> None:
     say(msgspec.json.encode(run))
 
 
-def _show_plan(job: str, config: Config, target: str, wait: float) -> None:
+def _show_plan(job: str, config: Config, target: str, wait: float, *, as_json: bool) -> None:
     from bkp.tools.borg.client import Borg, passphrase_of
     from runner.jobs import check, drill
     from runner.nightly import plan as nightly
+    from runner.views import plan
 
     repository = config.repositories[target]
     if job == "nightly":
-        plan = nightly.planned(config, target, wait)
+        calls = nightly.planned(config, target, wait)
     elif job == "drill":
-        plan = drill.planned(config, target, wait)
+        calls = drill.planned(config, target, wait)
     else:
-        plan = check.planned(config, target, wait, verify_data=job == "verify")
+        calls = check.planned(config, target, wait, verify_data=job == "verify")
     borg = Borg(repository, passphrase_of(repository), lock_wait=wait)
-    calls = [borg.command(arguments) for arguments in plan]
-    click.echo(f"# {job} of {target}: what would be run, and is not. borg's environment:")
-    for name, value in sorted(calls[0].environment.items()):
-        click.echo(f"#   {name}={value}")
-    if calls[0].passphrase is not None:
-        click.echo(f"#   {calls[0].passphrase_variable}=***  (a pipe with the passphrase)")
-    for argv in nightly.planned_snapshots(config, target) if job == "nightly" else ():
-        click.echo(shlex.join(argv))
-    for call in calls:
-        click.echo(shlex.join(call.argv))
+    before = nightly.planned_snapshots(config, target) if job == "nightly" else ()
+    found = plan.Plan(job, target, tuple(before), tuple(borg.command(arguments) for arguments in calls))
+    click.echo(plan.as_json(found) if as_json else plan.as_text(found))
 
 
 COMMANDS = (
@@ -186,20 +181,29 @@ COMMANDS = (
         "Archive all sources, prove the archive, prune and compact.",
         "Nothing is pruned unless tonight's archive is listed by the repository, holds every source, and is not "
         "suspiciously small. An archive that lacks a source is named incomplete-… and never counts for retention.",
+        "bkp-run nightly --dry-run               say what would be run",
+        "bkp-run nightly --target main --quiet   one repository; say only what is wrong",
+        "bkp-run nightly --lock-wait 0           give up at once where another run is at work",
     ),
     _job_command(
         "check",
         "Check the repository's segments, index and archive metadata.",
         "Runs `borg check`. Anything that borg finds is a failure.",
+        "bkp-run check --target main",
+        "bkp-run check --json | jq .outcome",
     ),
     _job_command(
         "verify",
         "Check the repository, and decrypt and authenticate all its data.",
         "Runs `borg check --verify-data`, which reads everything: hours, on a large repository.",
+        "bkp-run verify --target main",
+        "bkp-run verify --dry-run --json   the plan, for a script",
     ),
     _job_command(
         "drill",
         "Restore a random sample and compare every hash.",
         "The sample was drawn by the last nightly from the very tree it archived. Tolerance is zero.",
+        "bkp-run drill --target main",
+        "bkp-run drill --json | jq .drill",
     ),
 )

@@ -19,30 +19,46 @@ if TYPE_CHECKING:
     from bkp.state.store import StateStore
 
 
-@click.command("list", short_help="List the repository's archives.")
+@click.command(
+    "list",
+    short_help="List the repository's archives.",
+    epilog=options.examples("bkp-run list", "bkp-run list --target main", "bkp-run list --json | jq '.archives[-1]'"),
+)
 @options.target
 @options.as_json
 @options.lock_wait
 @click.pass_obj
 def list_command(config_path: Path, target: str | None, as_json: bool, lock_wait: Duration | None) -> int:
-    """List archives, newest last, with what is recorded of each run that made one."""
+    """List archives, newest last, with what is recorded of each run that made one.
+
+    A repository that cannot be listed is named, and the others are shown; the exit code is then 3.
+    """
     from bkp.tools.borg.client import Borg, passphrase_of
     from runner.views import archives
+    from runner.views.terminal import complain
 
     config = load_config(config_path)
     wait = (config.lock_wait if lock_wait is None else lock_wait).total_seconds()
     from bkp.state.store import StateStore
 
     store = StateStore(Path(config.paths.state))
-    for each in chosen_targets(config, target):
+    targets, code = chosen_targets(config, target), ExitCode.SUCCESS
+    for each in targets:
         repository = config.repositories[each]
-        listing = Borg(repository, passphrase_of(repository), lock_wait=wait).list_archives()
+        try:
+            listing = Borg(repository, passphrase_of(repository), lock_wait=wait).list_archives()
+        except BkpError as exc:
+            if len(targets) == 1:
+                raise
+            complain(f"{each}: {exc}")  # and show the others: that one is broken makes them the more interesting
+            code = ExitCode.FAILURE
+            continue
         made = _made(store, each)
         if as_json:
             click.echo(archives.as_json(each, listing, made))
         else:
             click.echo(archives.as_text(each, listing, made, local_zone()))
-    return ExitCode.SUCCESS
+    return code
 
 
 def _made(store: StateStore, target: str) -> dict[str, Run]:
@@ -54,22 +70,41 @@ def _made(store: StateStore, target: str) -> dict[str, Run]:
         return {}
 
 
-@click.command("status", short_help="Say what is ok, late, failed, running or unknown.")
+@click.command(
+    "status",
+    short_help="Say what is ok, late, failed, running or unknown.",
+    epilog=options.examples(
+        "bkp-run status",
+        "bkp-run status --target main",
+        "bkp-run status --json | jq -r '.[] | select(.status != \"ok\") | .job'",
+    ),
+)
+@options.target
 @options.as_json
 @click.pass_obj
-def status_command(config_path: Path, as_json: bool) -> int:
-    """Say how every job stands, from the records alone. Ends with 0 only if every scheduled job is ok or running."""
+def status_command(config_path: Path, target: str | None, as_json: bool) -> int:
+    """Say how every job stands, from the records alone. Ends with 0 only if every scheduled job is ok or running.
+
+    A job that is run by hand only and has never run is shown, and is no reason for another exit code.
+    """
     from bkp.liveness import is_alive
     from bkp.state.store import StateStore
     from runner.views import statuses
 
     config = load_config(config_path)
-    found = statuses.collect(config, StateStore(Path(config.paths.state)), utc_now(), local_zone(), is_alive)
+    store, targets = StateStore(Path(config.paths.state)), chosen_targets(config, target)
+    found = statuses.collect(config, store, utc_now(), local_zone(), is_alive, targets)
     click.echo(statuses.as_json(found) if as_json else statuses.as_text(found, utc_now(), local_zone()))
     return ExitCode.SUCCESS if statuses.all_well(found) else ExitCode.FAILURE
 
 
-@click.command("history", short_help="Show recorded runs and verify their hash chain.")
+@click.command(
+    "history",
+    short_help="Show recorded runs and verify their hash chain.",
+    epilog=options.examples(
+        "bkp-run history", "bkp-run history --last 100", "bkp-run history --json | jq '.runs[-1].steps'"
+    ),
+)
 @click.option("--last", "-n", default=20, show_default=True, type=click.IntRange(1), help="How many runs to show.")
 @options.as_json
 @click.pass_obj

@@ -24,6 +24,11 @@ class DurationType(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # 
             self.fail(str(exc), param, ctx)
 
 
+def examples(*lines: str) -> str:
+    """Return the end of a command's help: how it is called, line by line as written."""
+    return "\n".join(("\b", "Examples:", *(f"  {line}" for line in lines)))
+
+
 target = click.option("--target", "-t", help="Only this repository (a name from the configuration).")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout, for scripts.")
 lock_wait = click.option(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,12 +15,21 @@ from runner.commands import options
 from runner.commands.jobs import chosen_targets
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from bkp.config.values import Duration
+    from bkp.tools.borg.client import Reply
 
 
-@click.command("restore", short_help="Restore an archive, or paths of it, into a new folder.")
+@click.command(
+    "restore",
+    short_help="Restore an archive, or paths of it, into a new folder.",
+    epilog=options.examples(
+        "bkp-run restore latest --to /tank/restore",
+        "bkp-run restore backup-20270101T013000Z-5f3a9c01 tank/Secure/backup/etc --to /tmp/etc",
+        "bkp-run restore latest etc/hosts --to /tmp/x --dry-run",
+    ),
+)
 @click.argument("archive")
 @click.argument("paths", nargs=-1)
 @click.option("--to", "folder", type=click.Path(path_type=Path), required=True, help="A folder that is new or empty.")
@@ -38,16 +48,9 @@ def restore_command(
     as_json: bool,
     lock_wait: Duration | None,
 ) -> int:
-    r"""Restore ARCHIVE (a name, or "latest") into the folder named by --to; only PATHS of it, if any are given.
-
-    \b
-    Examples:
-      bkp-run restore latest --to /tank/restore
-      bkp-run restore backup-20270101T013000Z-5f3a9c01 tank/Secure/backup/etc --to /tmp/etc
-      bkp-run restore latest etc/hosts --to /tmp/x --dry-run
-    """
+    """Restore ARCHIVE (a name, or "latest") into the folder named by --to; only PATHS of it, if any are given."""
     from bkp.tools.borg import commands
-    from bkp.tools.borg.client import Borg, BorgError, passphrase_of
+    from bkp.tools.borg.client import Borg, passphrase_of
     from bkp.tools.borg.events import Event, Progress
     from runner.lifecycle.signals import ending_signals_raise
     from runner.progress import NoProgress, ProgressSink, TerminalProgress
@@ -63,7 +66,7 @@ def restore_command(
     def watch(event: Event) -> None:
         if isinstance(event, Progress):
             progress.update(event)
-        elif event.level != "info" or dry_run:
+        elif event.level != "info" or (dry_run and not as_json):
             click.echo(event.text, err=event.level != "info")
 
     borg = Borg(repository, passphrase_of(repository), lock_wait=wait, watch=watch)
@@ -71,25 +74,26 @@ def restore_command(
     wanted = [path.lstrip("/") for path in paths]
     arguments = commands.extract(repository, name, wanted, lock_wait=wait, dry_run=dry_run, progress=not dry_run)
     if dry_run:
-        click.echo(f"# would restore from {name} into {folder}:", err=True)
+        if not as_json:
+            click.echo(f"# would restore from {name} into {folder}:", err=True)
         reply = borg.call(arguments)
+        _insist(reply, name, wanted)
     else:
-        _make_target(folder)
-        try:
-            with ending_signals_raise():
-                reply = borg.call(arguments, cwd=folder)
-        finally:
-            progress.finish()
-    if not reply.ok:
-        raise BorgError(reply)
-    never = [message.text for message in reply.messages if "never matched" in message.text]
-    if never:
-        raise BkpError(
-            f"{len(never)} of {len(wanted)} paths are not in {name}: {never[0]}",
-            remedy="paths are written as archived, without a leading slash; --dry-run lists what matches",
-        )
+        with _new_folder(folder):
+            try:
+                with ending_signals_raise():
+                    reply = borg.call(arguments, cwd=folder)
+            finally:
+                progress.finish()
+            _insist(reply, name, wanted)
     warned = any(message.level != "info" for message in reply.messages)
-    if as_json:
+    if as_json and dry_run:
+        from runner.views import plan
+
+        planned = borg.command(commands.extract(repository, name, wanted, lock_wait=wait, progress=True))
+        found = plan.Plan("restore", names[0], (), (planned,))
+        click.echo(plan.as_json(found, archive=name, folder=str(folder)))
+    elif as_json:
         import msgspec
 
         click.echo(msgspec.json.encode({"archive": name, "folder": str(folder), "paths": wanted, "warnings": warned}))
@@ -110,9 +114,29 @@ def _resolve(archive: str, prefix: str, names: Sequence[str]) -> str:
     return archive
 
 
-def _make_target(folder: Path) -> None:
-    """Make the folder; refuse one with anything in it, so that a restore never mixes with or replaces what is there."""
+def _insist(reply: Reply, archive: str, wanted: Sequence[str]) -> None:
+    """Raise what is wrong with the reply: a failure of borg, or paths that are not in the archive."""
+    if not reply.ok:
+        from bkp.tools.borg.client import BorgError
+
+        raise BorgError(reply)
+    never = [message.text for message in reply.messages if "never matched" in message.text]
+    if never:
+        raise BkpError(
+            f"{len(never)} of {len(wanted)} paths are not in {archive}: {never[0]}",
+            remedy="paths are written as archived, without a leading slash; --dry-run lists what matches",
+        )
+
+
+@contextlib.contextmanager
+def _new_folder(folder: Path) -> Iterator[None]:
+    """Make the folder, and take it away again if the block fails with nothing in it.
+
+    Refuse one with anything in it, so that a restore never mixes with or replaces what is there.
+    """
+    made: list[Path] = []
     try:
+        made = [each for each in (folder, *folder.parents) if not each.exists()]
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if any(folder.iterdir()):
             raise UsageError(f"{folder} is not empty", remedy="restore into a new folder, then move what you need")
@@ -120,6 +144,13 @@ def _make_target(folder: Path) -> None:
         raise UsageError(f"{folder} is a file", remedy="name a folder that is new or empty") from None
     except OSError as exc:
         raise BkpError(f"cannot make {folder}: {exc.strerror}", remedy="name another folder") from exc
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):  # something was restored: that stays
+            for each in made:
+                each.rmdir()
+        raise
 
 
 COMMANDS = (restore_command,)

@@ -28,20 +28,21 @@ _folder = click.option(
 )
 
 
-@click.group("units", short_help="Show, compare or install the systemd units.")
+@click.group(
+    "units",
+    short_help="Show, compare or install the systemd units.",
+    epilog=options.examples(
+        "bkp-run units show borg-backup.service",
+        "bkp-run units install --dry-run",
+        "bkp-run units install --enable      and start the timers and the exporter",
+        "bkp-run units diff                  ends with 1 if what is installed differs",
+    ),
+)
 def units_group() -> None:
-    r"""Make systemd's units and timers from the configuration: its schedules, its folders, and no right beyond them.
-
-    \b
-    Examples:
-      bkp-run units show borg-backup.service
-      bkp-run units install --dry-run
-      bkp-run units install --enable      and start the timers and the exporter
-      bkp-run units diff                  ends with 1 if what is installed differs
-    """
+    """Make systemd's units and timers from the configuration: its schedules, its folders, and no right beyond them."""
 
 
-@units_group.command("show")
+@units_group.command("show", epilog=options.examples("bkp-run units show", "bkp-run units show borg-backup.timer"))
 @click.argument("name", required=False)
 @click.pass_obj
 def show_command(config_path: Path, name: str | None) -> int:
@@ -57,7 +58,9 @@ def show_command(config_path: Path, name: str | None) -> int:
     return ExitCode.SUCCESS
 
 
-@units_group.command("diff")
+@units_group.command(
+    "diff", epilog=options.examples("bkp-run units diff", "bkp-run units diff --dir /usr/local/lib/systemd/system")
+)
 @_folder
 @click.pass_obj
 def diff_command(config_path: Path, folder: Path) -> int:
@@ -77,7 +80,14 @@ def diff_command(config_path: Path, folder: Path) -> int:
     return ExitCode.SUCCESS if alike else ExitCode.WARNING
 
 
-@units_group.command("install")
+@units_group.command(
+    "install",
+    epilog=options.examples(
+        "bkp-run units install --dry-run     say which files would change",
+        "bkp-run units install --enable      and start the timers and the exporter",
+        "bkp-run units install --no-reload --dir /tmp/etc/systemd/system",
+    ),
+)
 @_folder
 @options.dry_run
 @click.option("--no-reload", is_flag=True, help="Only write the files; run nothing of systemd's.")

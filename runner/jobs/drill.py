@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bkp.errors import StateError, StepFailedError
-from bkp.state.files import Missing, Unreadable, make_dir
-from bkp.state.records import DrillResult, Message, Sample
+from bkp.state.files import make_dir
+from bkp.state.reading import Missing, Unreadable
+from bkp.state.records import DrillResult, Message, Sample, SampleFile
 from bkp.tools.borg import commands
-from runner.sample import hash_file
+from runner.sample import read_hash
 
 if TYPE_CHECKING:
     from bkp.config.model import Config
     from runner.lifecycle.context import JobContext
     from runner.lifecycle.recorder import StepNotes
 
-_ANY_SIZE = 1 << 62
 MAX_NAMED = 10
+ARGUMENT_BYTES = 512 << 10
 
 
 def drill(context: JobContext) -> None:
@@ -74,15 +76,17 @@ def _make_empty(folder: Path) -> None:
 
 
 def _extract(context: JobContext, notes: StepNotes, sample: Sample, folder: Path) -> float:
-    arguments = commands.extract(
-        context.repository,
-        sample.archive,
-        [file.path for file in sample.files],
-        lock_wait=context.options.lock_wait,
-        progress=True,
-    )
+    """Extract the sample, in several calls where its paths are too long for one command line; return the seconds."""
+    # What a program may be given (ARG_MAX) is a share of the stack's limit, and its environment counts, too.
+    limit = min(ARGUMENT_BYTES, os.sysconf("SC_ARG_MAX") // 4)
+    codes: list[int] = []
     started = time.monotonic()
-    context.run_borg(notes, arguments, cwd=folder)
+    for paths in commands.in_chunks([file.path for file in sample.files], limit):
+        arguments = commands.extract(
+            context.repository, sample.archive, paths, lock_wait=context.options.lock_wait, progress=True
+        )
+        codes.append(context.run_borg(notes, arguments, cwd=folder).completed.exit_code)
+    notes.exit_code = max(codes)
     return time.monotonic() - started
 
 
@@ -91,8 +95,11 @@ def compare(sample: Sample, folder: Path, seconds: float) -> tuple[DrillResult, 
     matched = mismatched = missing = 0
     problems = []
     for wanted in sample.files:
-        found = hash_file(str(folder / wanted.path), limit=_ANY_SIZE)
-        if found is None:
+        found, reason = _restored(str(folder / wanted.path))
+        if reason is not None:  # what cannot be read is not proven to be what was backed up
+            mismatched += 1
+            problems.append(f"/{wanted.path}: restored from {sample.archive}, but cannot be read: {reason}")
+        elif found is None:
             missing += 1
             problems.append(f"/{wanted.path}: not restored from {sample.archive}")
         elif (found.sha256, found.bytes) != (wanted.sha256, wanted.bytes):
@@ -111,6 +118,16 @@ def compare(sample: Sample, folder: Path, seconds: float) -> tuple[DrillResult, 
         seconds=round(seconds, 3),
     )
     return result, problems
+
+
+def _restored(path: str) -> tuple[SampleFile | None, str | None]:
+    """Return a restored file's hash, or None if there is none; and why it cannot be read, if that is so."""
+    try:
+        return read_hash(path), None
+    except (FileNotFoundError, NotADirectoryError):
+        return None, None
+    except OSError as exc:
+        return None, exc.strerror or type(exc).__name__
 
 
 def planned(config: Config, target: str, lock_wait: float) -> list[tuple[str, ...]]:

@@ -14,7 +14,7 @@ from bkp.tools.borg.client import Borg, BorgError, Reply, passphrase_of
 from bkp.tools.borg.events import Event, Progress
 from bkp.tools.borg.locks import dead_holders, is_borg
 from bkp.tools.borg.outcome import Problem
-from bkp.tools.borg.version import borg_version
+from bkp.tools.borg.version import borg_version, refuse_unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -122,6 +122,7 @@ def open_context(
     repository = config.repositories[run.target]
     if version := borg_version(repository.borg, store.root / "cache" / "borg.json"):
         recorder.update(versions={**recorder.run.versions, "borg": version})
+        refuse_unsupported(repository.borg, version)
     passphrase = passphrase_of(repository)
     log.mask(passphrase)
     if repository.passphrase_file and (loose := loose_permissions(Path(repository.passphrase_file))):

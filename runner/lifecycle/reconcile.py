@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from bkp.errors import StateError
-from bkp.state.files import Readable
+from bkp.state.reading import Readable
 from bkp.state.records import Outcome, Process, Run, Step
 
 if TYPE_CHECKING:

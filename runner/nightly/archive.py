@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from bkp.config.model import INCOMPLETE
 from bkp.errors import StepFailedError
 from bkp.state.records import Archive, LeftOut, RepositoryFacts, Root
 from bkp.tools.borg import commands
@@ -31,7 +32,7 @@ def archive_name(prefix: str, run_id: str, *, complete: bool) -> str:
 
     One that lacks a root is named apart from the start, out of retention's sight.
     """
-    return f"{'' if complete else commands.INCOMPLETE}{prefix}-{run_id}"
+    return f"{'' if complete else INCOMPLETE}{prefix}-{run_id}"
 
 
 def create(context: JobContext, prepared: Sequence[PreparedSource], drawer: SampleDrawer) -> Archive:
@@ -106,7 +107,7 @@ def confirm(context: JobContext, archive: Archive) -> Listing:
         listing = parse_listing(context.run_borg(notes, arguments).completed.stdout)
         found = next((each for each in listing.archives if each.name == archive.name), None)
         # renaming, which is done to incomplete ones alone, gives an archive a new id
-        if found is None or (found.id != archive.id and not archive.name.startswith(commands.INCOMPLETE)):
+        if found is None or (found.id != archive.id and not archive.name.startswith(INCOMPLETE)):
             raise StepFailedError(
                 f"the repository does not list archive {archive.name}, which borg said it had made",
                 remedy="run `bkp-run check`, and look at the log of this run",
@@ -126,7 +127,7 @@ def with_listing(context: JobContext, archives: Sequence[ArchiveListing]) -> Rep
         return None
     prefix = f"{context.repository.archive_prefix}-"
     listed = [each for each in archives if each.name.startswith(prefix)]
-    aside = [each for each in archives if each.name.startswith(commands.INCOMPLETE + prefix)]
+    aside = [each for each in archives if each.name.startswith(INCOMPLETE + prefix)]
     times = sorted(each.started_at for each in listed)
     free, size = _space(context.repository.path)
     return msgspec.structs.replace(
@@ -150,9 +151,9 @@ def _space(path: str) -> tuple[int | None, int | None]:
 
 def set_aside(context: JobContext, archive: Archive) -> Archive:
     """Rename an archive that turned out to be incomplete, so that prune never counts it; return it as it is now."""
-    if archive.name.startswith(commands.INCOMPLETE):
+    if archive.name.startswith(INCOMPLETE):
         return archive
-    new_name = commands.INCOMPLETE + archive.name
+    new_name = INCOMPLETE + archive.name
     with context.recorder.step("set aside") as notes:
         arguments = commands.rename(context.repository, archive.name, new_name, lock_wait=context.options.lock_wait)
         context.run_borg(notes, arguments)

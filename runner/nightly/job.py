@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace as replace_fields
 
 from bkp.errors import StateError, StepFailedError
+from bkp.patterns import excluder
 from bkp.state.archives import flaw
 from bkp.state.records import Sample
-from bkp.tools.borg.patterns import excluder
 from runner.nightly import compaction
 from runner.nightly.archive import confirm, create, set_aside
 from runner.nightly.baseline import LOOKED_AT, suspicion
+from runner.nightly.old_logs import tidy_logs
 from runner.nightly.retention import compact, prune
 from runner.sample import SampleDrawer, Tree
 from runner.sources.directory import DirectorySource
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bkp.config.model import Config
+    from bkp.patterns import Matcher
     from bkp.state.records import Archive, Run
-    from bkp.tools.borg.patterns import Matcher
     from bkp.tools.zfs.commands import Programs
     from runner.lifecycle.context import JobContext
     from runner.sources.base import PreparedSource, SourceKind
@@ -86,6 +87,7 @@ def nightly(context: JobContext, *, programs: Programs | None = None) -> None:
             notes.skip("nothing was pruned")
         else:
             compact(context, notes, freeable, nights)
+    tidy_logs(context)
 
 
 def past_nights(context: JobContext) -> list[Run] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bkp.config.model import Keep
+from bkp.config.model import INCOMPLETE, Keep
 from bkp.tools.borg import commands
 from runner.nightly import compaction
 from runner.nightly.archive import with_listing
@@ -24,7 +24,7 @@ _FREED = "compaction freed about "
 def prune(context: JobContext, notes: StepNotes, listing: Listing) -> int | None:
     """Prune; return how many bytes of unique data that gave up, or None if borg did not say."""
     deleted, kept, freeable = _prune_once(context, notes, None, None)
-    prefix = f"{commands.INCOMPLETE}{context.repository.archive_prefix}-"
+    prefix = f"{INCOMPLETE}{context.repository.archive_prefix}-"
     if sum(each.name.startswith(prefix) for each in listing.archives) > INCOMPLETE_KEPT:
         only_last = Keep(daily=0, weekly=0, monthly=0, last=INCOMPLETE_KEPT)
         more, _, also = _prune_once(context, notes, f"{prefix}*", only_last)

@@ -51,7 +51,7 @@ def build(run: Run, previous: Run | None, mail: Mail, zone: tzinfo) -> EmailMess
     sender = mail.sender or f"bkp@{_domain(run.host)}"
     message["Subject"] = subject(run, previous)
     message["From"] = Address("bkp", addr_spec=sender)
-    message["To"] = mail.to
+    message["To"] = mail.recipient
     message["Date"] = format_datetime(run.ended_at or run.started_at)
     message["Message-ID"] = make_msgid(f"bkp-{run.run_id}", domain=_domain(run.host))
     message["Auto-Submitted"] = "auto-generated"

@@ -6,6 +6,7 @@ import os.path
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bkp.config.places import is_below
 from runner.sources.base import LeftOut, PreparedRoot
 
 if TYPE_CHECKING:
@@ -93,12 +94,6 @@ def _one_for_each_path(roots: Iterable[PreparedRoot], mounts: Mounts) -> dict[st
 def _overlaid(root: PreparedRoot, above: PreparedRoot) -> LeftOut:
     reason = f"{above.dataset} is mounted at {root.path}, too, and hides it; give it a path of its own, or skip it"
     return LeftOut(root.dataset or "", reason, warn=True)
-
-
-def is_below(path: str, folder: str) -> bool:
-    """Return whether `path` is `folder` or lies below it."""
-    path, folder = os.path.normpath(path), os.path.normpath(folder)
-    return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
 def hidden(roots: Iterable[PreparedRoot], needed: Mapping[str, str]) -> str | None:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from bkp.errors import StateError, UsageError
-from bkp.state.files import Missing, Readable, read_bytes, write_atomic
+from bkp.state.files import read_bytes, write_atomic
+from bkp.state.reading import Missing, Readable
 from runner.units.render import MARK, UNITS
 
 if TYPE_CHECKING:

@@ -106,7 +106,7 @@ def _failed_arguments(config: Config) -> str:
 
     host = quoting.command(config.host) if config.host else "%H"
     sender = quoting.command(config.mail.sender) if config.mail.sender else f"bkp@{host}"
-    own = f"{quoting.command(config.paths.lock)} %i {quoting.command(config.mail.to)} {sender} {host}"
+    own = f"{quoting.command(config.paths.lock)} %i {quoting.command(config.mail.recipient)} {sender} {host}"
     return f"{own} {quoting.command(*arguments(config.mail))}"
 
 

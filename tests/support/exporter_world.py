@@ -159,6 +159,7 @@ class World:
         """Return the configuration file's text."""
         lines = [
             "schema: 1",
+            "mail: {when: never}",
             "host: vault",
             "paths:",
             f"  state: {self.state_path or self.store.root}",

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 
-from bkp.state.files import Readable, read_record
+from bkp.state.files import read_record
 from bkp.state.ledger import ChainReport, Ledger
+from bkp.state.reading import Readable
 from bkp.state.records import Run, Sample
 from bkp.state.store import StateStore
 

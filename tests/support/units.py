@@ -17,14 +17,16 @@ if TYPE_CHECKING:
 PROGRAMS = str(Path(sys.executable).parent)
 FACTS = Facts(programs=PROGRAMS, config="/etc/bkp/config.yml")
 DATASET = "dataset: tank/Secure/backup"
+OWN_FILES = '["pp:/var/lib/bkp", "pp:/var/log/borg", "pp:/run/lock/bkp"]'  # what a source that holds them leaves out
 JOBS = ("borg-backup", "borg-check", "borg-check-verify", "borg-drill", "bkp-audit")
 
 
 def a_config(extra: str = "", *, source: str = DATASET, repository: str = "/tank/Secure/Borg/backup-repo") -> Config:
     """Return the described system's configuration, its source a dataset; `extra` are further top-level lines."""
+    mail = "" if "mail:" in extra else "mail: {to: alerts@example.com}\n"
     return parse_config(
         f"schema: 1\nrepositories: {{main: {{path: {json.dumps(repository)}, sources: [data]}}}}\n"
-        f"sources: {{data: {{{source}}}}}\n{extra}"
+        f"sources: {{data: {{{source}}}}}\n{mail}{extra}"
     )
 
 

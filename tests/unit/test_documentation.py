@@ -9,6 +9,7 @@ from bkp.tools.borg.outcome import Problem
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+GUIDE = ROOT / "CONTRIBUTING.md"
 LINK = re.compile(r'\]\((?!\w+:)([^)\s]+)\)|(?:src|srcset)="([^"]+)"')
 
 
@@ -26,6 +27,14 @@ def test_every_link_inside_the_project_leads_somewhere(page: Path) -> None:
         assert target.exists(), path
         if anchor:
             assert anchor in anchors(target), f"{path}#{anchor}"
+
+
+def test_the_files_that_the_guide_names_are_there() -> None:
+    named = re.findall(
+        r"\b((?:tests|scripts|docs|requirements|bkp)/[\w./-]+\.(?:py|md|txt|in))", GUIDE.read_text(encoding="utf-8")
+    )
+    assert "tests/unit/core/test_status.py" in named
+    assert [path for path in named if not (ROOT / path).is_file()] == []
 
 
 @pytest.mark.parametrize("problem", Problem, ids=lambda problem: problem.name)

@@ -102,3 +102,11 @@ def test_an_incomplete_installation_names_both_places_it_looked_at(tmp_path: Pat
 @pytest.mark.parametrize("package", ["bkp", "runner", "exporter", "auditor"])
 def test_every_package_says_that_it_is_typed(package: str) -> None:
     assert (ROOT / package / "py.typed").is_file()
+
+
+def test_a_commit_is_judged_by_the_types_of_all_that_make_lint_judges() -> None:
+    script = (ROOT / "scripts/lint").read_text(encoding="utf-8")
+    places = re.findall(r"python_places\+?=\(([^)]*)\)", script)
+    hook = re.search(r"entry: \.venv/bin/mypy (.*)", (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
+    assert hook is not None
+    assert sorted(hook[1].split()) == sorted(" ".join(places).split())

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from bkp.config.model import Keep, Repository, Source
 
-INCOMPLETE = "incomplete-"
 ISO = "%Y-%m-%dT%H:%M:%SZ"
+_POINTER = 8
 
 
 def _common(lock_wait: float) -> tuple[str, ...]:
@@ -128,6 +129,24 @@ def break_lock(repository: Repository, *, lock_wait: float) -> tuple[str, ...]:
 def delete_cache(repository: Repository, *, lock_wait: float) -> tuple[str, ...]:
     """Return `borg delete --cache-only`: the local cache goes, and borg makes it anew from the repository."""
     return ("delete", *_common(lock_wait), "--cache-only", repository.path)
+
+
+def in_chunks(paths: Sequence[str], limit: int) -> Iterator[list[str]]:
+    """Yield the paths in their order, in lists that each take at most `limit` bytes of a command line.
+
+    A path takes its own bytes, the one that ends it and a pointer (execve(2)); one that alone takes more is alone.
+    """
+    chunk: list[str] = []
+    room = limit
+    for path in paths:
+        size = len(os.fsencode(path)) + 1 + _POINTER
+        if chunk and size > room:
+            yield chunk
+            chunk, room = [], limit
+        chunk.append(path)
+        room -= size
+    if chunk:
+        yield chunk
 
 
 def key_export(repository: Repository, target: str = "-", *, lock_wait: float) -> tuple[str, ...]:

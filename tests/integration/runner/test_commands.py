@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
+import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
@@ -13,10 +17,10 @@ import yaml
 
 from bkp import __version__
 from bkp.state.records import Process, Run
+from tests.support.runner_world import PASSPHRASE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.support.runner_world import World
 
@@ -86,6 +90,20 @@ def test_restore_names_what_is_not_there(world: World) -> None:
     done = world.run("restore", "latest", f"{world.docs}/part 0", "no/such/path", "--to", str(world.root / "r"))
     assert done.returncode == 3
     assert f"1 of 2 paths are not in {name}" in done.stderr
+    assert len(_tree(world.root / "r")) == 3, "what is there was restored"
+
+
+def test_a_restore_that_brings_nothing_back_leaves_no_folder_behind(world: World) -> None:
+    world.succeed("nightly")
+    mine = world.root / "mine"
+    mine.mkdir()
+    for folder in (mine / "new" / "deep", mine):
+        done = world.run("restore", "latest", "no/such/path", "--to", str(folder))
+        assert done.returncode == 3
+        assert "1 of 1 paths are not in" in done.stderr
+    world.wrap_borg('[ "$1" != extract ] || exit 2; exec "$BORG" "$@"')
+    assert world.run("restore", "latest", "--to", str(mine / "new")).returncode == 3
+    assert list(mine.iterdir()) == [], "what was there before stays, what was made for nothing goes"
 
 
 def test_restore_dry_run_lists_and_writes_nothing(world: World) -> None:
@@ -95,6 +113,24 @@ def test_restore_dry_run_lists_and_writes_nothing(world: World) -> None:
     assert f"{world.docs}/part 1/file-1.txt".lstrip("/") in done.stdout.splitlines()
     assert "part 0" not in done.stdout
     assert not folder.exists()
+
+
+def test_restore_dry_run_as_json_is_the_plan_and_nothing_else(world: World) -> None:
+    world.succeed("nightly")
+    (name,) = world.archives()
+    folder = world.root / "restored"
+    done = world.succeed("restore", "latest", f"{world.docs}/part 1", "--to", str(folder), "--dry-run", "--json")
+    plan = json.loads(done.stdout)
+    assert (plan["job"], plan["target"], plan["archive"], plan["folder"]) == ("restore", "main", name, str(folder))
+    assert plan["environment"]["BORG_PASSPHRASE_FD"] == "***"
+    (command,) = plan["commands"]
+    assert command[:2] == ["/usr/bin/borg", "extract"]
+    assert command[-2:] == [f"{world.repository}::{name}", f"{world.docs}/part 1".lstrip("/")]
+    assert "--dry-run" not in command
+    assert done.stderr == ""
+    assert not folder.exists()
+    done = world.run("restore", "latest", "no/such/path", "--to", str(folder), "--dry-run", "--json")
+    assert (done.returncode, done.stdout) == (3, "")
 
 
 # ---------------------------------------------------------------- list, history, status
@@ -115,6 +151,32 @@ def test_list_shows_every_archive_with_what_is_recorded_of_it(world: World) -> N
     assert listed["archives"][0]["recorded"] is None
     assert listed["archives"][1]["recorded"]["files"] == 6
     assert listed["archives"][1]["id"] == archive.id
+
+
+def _add_repository(world: World, name: str) -> Path:
+    """Configure another repository for the same tree, and make it."""
+    path = world.root / name
+    shutil.copytree(world.repository, path)
+    world.config["repositories"][name] = world.main | {"path": str(path), "base_dir": str(world.root / f"base-{name}")}
+    world.write_config()
+    return path
+
+
+def test_list_shows_the_others_when_one_repository_cannot_be_listed(world: World) -> None:
+    _add_repository(world, "another")
+    world.archive_by_hand("by-hand", "2026-01-01T00:00:00")
+    world.config["repositories"]["gone"] = world.main | {"path": f"{world.root}/gone"}  # in the order of names: between
+    world.write_config()
+    done = world.run("list")
+    assert done.returncode == 3
+    assert "bkp-run: error: gone: borg list: there is no repository at that path" in done.stderr
+    assert "remedy: check that its file system is mounted" in done.stderr
+    assert f"main: 1 archive in {world.repository}" in done.stdout
+    assert f"another: 0 archives in {world.root}/another" in done.stdout
+    done = world.run("list", "--json")
+    assert done.returncode == 3
+    assert [json.loads(line)["target"] for line in done.stdout.splitlines()] == ["another", "main"]
+    assert world.run("list", "--target", "main").returncode == 0
 
 
 def test_history_shows_the_newest_runs_and_that_the_chain_holds(world: World) -> None:
@@ -200,6 +262,35 @@ def _this_process() -> Process:
     from bkp.liveness import this_process
 
     return this_process()
+
+
+def test_status_can_be_asked_of_one_repository(world: World) -> None:
+    _add_repository(world, "another")
+    for job in ("nightly", "check", "verify", "drill"):
+        world.succeed(job, "--target", "another")
+    assert world.run("status").returncode == 3
+    done = world.succeed("status", "--target", "another", "--json")
+    assert {(each["target"], each["status"]) for each in json.loads(done.stdout)} == {("another", "ok")}
+    done = world.run("status", "--target", "nobody")
+    assert done.returncode == 2
+    assert "no repository 'nobody'\n  remedy: configured: another, main" in done.stderr
+
+
+def test_a_job_that_is_run_by_hand_only_and_never_ran_is_well(world: World) -> None:
+    world.config["jobs"] = {name: {"schedule": None} for name in ("check", "verify", "drill")}
+    world.write_config()
+    world.state.mkdir()
+    assert world.run("status").returncode == 3, "the nightly has a schedule, and never ran"
+    world.succeed("nightly")
+    text = world.succeed("status").stdout
+    assert re.search(r"^–  check +main +never ", text, re.MULTILINE)
+    assert re.search(r"^✓  nightly", text, re.MULTILINE)
+    found = {each["job"]: each for each in json.loads(world.succeed("status", "--json").stdout)}
+    assert (found["nightly"]["scheduled"], found["drill"]["scheduled"]) == (True, False)
+
+    world.write_passphrase("wrong")
+    world.run("check")
+    assert world.run("status").returncode == 3, "by hand or not: one that failed is not well"
 
 
 def test_looking_needs_no_borg_and_writes_nothing(world: World) -> None:
@@ -319,6 +410,29 @@ def test_json_of_every_job_is_its_record(world: World) -> None:
     done = world.run("check", "--json")
     assert done.returncode == 3
     assert json.loads(done.stdout)["outcome"] == "failure"
+
+
+def test_json_of_a_dry_run_is_the_plan_with_secrets_masked(world: World) -> None:
+    _add_repository(world, "another")
+    world.add_source("tank", path=None, dataset="tank/x y")
+    for job in ("nightly", "check", "verify", "drill"):
+        done = world.succeed(job, "--dry-run", "--json")
+        plans = [json.loads(line) for line in done.stdout.splitlines()]
+        assert [(plan["job"], plan["target"]) for plan in plans] == [(job, "another"), (job, "main")]
+        for plan in plans:
+            assert set(plan) == {"job", "target", "environment", "commands"}
+            assert plan["environment"]["BORG_PASSPHRASE_FD"] == "***"
+            assert plan["environment"]["TZ"] == "UTC"
+            # What a person is shown is the same, as a shell would read it.
+            text = world.succeed(job, "--dry-run", "--target", plan["target"]).stdout
+            shown = [shlex.split(line) for line in text.splitlines() if not line.startswith("#")]
+            assert shown == plan["commands"]
+        assert PASSPHRASE not in done.stdout
+        assert done.stderr == ""
+    plan = json.loads(world.succeed("nightly", "--dry-run", "--json", "--target", "main").stdout)
+    assert [Path(command[0]).name for command in plan["commands"]] == ["zfs", "zfs", "mount", *["borg"] * 4]
+    assert [command[1] for command in plan["commands"][3:]] == ["create", "list", "prune", "compact"]
+    assert world.history() == [], "nothing was run"
 
 
 def test_the_journal_gets_priorities_and_no_bars(world: World) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -99,15 +100,18 @@ def test_what_an_earlier_drill_left_behind_is_removed_first(world: World) -> Non
     world.succeed("drill")
 
 
-def test_a_sample_of_very_many_files_is_no_problem_for_the_command_line(world: World) -> None:
-    folder = world.docs / ("a long name of a folder " * 8)
-    folder.mkdir()
-    for number in range(2500):
+def test_a_sample_whose_paths_are_too_many_for_one_command_line_is_restored_in_several_calls(world: World) -> None:
+    folder = world.docs.joinpath(*["a long name of a folder " * 9] * 8)
+    folder.mkdir(parents=True)
+    for number in range(1200):
         (folder / f"{number:04} {'and a long name of a file ' * 6}").write_text(str(number))
     world.config["drill"] = {"sample_files": 10_000}
     world.write_config()
     world.succeed("nightly")
+    assert sum(len(file.path) for file in world.sample().files) > os.sysconf("SC_ARG_MAX")
     world.succeed("drill")
-    drill = world.latest("drill").drill
-    assert drill is not None
-    assert drill.matched == 2506
+    run = world.latest("drill")
+    assert run.drill is not None
+    assert run.drill.matched == 1206
+    assert world.step("extract", run).exit_code == 0
+    assert world.log_text(run).count("borg extract ") > 1

@@ -272,3 +272,14 @@ def test_a_lock_whose_number_a_borg_has_is_left_alone(world: World) -> None:
         borg.kill()
         borg.wait()
     world.succeed("nightly")
+
+
+@pytest.mark.parametrize("version", ["1.1.16", "2.0.0b14"])
+def test_a_borg_that_bkp_was_not_made_for_is_named_before_it_is_asked_for_anything(world: World, version: str) -> None:
+    wrapper = world.wrap_borg(f'echo "$1" >>"$0.calls"; [ "$1" = --version ] && echo "borg {version}"')
+    for _ in range(2):  # the second time its version is known
+        _fails(world, f"{wrapper} is borg {version}; wanted 1.2.4 or newer of the 1.x series", "remedy: install")
+    assert wrapper.with_name(f"{wrapper.name}.calls").read_text() == "--version\n"
+    run = world.latest()
+    assert run.versions["borg"] == version
+    assert run.steps == ()

@@ -18,6 +18,7 @@ from runner.lifecycle.log import Log
 from runner.lifecycle.signals import EndingSignals
 from runner.nightly.job import nightly
 from runner.progress import NoProgress
+from tests.support.runner_world import PASSPHRASE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,6 +70,23 @@ def test_a_night_archives_confirms_samples_prunes_and_records_all_of_it(world: W
     assert world.chain().intact
     assert stat.S_IMODE((world.state / "history.jsonl").stat().st_mode) == 0o640
     assert "borg create" in world.log_text(run)
+
+
+def test_a_good_night_removes_the_logs_of_long_ago_and_a_bad_one_none(world: World) -> None:
+    world.log.mkdir()
+    old, other = world.log / "check-main-20200101T043000Z-0123abcd.log", world.log / "from-somebody-else.log"
+    for path in (old, other):
+        path.write_text("x")
+        os.utime(path, (0, 0))
+    world.write_passphrase("wrong")
+    assert world.run("nightly").returncode == 3
+    assert old.exists()
+    world.write_passphrase(PASSPHRASE)
+    world.succeed("nightly")
+    assert not old.exists()
+    assert other.exists()
+    assert "removed the logs of 1 runs that began more than 400d ago" in world.log_text(world.latest())
+    assert len(list(world.log.iterdir())) == 3
 
 
 def test_nights_that_start_in_the_same_second_do_not_take_each_others_name(world: World) -> None:
@@ -135,12 +153,16 @@ def test_the_sample_is_private_and_names_only_what_borg_archived(world: World) -
 
 
 def test_a_repository_inside_its_own_source_is_in_neither_archive_nor_sample(world: World) -> None:
-    world.config["sources"]["docs"]["path"] = str(world.root)
+    own = [f"pp:{path}" for path in (world.state, world.log, world.lock, world.scratch)]
+    world.config["sources"]["docs"] = {"path": str(world.root), "exclude": own}
     world.write_config()
     done = world.run("nightly")
     assert done.returncode in {0, 1}, done.stderr
-    inside = (str(world.repository).lstrip("/"), str(world.base / ".cache/borg").lstrip("/"))
+    inside = tuple(f"{path}/".lstrip("/") for path in (world.repository, world.base / ".cache/borg"))
     assert not [file.path for file in world.sample().files if file.path.startswith(inside)]
+    archived = world.borg("list", "--short", f"{world.repository}::{world.archives()[0]}").stdout.splitlines()
+    assert not [path for path in archived if path.startswith(inside)]
+    assert str(world.config_file).lstrip("/") in archived
 
 
 def test_a_file_that_changes_during_the_run_is_not_sampled(world: World) -> None:

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bkp.liveness import is_alive
-from bkp.state.files import Readable, read_record
+from bkp.state.files import read_record
+from bkp.state.reading import Readable
 from bkp.state.records import Outcome, Run
 from bkp.state.store import ENDED_WELL
 from tests.support.runner_world import World

@@ -179,7 +179,7 @@ def _fill(server: Server) -> None:
     )
     (folder / "config.yml").write_text(
         f"schema: 1\npaths: {{state: {folder}/state, log: {folder}/log, lock: {folder}/lock}}\n"
-        f"repositories: {{{repositories}}}\n{sources}\ndrill: {{sample_files: 5}}\n"
+        f"repositories: {{{repositories}}}\n{sources}\ndrill: {{sample_files: 5}}\nmail: {{when: never}}\n"
     )
     for name in ("main", "second"):
         server.call("borg", "init", "--encryption", "none", folder / name)

@@ -26,7 +26,7 @@ def config(tmp_path: Path) -> Path:
         sources: {{data: {{path: {source}}}}}
         repositories:
           main: {{path: {tmp_path}/r, passphrase_file: null, base_dir: {tmp_path}/borg, sources: [data]}}
-        mail: {{when: problems, msmtp: /usr/bin/true}}
+        mail: {{to: root@example.com, msmtp: /usr/bin/true}}
         """
     )
     return path

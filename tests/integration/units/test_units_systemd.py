@@ -15,7 +15,7 @@ from bkp.config import Config
 from runner.units.facts import Facts
 from runner.units.render import render
 from tests.support.mailbox import Mailbox
-from tests.support.units import DATASET, FACTS, JOBS, PROGRAMS, a_config, settings, unit
+from tests.support.units import DATASET, FACTS, JOBS, OWN_FILES, PROGRAMS, a_config, settings, unit
 
 # systemd-analyze security: 0 is shut in wholly, 10 not at all. Not to rise without a reason.
 EXPOSURE = {
@@ -36,7 +36,7 @@ CONFIGS = {
         source=f"{DATASET}, mount_at: '/run/bkp/my data'",
         repository="/srv/$repo \"x\" 'y'",
     ),
-    "everything in sight": a_config(source="path: /"),
+    "everything in sight": a_config(source=f"path: /, exclude: {OWN_FILES}"),
 }
 ODD = Facts(PROGRAMS, "/etc/my config $x/100%.yml", mail_logs=("/var/log/ms mtp.log",))
 
@@ -178,7 +178,8 @@ def script_of(text: str, failed: str) -> list[str]:
 def failed_unit(tmp_path: Path) -> Config:
     (tmp_path / "lock").mkdir()
     return a_config(
-        f"paths: {{lock: {tmp_path}/lock}}\nmail: {{config: {tmp_path}/msmtprc, sender: bkp@vault.example.com}}\n"
+        f"paths: {{lock: {tmp_path}/lock}}\n"
+        f"mail: {{to: alerts@example.com, config: {tmp_path}/msmtprc, sender: bkp@vault.example.com}}\n"
     )
 
 

@@ -63,6 +63,7 @@ def test_the_rules_of_a_named_configuration_are_those_that_are_listed(tmp_path: 
     config = tmp_path / "config.yml"
     config.write_text(
         "schema: 1\nsources: {home: {path: /srv}}\nrepositories: {main: {path: /repo, sources: [home]}}\n"
+        "mail: {to: root@example.com}\n"
         f"audit: {{rules: {GOLDEN / 'rules'}}}\n"
     )
     assert "GLD-001" in audit("-c", str(config), "rules", "list").stdout

@@ -38,7 +38,8 @@ def collected(home: Path, **changes: Any) -> dict[str, Any]:
         repositories:
           main: {{path: {home}/repository, passphrase_file: {home}/env, key_export: {home}/key.txt, sources: [s]}}
         sources:
-          s: {{path: {home}}}
+          s: {{path: {home}/tree}}
+        mail: {{to: root@example.com}}
     """
     builder = FactBuilder(NOW)
     collect_permissions(builder, parse_config(text), home / "config.yml", home / "attestations.jsonl")
@@ -84,6 +85,7 @@ def test_no_source_names_a_path(home: Path) -> None:
     (home / "config.yml").touch()
     config = parse_config(
         f"schema: 1\nrepositories:\n  main: {{path: {home}/r, sources: [s]}}\nsources:\n  s: {{path: {home}}}\n"
+        "mail: {to: root@example.com}\n"
     )
     collect_permissions(builder, config, home / "config.yml", home / "attestations.jsonl")
     assert not [name for name, fact in builder.facts.items() if str(home) in fact.source or "/root" in fact.source]

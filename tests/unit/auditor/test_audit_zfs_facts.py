@@ -50,7 +50,7 @@ class Host:
     @property
     def config(self) -> Config:
         return parse_config(
-            "schema: 1\n"
+            "schema: 1\nmail: {when: never}\n"
             f"sources:\n  home:\n    {self.source}\n"
             f"repositories:\n  main:\n    path: {self.repository}\n    sources: [home]\n",
             "config.yml",

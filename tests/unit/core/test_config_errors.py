@@ -1,7 +1,9 @@
 """Every mistake in the configuration is one error: file, line, key, what was found, what is wanted, the nearest key."""
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import example, given
@@ -19,6 +21,7 @@ repositories:
 sources:
   data: {path: /x}
 """
+MAIL = "mail: {when: never}\n"  # what is asked for last: a test of another mistake does without
 
 
 def refused(text: str | bytes) -> ConfigError:
@@ -26,6 +29,10 @@ def refused(text: str | bytes) -> ConfigError:
         parse_config(text, "config.yml")
     assert caught.value.exit_code is ExitCode.USAGE
     return caught.value
+
+
+def accepted(text: str) -> Config:
+    return parse_config(text + MAIL)
 
 
 def with_main(text: str) -> str:
@@ -36,8 +43,8 @@ def with_data(text: str) -> str:
     return BASE.replace("path: /x", text)
 
 
-def test_the_least_configuration_is_schema_repositories_and_sources() -> None:
-    assert isinstance(parse_config(BASE), Config)
+def test_the_least_configuration_is_schema_repositories_sources_and_mail() -> None:
+    assert isinstance(accepted(BASE), Config)
 
 
 MISTAKES = [
@@ -84,8 +91,25 @@ MISTAKES = [
         "found 'repokey-blake', wanted one of",
         "did you mean 'repokey-blake2'?",
     ),
-    (with_main("path: /r, compression: 'zstd 3'"), 3, 33, "compression: found 'zstd 3', wanted a compression as", None),
+    (with_main("path: /r, compression: 'zstd 3'"), 3, 33, "compression: found 'zstd 3', wanted none, lz4, zstd", None),
+    (with_main("path: /r, compression: 'zstdd,99'"), 3, 33, "compression: found 'zstdd,99', wanted none, lz4,", None),
     (with_main("path: /r, archive_prefix: a-b"), 3, 36, "archive_prefix: found 'a-b', wanted letters, digits,", None),
+    (
+        with_main("path: /r, archive_prefix: incomplete"),
+        3,
+        36,
+        "repositories.main.archive_prefix: 'incomplete' is what incomplete archives are named",
+        "take another word, such as backup",
+    ),
+    (
+        with_main("path: '/r/{hostname}'"),
+        3,
+        16,
+        "repositories.main.path: found '/r/{hostname}': borg takes braces for a placeholder",
+        "write out what it stands for",
+    ),
+    (with_main("path: '/r::x'"), 3, 16, "repositories.main.path: found '/r::x': borg takes what follows ::", "rename"),
+    (with_main("path: 'sftp://h/r'"), 3, 16, "found 'sftp://h/r': borg does not understand it", "ssh://USER@HOST"),
     (with_main("path: /r, compact_threshold: 100"), 3, 39, "found the number 100, wanted a whole number <= 99", None),
     (with_main("path: /r, size_drop_warning: 50"), 3, 39, "found the number 50, wanted a number <= 1", None),
     (
@@ -146,6 +170,27 @@ MISTAKES = [
         "sources.data.exclude[0]: found '*.o', wanted a pattern with its",
         None,
     ),
+    (
+        with_data("path: /x, exclude: ['sh:*.o', 're:(']"),
+        5,
+        40,
+        "sources.data.exclude[1]: 're:(' is no valid pattern: missing )",
+        "correct it (borg-patterns(1))",
+    ),
+    (
+        with_data("path: /x, exclude: ['sh:[z-a]*']"),
+        5,
+        30,
+        "sources.data.exclude[0]: 'sh:[z-a]*' is no valid pattern: bad character range z-a",
+        "correct it",
+    ),
+    (
+        with_data("path: /x, exclude: ['re:a{99999999999}']"),
+        5,
+        30,
+        "sources.data.exclude[0]: 're:a{99999999999}' is no valid pattern: the repetition number is too large",
+        "correct it",
+    ),
     (with_data('path: /x, exclude: ["sh:a\\0"]'), 5, 30, "sources.data.exclude[0]: found 'sh:a\\x00', wanted a", None),
     (
         BASE + "jobs: {nightly: {schedule: 25:30}}\n",
@@ -192,6 +237,7 @@ MISTAKES = [
         None,
     ),
     (BASE + "lock_wait: -1\n", 6, 12, "lock_wait: found the number -1, wanted a duration such as", None),
+    (BASE + "log_keep: 6d\n", 6, 11, "log_keep: found 6d, wanted at least 7d: a run of several days", "keep logs for"),
     (BASE + "host: '-x'\n", 6, 7, "host: found '-x', wanted a host name", None),
     (BASE + "paths: {state: var}\n", 6, 16, "paths.state: found 'var', wanted an absolute path", None),
     (BASE + "paths: {scratch: var}\n", 6, 18, "paths.scratch: found 'var', wanted an absolute path", None),
@@ -205,6 +251,8 @@ MISTAKES = [
         "drill.sample_files: found the number 0, wanted a whole number >= 1",
         None,
     ),
+    (BASE, 1, 1, "mail.to is missing: nobody would hear of a night that failed", "set mail.to to the address"),
+    (BASE + "mail: {when: always}\n", 6, 7, "mail.to is missing: nobody would hear of a night", "or mail.when: never"),
     (BASE + "mail: {to: root}\n", 6, 12, "mail.to: found 'root', wanted a mail address such as", None),
     (BASE + "mail: {to: -Cx@y}\n", 6, 12, "mail.to: found '-Cx@y', wanted a mail address such as", None),
     (BASE + 'mail: {to: "a@b\\n"}\n', 6, 12, "mail.to: found 'a@b\\n', wanted a mail address such as", None),
@@ -266,11 +314,35 @@ def test_of_several_mistakes_below_names_the_one_that_is_reported_is_placed_righ
     assert error.line == 4
 
 
-def test_two_entries_that_would_prune_each_others_archives_are_refused() -> None:
-    error = refused(BASE.replace("sources:\n", "  other: {path: /r/, sources: [data]}\nsources:\n"))
+OWN = "paths: {state: /x/bkp, log: /x/log/borg, lock: /run/lock, scratch: /x/bkp/scratch}\n"
+
+
+def test_a_directory_that_holds_bkps_own_files_is_refused_and_the_remedy_makes_it_valid() -> None:
+    error = refused(BASE + OWN)
+    assert "config.yml:5:16: sources.data.path: /x holds paths.state (/x/bkp), paths.log (/x/log/borg)" in error.message
+    remedy = 'exclude: ["pp:/x/bkp", "pp:/x/log/borg", "pp:/x/bkp/scratch"]'
+    assert error.remedy == f"{remedy}, or move them"
+    accepted(with_data(f"path: /x, {remedy}") + OWN)
+    accepted(with_data('path: /x, exclude: ["sh:/x/bkp", "fm:/x/log/*"]') + OWN)
+
+
+@pytest.mark.parametrize("path", ["/", "/var", "/var/lib/bkp", "/var/../var/log", "/run/lock/"])
+def test_the_default_places_of_bkps_own_files_are_no_exception(path: str) -> None:
+    assert "bkp's own files" in refused(with_data(f"path: {path}")).message
+
+
+def test_the_repository_and_borgs_cache_may_lie_in_a_source_for_borg_leaves_them_out() -> None:
+    accepted(BASE.replace("path: /r,", "path: /x/r, base_dir: /x/borg,"))
+
+
+@pytest.mark.parametrize(("one", "other"), [("/r", "/r/"), ("/a/r", "/a/../a/r"), ("u@h:/r", "ssh://u@h/r")])
+def test_two_entries_that_would_prune_each_others_archives_are_refused(one: str, other: str) -> None:
+    second = f"  other: {{path: '{other}', sources: [data]}}\n"
+    two = with_main(f"path: '{one}'").replace("sources:\n", f"{second}sources:\n")
+    error = refused(two)
     assert "each would prune the other's archives" in error.message
     assert error.line == 4
-    parse_config(BASE.replace("sources:\n", "  other: {path: /r, archive_prefix: b, sources: [data]}\nsources:\n"))
+    accepted(two.replace("other: {", "other: {archive_prefix: b, "))
 
 
 @pytest.mark.parametrize(
@@ -284,8 +356,8 @@ def test_keys_and_values_that_imitate_the_librarys_words_break_nothing(where: st
 
 
 def test_a_job_may_change_its_schedule_and_keep_its_own_grace() -> None:
-    config = parse_config(BASE + "jobs: {check: {schedule: Mon 04:30}, verify: {grace: 30h}}\n")
-    default = parse_config(BASE)
+    config = accepted(BASE + "jobs: {check: {schedule: Mon 04:30}, verify: {grace: 30h}}\n")
+    default = accepted(BASE)
     assert str(config.jobs.check.schedule) == "Mon 04:30"
     assert config.jobs.check.grace == default.jobs.check.grace
     assert config.jobs.verify.schedule == default.jobs.verify.schedule
@@ -293,18 +365,47 @@ def test_a_job_may_change_its_schedule_and_keep_its_own_grace() -> None:
 
 
 def test_a_job_without_schedule_is_run_by_hand() -> None:
-    assert parse_config(BASE + "jobs: {drill: {schedule: null}}\n").jobs.drill.schedule is None
+    assert accepted(BASE + "jobs: {drill: {schedule: null}}\n").jobs.drill.schedule is None
+
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=ZoneInfo("Europe/Berlin"))
+
+
+@pytest.mark.parametrize("section", ["jobs: {{nightly: {{schedule: {}}}}}\n", "audit: {{schedule: {}}}\n"])
+@pytest.mark.parametrize("schedule", ["2020-01-01 02:30", "2026-11-23 11:59", "Mon 2024..2025-1-1 02:30 UTC"])
+def test_a_schedule_that_elapses_no_more_is_refused_with_its_place(section: str, schedule: str) -> None:
+    text = BASE + section.format(schedule) + MAIL
+    with pytest.raises(ConfigError, match=f"'{schedule}' lies in the past and never elapses again") as caught:
+        parse_config(text, now=NOW)
+    assert (caught.value.line, caught.value.column) == (6, text.splitlines()[5].index(schedule) + 1)
+    assert caught.value.remedy
+    parse_config(text)  # without a clock nothing is judged
+
+
+def test_a_schedule_that_elapses_once_more_is_taken() -> None:
+    parse_config(BASE + MAIL + "jobs: {nightly: {schedule: 2026-11-23 12:01}}\n", now=NOW)
+
+
+def test_a_clock_that_is_not_set_yet_keeps_no_program_from_starting() -> None:
+    parse_config(BASE + MAIL, now=datetime(1970, 1, 1, 0, 1, tzinfo=UTC))
+
+
+def test_a_file_is_judged_by_the_clock_of_the_host(tmp_path: Path) -> None:
+    path = tmp_path / "config.yml"
+    path.write_text(BASE + "jobs: {drill: {schedule: 2020-01-01 02:30}}\n" + MAIL)
+    with pytest.raises(ConfigError, match=r"config.yml:6:26: jobs.drill.schedule: '2020-01-01 02:30' lies in the past"):
+        load_config(path)
 
 
 def test_every_job_works_on_every_repository() -> None:
-    config = parse_config(BASE.replace("sources:\n", "  b: {path: /b, sources: [data]}\nsources:\n"))
+    config = accepted(BASE.replace("sources:\n", "  b: {path: /b, sources: [data]}\nsources:\n"))
     assert [config.targets(name) for name, _ in config.jobs.items()] == [("main", "b")] * 4
     assert config.targets("unheard-of") == ()
 
 
 def test_the_scratch_folder_lies_in_the_state_directory_unless_named() -> None:
-    assert parse_config(BASE + "paths: {state: /s}\n").paths.scratch_dir == "/s/scratch"
-    assert parse_config(BASE + "paths: {state: /s, scratch: /t}\n").paths.scratch_dir == "/t"
+    assert accepted(BASE + "paths: {state: /s}\n").paths.scratch_dir == "/s/scratch"
+    assert accepted(BASE + "paths: {state: /s, scratch: /t}\n").paths.scratch_dir == "/t"
 
 
 def test_a_missing_file_says_how_to_get_one(tmp_path: Path) -> None:
@@ -427,11 +528,11 @@ def test_datasets_that_overlap_in_one_repository_are_refused() -> None:
         with pytest.raises(ConfigError, match="overlap") as caught:
             parse_config(TWO % f"{{dataset: {dataset}}}")
         assert caught.value.line == 5
-    parse_config(TWO % "{dataset: tank/data2}")
+    accepted(TWO % "{dataset: tank/data2}")
 
 
 def test_sources_of_one_repository_must_agree_on_one_file_system() -> None:
     with pytest.raises(ConfigError, match="differ in one_file_system") as caught:
-        parse_config(TWO % "{path: /srv, one_file_system: false}")
+        accepted(TWO % "{path: /srv, one_file_system: false}")
     assert caught.value.line == 5
-    parse_config(TWO % "{path: /srv}")
+    accepted(TWO % "{path: /srv}")

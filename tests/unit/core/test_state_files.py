@@ -20,15 +20,13 @@ from bkp.state.files import (
     FILE_MODE,
     MAX_BYTES,
     PRIVATE_MODE,
-    Missing,
-    Readable,
-    Unreadable,
     encode_record,
     read_bytes,
     read_record,
     write_atomic,
     write_record,
 )
+from bkp.state.reading import Missing, Readable, Unreadable
 from bkp.state.records import LedgerLine, LockHolder, Message, Run, Sample, SampleFile
 from bkp.state.store import JobState, StateStore, is_missing, value_of
 from tests.unit.core.support import ROOT, START, a_run, run_unprivileged

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bkp.calendar import Schedule
 from bkp.config.model import Job
 from bkp.config.values import Duration
-from bkp.state.files import Missing, Readable, Reading, Unreadable
+from bkp.state.reading import Missing, Readable, Reading, Unreadable
 from bkp.state.records import Outcome, Run
 from bkp.state.store import JobState
 from bkp.status import JobStatus, Status, deadline, job_status
@@ -159,6 +159,16 @@ def test_a_job_without_schedule_is_never_late() -> None:
     assert judged(None, None, job=BY_HAND).status is Status.NEVER
 
 
+@pytest.mark.parametrize("schedule", ["2020-01-01 02:30", "2026-11-23 02:30"])
+def test_a_job_whose_schedule_elapses_no_more_is_unknown_and_never_ok(schedule: str) -> None:
+    once = Job(schedule=Schedule(schedule))
+    found = judged(a_run(), a_run(), job=once)
+    assert (found.status, found.deadline) == (Status.UNKNOWN, None)
+    assert found.explanation == f"its schedule {schedule} elapses no more: when it is due is not known"
+    bad = a_run(outcome=Outcome.FAILURE, reason="no space left")
+    assert judged(bad, a_run(), job=once).status is Status.FAILED
+
+
 @pytest.mark.parametrize(
     ("success", "due"),
     [
@@ -210,6 +220,7 @@ def test_whatever_is_recorded_there_is_a_status_and_only_the_known_is_ok(
         assert isinstance(success, Run)
         assert latest.outcome in {Outcome.SUCCESS, Outcome.WARNING}
         assert max(latest.started_at, success.started_at) <= now
-        assert found.deadline is None or now <= found.deadline
+        assert found.deadline is not None
+        assert now <= found.deadline
     if "is torn" in {str(latest), str(success)}:
         assert found.status is Status.UNKNOWN

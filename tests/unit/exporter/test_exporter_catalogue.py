@@ -6,9 +6,9 @@ from typing import get_args, get_type_hints
 
 import pytest
 
+from bkp.config.model import INCOMPLETE
 from bkp.state.records import Outcome, Run
 from bkp.status import Status
-from bkp.tools.borg.commands import INCOMPLETE
 from exporter.catalogue import CATALOGUE, SECTIONS, Metric, jobs, repositories
 from exporter.collectors.registry import COLLECTORS
 from exporter.docs import document

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from bkp.state.files import Missing, Readable
+from bkp.state.reading import Missing, Readable
 from bkp.state.records import Outcome
 from bkp.state.store import JobState
 from exporter.exposition import Exposer, Exposition

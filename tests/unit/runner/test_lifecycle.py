@@ -16,7 +16,7 @@ from bkp.config import parse_config
 from bkp.errors import ExitCode, InterruptedRunError, StepFailedError
 from bkp.liveness import this_process
 from bkp.secrets import Secret
-from bkp.state.files import Readable
+from bkp.state.reading import Readable
 from bkp.state.records import Message, Outcome, Process, Run, Step
 from bkp.state.store import StateStore
 from runner.lifecycle.context import JobContext, Options
@@ -191,6 +191,7 @@ def _config(tmp_path: Path) -> Config:
 paths: {{state: {tmp_path}/state, log: {tmp_path}/log, lock: {tmp_path}/lock}}
 repositories: {{main: {{path: {tmp_path}/repo, passphrase_file: {tmp_path}/env, sources: [docs]}}}}
 sources: {{docs: {{path: {tmp_path}/docs}}}}
+mail: {{when: never}}
 """
     )
 

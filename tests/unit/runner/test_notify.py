@@ -58,7 +58,7 @@ def test_times_are_local_and_everything_survives_the_wire() -> None:
         steps=(Step(name="create", started_at=START, outcome=Outcome.FAILURE, reason=hostile),),
         messages_dropped=3,
     )
-    message = build(run, None, Mail(), ZoneInfo("Europe/Berlin"))
+    message = build(run, None, Mail(to="root@example.com"), ZoneInfo("Europe/Berlin"))
     raw = message.as_bytes()
     assert max(map(len, raw.splitlines())) <= 998
     html, text = message.get_body(("html",)), message.get_body(("plain",))
@@ -73,6 +73,6 @@ def test_times_are_local_and_everything_survives_the_wire() -> None:
 
 @pytest.mark.parametrize("host", ["vault.example.com", "vault", "my_host", "-", "with space", "ümlaut"])
 def test_a_sender_is_found_for_every_host_name(host: str) -> None:
-    message = build(_run(Outcome.SUCCESS, host=host), None, Mail(), ZoneInfo("UTC"))
+    message = build(_run(Outcome.SUCCESS, host=host), None, Mail(to="root@example.com"), ZoneInfo("UTC"))
     assert "@" in message["From"]
     message.as_bytes()

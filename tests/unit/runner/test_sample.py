@@ -5,16 +5,21 @@ from __future__ import annotations
 import hashlib
 import os
 import random
+import subprocess
+import sys
 import time
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.sample import SampleDrawer, Tree, hash_file
+import pytest
+
+from runner.sample import SampleDrawer, Tree, hash_file, read_hash
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from bkp.state.records import SampleFile
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def _draw(folder: Path, *, files: int = 100, total_bytes: int = 1 << 30, seed: int = 1) -> tuple[SampleFile, ...]:
@@ -90,3 +95,38 @@ def test_the_walk_can_be_given_up(tmp_path: Path) -> None:
     drawer.cancel()
     drawer.start()
     drawer.cancel()
+
+
+def test_a_file_that_cannot_be_read_is_left_out_and_a_drill_is_told_why() -> None:
+    assert hash_file("/proc/self/mem", limit=10) is None
+    with pytest.raises(OSError, match="Input/output error"):
+        read_hash("/proc/self/mem")
+
+
+# The kernel itself refuses getdents64(2): the folder opens, and reading what it holds is EIO.
+_UNREADABLE_FOLDERS = """
+import ctypes, errno, os, platform, struct, sys, time
+number = {"x86_64": 217, "aarch64": 61, "armv7l": 217}[platform.machine()]
+program = struct.pack(
+    "HBBI" * 4, 0x20, 0, 0, 0, 0x15, 0, 1, number, 0x06, 0, 0, 0x00050000 | errno.EIO, 0x06, 0, 0, 0x7FFF0000
+)
+content = ctypes.create_string_buffer(program)
+filter = ctypes.create_string_buffer(struct.pack("HP", 4, ctypes.addressof(content)))
+from runner.sample import SampleDrawer, Tree
+libc = ctypes.CDLL(None)
+assert libc.prctl(38, 1, 0, 0, 0) == 0 and libc.prctl(22, 2, filter, 0, 0) == 0
+try:
+    list(os.scandir(sys.argv[1]))
+except OSError as exc:
+    print(exc.strerror)
+drawer = SampleDrawer([Tree(sys.argv[1], (), True)], files=5, total_bytes=100)
+drawer.start()
+print(drawer.hashes(time.time_ns()), drawer.candidates)
+"""
+
+
+def test_a_folder_that_cannot_be_read_to_its_end_is_skipped(tmp_path: Path) -> None:
+    _fill(tmp_path, 3)
+    command = [sys.executable, "-c", _UNREADABLE_FOLDERS, str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("Input/output error\n() 0\n", "")

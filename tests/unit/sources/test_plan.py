@@ -4,7 +4,7 @@ import pytest
 
 from bkp.tools.zfs.replies import Dataset
 from runner.sources.base import LeftOut, PreparedRoot
-from runner.sources.plan import Plan, hidden, is_below, plan
+from runner.sources.plan import Plan, hidden, plan
 
 TOP = "tank/Secure/backup"
 
@@ -177,22 +177,6 @@ def test_a_path_that_only_begins_like_the_parents_is_not_below_it() -> None:
 
 def test_nothing_to_plan_is_an_empty_plan() -> None:
     assert plan([], {}) == Plan((), ())
-
-
-@pytest.mark.parametrize(
-    ("path", "folder", "below"),
-    [
-        ("/a/b", "/a", True),
-        ("/a", "/a", True),
-        ("/a/", "/a", True),
-        ("/ab", "/a", False),
-        ("/a/../b", "/a", False),
-        ("/anything", "/", True),
-        ("/a", "/a/b", False),
-    ],
-)
-def test_below_is_judged_by_whole_names(path: str, folder: str, below: bool) -> None:
-    assert is_below(path, folder) is below
 
 
 @pytest.mark.parametrize("what", ["repository", "borg cache", "state folder", "log folder", "lock folder"])

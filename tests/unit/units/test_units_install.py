@@ -87,7 +87,7 @@ def test_a_folder_that_is_no_unit_folder_is_refused() -> None:
 def test_msmtps_log_files_are_found_in_its_configuration(tmp_path: Path) -> None:
     path = tmp_path / "msmtprc"
     path.write_text('defaults\nlogfile ~/.msmtp.log\naccount a\n logfile "/var/log/m.log"\nlogfile -\n#logfile /no\n')
-    config = a_config(f"mail: {{config: {path}}}\n")
+    config = a_config(f"mail: {{to: root@example.com, config: {path}}}\n")
     facts = host_facts(Path("c.yml"), config.mail)
     assert facts.mail_logs == ("/root/.msmtp.log", "/var/log/m.log")
     assert facts.config == str(Path("c.yml").absolute())
@@ -96,7 +96,10 @@ def test_msmtps_log_files_are_found_in_its_configuration(tmp_path: Path) -> None
 @pytest.fixture
 def config_file(tmp_path: Path) -> Path:
     path = tmp_path / "config.yml"
-    path.write_text("schema: 1\nrepositories: {main: {path: /r, sources: [d]}}\nsources: {d: {path: /srv}}\n")
+    path.write_text(
+        "schema: 1\nrepositories: {main: {path: /r, sources: [d]}}\nsources: {d: {path: /srv}}\n"
+        "mail: {to: root@example.com}\n"
+    )
     return path
 
 

@@ -6,7 +6,7 @@ from bkp.config.values import Duration
 from runner.units.facts import Facts
 from runner.units.quoting import command, glob, plain, word
 from runner.units.render import MARK, folders, made_at_boot, render
-from tests.support.units import DATASET, FACTS, JOBS, a_config, settings, unit
+from tests.support.units import DATASET, FACTS, JOBS, OWN_FILES, a_config, settings, unit
 
 SERVICES = [f"{each}.service" for each in JOBS]
 
@@ -66,7 +66,7 @@ def test_only_the_exit_code_0_is_success_and_nothing_skips_a_run_without_a_word(
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_sigterm_reaches_bkp_run_alone_and_leaves_it_time_to_end_borg_record_and_mail(name: str) -> None:
-    found = settings(unit(name, a_config("mail: {timeout: 5m}\n")))
+    found = settings(unit(name, a_config("mail: {to: root@example.com, timeout: 5m}\n")))
     assert found["KillMode"] == ["mixed"]
     borgs_grace, mail = 60, Duration(minutes=5).total_seconds()
     assert int(found["TimeoutStopSec"][0]) > borgs_grace + mail
@@ -105,6 +105,7 @@ def test_a_remote_repository_opens_no_path_and_a_base_folder_moves_borgs_own() -
     config = a_config(repository="ssh://u@h/./r")
     assert "ssh" not in settings(unit("borg-check.service", config))["ReadWritePaths"][0]
     text = "schema: 1\nrepositories: {main: {path: /r, base_dir: /srv/b, sources: [d]}}\nsources: {d: {path: /srv/d}}\n"
+    text += "mail: {when: never}\n"
     from bkp.config import parse_config
 
     written = settings(unit("borg-check.service", parse_config(text)))["ReadWritePaths"][0].split()
@@ -121,17 +122,18 @@ def test_msmtps_log_can_be_written() -> None:
 @pytest.mark.parametrize("path", ["/", "/tmp/data", "/var", "/var/tmp", "/var/tmp/x"])
 def test_what_a_source_holds_is_never_replaced_by_an_empty_private_folder(path: str) -> None:
     facts = Facts("/opt/bkp/bin", "/etc/bkp/config.yml")
-    nightly = settings(unit("borg-backup.service", a_config(source=f"path: {path}"), facts))
+    config = a_config(source=f"path: {path}, exclude: {OWN_FILES}")
+    nightly = settings(unit("borg-backup.service", config, facts))
     assert nightly["PrivateTmp"] == ["no"]
     assert {"-/tmp", "-/var/tmp"} <= set(nightly["ReadWritePaths"][0].split())
-    assert settings(unit("borg-check.service", a_config(source=f"path: {path}"), facts))["PrivateTmp"] == ["yes"]
+    assert settings(unit("borg-check.service", config, facts))["PrivateTmp"] == ["yes"]
 
 
 @pytest.mark.parametrize(
     ("path", "visible"), [("/", True), ("/usr", True), ("/usr/lib/modules/x", True), ("/srv", False)]
 )
 def test_kernel_modules_stay_visible_where_they_are_archived(path: str, visible: bool) -> None:
-    found = settings(unit("borg-backup.service", a_config(source=f"path: {path}")))
+    found = settings(unit("borg-backup.service", a_config(source=f"path: {path}, exclude: {OWN_FILES}")))
     assert found["ProtectKernelModules"] == ["no" if visible else "yes"]
 
 

@@ -1,4 +1,4 @@
-"""borg's exclude patterns (borg-patterns(1)), for drawing the sample from the files that borg archives.
+"""borg's exclude patterns (borg-patterns(1)): which are valid, and which files borg leaves out by them.
 
 The real borg is the judge: the tests compare with what `borg create` leaves out.
 """
@@ -16,7 +16,7 @@ Matcher = Callable[[str], bool]
 def excluder(patterns: Iterable[str]) -> Matcher:
     """Return a function that says whether borg would leave out the file at an absolute path.
 
-    Raise ValueError for a pattern without a known style in front, or a regular expression that does not compile.
+    Raise ValueError for a pattern without a known style in front, or one that does not compile.
     """
     matchers = [_matcher(pattern) for pattern in patterns]
 
@@ -30,11 +30,11 @@ def excluder(patterns: Iterable[str]) -> Matcher:
 def _matcher(pattern: str) -> Matcher:
     style, separator, text = pattern.partition(":")
     if not separator or style not in _STYLES:
-        raise ValueError(f"exclude {pattern!r} needs its style in front: sh:, fm:, pp: or re:")
+        raise ValueError(f"{pattern!r} needs its style in front: sh:, fm:, pp: or re:")
     try:
         return _STYLES[style](text)
-    except re.error as exc:
-        raise ValueError(f"exclude {pattern!r}: {exc}") from None
+    except (re.error, OverflowError, RecursionError) as exc:
+        raise ValueError(f"{pattern!r} is no valid pattern: {exc}") from None
 
 
 def _regular(text: str) -> Matcher:

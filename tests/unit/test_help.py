@@ -1,0 +1,55 @@
+"""The help of every command of the three programs shows how it is called, and the call is one that works."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from typing import TYPE_CHECKING
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from auditor.cli.main import command as bkp_audit
+from exporter.cli import cli as bkp_exporter
+from runner.cli import _add_commands
+from runner.cli import cli as bkp_run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_add_commands()
+PROGRAMS: dict[str, click.Command] = {"bkp-run": bkp_run, "bkp-exporter": bkp_exporter, "bkp-audit": bkp_audit}
+
+
+def _walk(command: click.Command, *words: str) -> Iterator[tuple[str, ...]]:
+    yield words
+    if isinstance(command, click.Group):
+        for name, inner in command.commands.items():
+            yield from _walk(inner, *words, name)
+
+
+# Other programs' commands that have none yet: not to grow.
+AWAITED = {"bkp-exporter metrics", "bkp-exporter page", "bkp-audit rules"}
+COMMANDS = [words for program, command in PROGRAMS.items() for words in _walk(command, program)]
+
+
+def _help(*words: str) -> str:
+    done = CliRunner().invoke(PROGRAMS[words[0]], [*words[1:], "--help"], prog_name=words[0])
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def _examples(text: str) -> list[str]:
+    """Return the example lines, each without what stands after two spaces or a shell's sign."""
+    _, found, below = re.sub(r"(?m)^ +$", "", text).partition("Example")
+    lines = below.split("\n\n")[0].splitlines()[1:] if found else []
+    return [re.split(r"\s{2,}|\s[|>]", line.strip())[0] for line in lines]
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_the_help_of_every_command_has_examples_that_its_own_parser_takes(words: tuple[str, ...]) -> None:
+    examples = [each for each in _examples(_help(*words)) if each.startswith(words[0])]
+    assert examples or " ".join(words) in AWAITED
+    for example in examples:
+        _help(*shlex.split(example))
