@@ -350,6 +350,11 @@ def _unknown_key(world: World) -> None:
     world.write_config()
 
 
+def _over(world: World) -> None:
+    world.config["jobs"] = {"nightly": {"schedule": "2020-01-01 02:30"}}
+    world.write_config()
+
+
 def _warned(world: World) -> None:
     world.passphrase_file.chmod(0o644)
 
@@ -376,6 +381,8 @@ def _nothing(_world: World) -> None:
         (_nothing, ("history", "--last", "0"), 2, "Invalid value"),
         (_nothing, ("restore", "latest"), 2, "Missing option '--to'"),
         (_unknown_key, ("nightly",), 2, "repositoryes"),
+        (_over, ("config", "check"), 2, "jobs.nightly.schedule: '2020-01-01 02:30' lies in the past and never elapses"),
+        (_over, ("nightly",), 2, "remedy: leave out the year, or write null for what is run by hand only"),
         (_wrong, ("check",), 3, "the passphrase is wrong"),
         (_wrong, ("list",), 3, "the passphrase is wrong"),
         (_wrong, ("restore", "latest", "--to", "/nonexistent/r"), 3, "the passphrase is wrong"),
