@@ -8,10 +8,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.support.repositories import prove
 
 BKP_RUN = Path(sys.executable).parent / "bkp-run"
 PATIENCE_SECONDS = 120
@@ -19,8 +21,8 @@ ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 @pytest.fixture
-def config(tmp_path: Path) -> Path:
-    """A real repository, and a source large enough to be met in the middle of its archive."""
+def config(tmp_path: Path) -> Iterator[Path]:
+    """A source large enough to be met in the middle of its archive; in the end borg checks the repository."""
     source = tmp_path / "source"
     source.mkdir()
     for number in range(1500):
@@ -44,10 +46,11 @@ def config(tmp_path: Path) -> Path:
         mail: {{when: never}}
         """
     )
-    environment = os.environ | {"BORG_BASE_DIR": f"{tmp_path}/borg", "BORG_PASSPHRASE": "a terminal test"}
+    secrets = {"BORG_BASE_DIR": f"{tmp_path}/borg", "BORG_PASSPHRASE": "a terminal test"}
     command = ["borg", "init", "--encryption", "repokey-blake2", f"{tmp_path}/repository"]
-    subprocess.run(command, env=environment, check=True, capture_output=True)
-    return file
+    subprocess.run(command, env=os.environ | secrets, check=True, capture_output=True)
+    yield file
+    prove(tmp_path / "repository", secrets)
 
 
 def record(config: Path, job: str = "nightly") -> dict[str, object]:
@@ -135,7 +138,7 @@ def test_a_reader_that_has_gone_changes_neither_the_run_nor_its_exit_code(
     assert record(config)["outcome"] == "success"
 
     # The same for a run that fails: its exit code must say so although nobody reads.
-    (config.parent / "repository/config").unlink()
+    kept = (config.parent / "repository/config").rename(config.parent / "config of the repository")
     read_end, write_end = os.pipe()
     os.close(read_end)
     try:
@@ -144,6 +147,7 @@ def test_a_reader_that_has_gone_changes_neither_the_run_nor_its_exit_code(
     finally:
         os.close(write_end)
     assert record(config)["outcome"] == "failure"
+    kept.rename(config.parent / "repository/config")
 
 
 def test_archives_may_be_listed_to_nobody(config: Path) -> None:

@@ -3,20 +3,24 @@
 import json
 import subprocess
 import sys
+import sysconfig
 import zipfile
 from email import message_from_string
 from pathlib import Path
 
 import pytest
 
+from bkp import __version__
+
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = {"bkp-run": "runner.cli:main", "bkp-exporter": "exporter.cli:main", "bkp-audit": "auditor.cli:main"}
 FOLDERS = ("rules", "dashboards", "systemd")
 
 
-def call(*command: str | Path, cwd: Path) -> str:
+def call(*command: str | Path, cwd: Path, env: dict[str, str] | None = None) -> str:
+    words = [str(part) for part in command]
     finished = subprocess.run(
-        [str(part) for part in command], cwd=cwd, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+        words, cwd=cwd, env=env, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
     )
     assert finished.returncode == 0, f"{command}:\n{finished.stdout}{finished.stderr}"
     return finished.stdout
@@ -33,7 +37,23 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A virtual environment that holds the wheel and nothing else, not even pip."""
-    venv = tmp_path_factory.mktemp("installed") / "venv"
+    return install(wheel, tmp_path_factory.mktemp("installed") / "venv")
+
+
+@pytest.fixture(scope="module")
+def working(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A virtual environment with the wheel, and with the tested versions of what the wheel depends on.
+
+    Those are looked up where the tests have them, after what is installed here. The checkout is not: the .pth file that
+    makes it importable for the tests is read by the tests' own environment alone.
+    """
+    venv = install(wheel, tmp_path_factory.mktemp("working") / "venv")
+    (site,) = venv.glob("lib/python3.*/site-packages")
+    (site / "dependencies.pth").write_text(f"{sysconfig.get_path('purelib')}\n{sysconfig.get_path('platlib')}\n")
+    return venv
+
+
+def install(wheel: Path, venv: Path) -> Path:
     call(sys.executable, "-m", "venv", "--without-pip", venv, cwd=wheel.parent)
     pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", venv / "bin" / "python")
     call(*pip, "install", "--quiet", "--no-index", "--no-deps", wheel, cwd=wheel.parent)
@@ -90,3 +110,23 @@ def test_the_installed_data_folder_holds_every_file_of_the_checkouts(
     assert found.is_relative_to(installed)
     assert published(ROOT / folder) == published(found)
     assert published(found)
+
+
+def test_the_commands_of_the_wheel_do_their_work_with_the_data_of_the_wheel(working: Path, tmp_path: Path) -> None:
+    bare = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "LC_ALL": "C.UTF-8"}
+    bin_dir, config = working / "bin", tmp_path / "config.yml"
+
+    def run(name: str, *arguments: str | Path) -> str:
+        return call(bin_dir / name, *arguments, cwd=tmp_path, env=bare)
+
+    code = "import bkp, runner, exporter, auditor; print(*(m.__file__ for m in (bkp, runner, exporter, auditor)))"
+    assert all(Path(found).is_relative_to(working) for found in run("python", "-c", code).split())
+
+    config.write_text(run("bkp-run", "config", "example"))
+    assert f"{config}: valid" in run("bkp-run", "--config", config, "config", "check")
+    units = run("bkp-run", "--config", config, "units", "show")
+    assert f"ExecStart={bin_dir}/bkp-run --config {config} nightly --unit" in units
+    assert "# ---- tmpfiles.d/bkp.conf" in units
+    assert run("bkp-exporter", "--version") == f"bkp-exporter {__version__}\n"
+    rules = len(list((ROOT / "rules").glob("*/[A-Z]*.yml")))
+    assert f"{rules} rules" in run("bkp-audit", "rules", "lint")

@@ -20,13 +20,13 @@ from bkp.state.ledger import ChainReport, Ledger
 from bkp.state.reading import Readable
 from bkp.state.records import Run, Sample
 from bkp.state.store import StateStore
+from tests.support.repositories import BORG, prove
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 T = TypeVar("T")
 
-BORG = "/usr/bin/borg"
 BKP_RUN = str(Path(sys.executable).parent / "bkp-run")
 # Digits and letters only: whatever shows it, in whatever encoding, shows it like this.
 PASSPHRASE = f"canary{secrets.token_hex(12)}"
@@ -269,14 +269,4 @@ class World:
         for repository in sorted(
             path.parent for path in self.root.glob("*/data") if (path.parent / "config").is_file()
         ):
-            self.prove(repository)
-
-    def prove(self, repository: Path) -> None:
-        """Let borg read, decrypt and check everything in a repository."""
-        done = subprocess.run(
-            [BORG, "check", "--verify-data", str(repository)],
-            env=borg_environment(self.base) | {"BORG_RELOCATED_REPO_ACCESS_IS_OK": "yes"},
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, f"borg check of {repository}: {done.stdout}{done.stderr}"
+            prove(repository, borg_environment(self.base))

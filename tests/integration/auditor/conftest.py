@@ -8,9 +8,14 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from tests.support.repositories import prove
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 PASSPHRASE = "canary-Zq7-passphrase"
 BIN = Path(sys.executable).parent
@@ -22,6 +27,7 @@ class Server:
 
     root: Path
     passphrase: str = PASSPHRASE
+    lost_on_purpose: bool = False
 
     @property
     def repository(self) -> Path:
@@ -49,6 +55,11 @@ class Server:
         done = subprocess.run(["borg", *arguments], env=environment, capture_output=True, check=False, timeout=120)
         assert done.returncode == more.pop("code", 0), done.stderr.decode()
         return done.stdout
+
+    def prove(self) -> None:
+        """Let borg have the last word on the repository."""
+        if not self.lost_on_purpose:
+            prove(self.repository, {"BORG_BASE_DIR": str(self.root / "base"), "BORG_PASSPHRASE": self.passphrase})
 
     def export_key(self) -> None:
         self.borg("key", "export", str(self.repository), str(self.key_export))
@@ -129,5 +140,19 @@ audit:
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Server:
-    return make_server(tmp_path / "server")
+def servers(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """Make servers; in the end borg checks the repository of each."""
+    made: list[Server] = []
+
+    def make(**options: str) -> Server:
+        made.append(make_server(tmp_path / f"server{len(made) or ''}", **options))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.prove()
+
+
+@pytest.fixture
+def server(servers: Callable[..., Server]) -> Server:
+    return servers()

@@ -4,13 +4,14 @@ import base64
 import hashlib
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from auditor.facts.key import parse_key_export
-from tests.integration.auditor.conftest import PASSPHRASE, Server, make_server
+from tests.integration.auditor.conftest import PASSPHRASE, Server
 
 
 def test_the_fingerprint_is_of_the_decoded_key_and_begins_with_the_paper_keys_id(server: Server) -> None:
@@ -38,7 +39,6 @@ def test_a_change_of_passphrase_makes_the_export_stale(server: Server) -> None:
     assert server.verdicts()["KEY-010"] == "fail"
     server.export_key()
     assert server.verdicts()["KEY-010"] == "pass"
-    server.borg("check", str(server.repository))
 
 
 def test_a_passphrase_file_that_no_longer_fits_is_a_failure_and_the_rest_an_error(server: Server) -> None:
@@ -49,10 +49,13 @@ def test_a_passphrase_file_that_no_longer_fits_is_a_failure_and_the_rest_an_erro
     assert verdicts["ENC-001"] == "error"
     assert verdicts["ENC-002"] == "pass"
     assert verdicts["KEY-010"] == "pass", "the key can be compared without any passphrase"
+    server.passphrase = PASSPHRASE
 
 
-def test_an_empty_passphrase_is_found_though_borg_calls_the_repository_encrypted(tmp_path: Path) -> None:
-    server = make_server(tmp_path / "server", passphrase="")
+def test_an_empty_passphrase_is_found_though_borg_calls_the_repository_encrypted(
+    servers: Callable[..., Server],
+) -> None:
+    server = servers(passphrase="")
     facts = server.facts()
     assert facts["borg.repo.main.encryption"] == "repokey-blake2"
     assert facts["borg.repo.main.empty_passphrase_refused"] is False
@@ -72,9 +75,9 @@ def test_an_empty_passphrase_is_found_though_borg_calls_the_repository_encrypted
     ],
 )
 def test_every_mode_of_borg_is_judged_for_what_it_is(
-    tmp_path: Path, encryption: str, enc001: str, enc002: str, key010: str
+    servers: Callable[..., Server], encryption: str, enc001: str, enc002: str, key010: str
 ) -> None:
-    server = make_server(tmp_path / "server", encryption=encryption)
+    server = servers(encryption=encryption)
     assert server.facts()["borg.repo.main.encryption"] == encryption
     verdicts = server.verdicts()
     assert (verdicts["ENC-001"], verdicts["ENC-002"]) == (enc001, enc002)
@@ -108,6 +111,7 @@ def test_a_locked_repository_is_an_error_and_never_a_pass(server: Server, tmp_pa
 
 def test_a_repository_that_is_gone_is_an_error(server: Server) -> None:
     shutil.rmtree(server.repository)
+    server.lost_on_purpose = True
     verdicts = server.verdicts()
     assert verdicts["ENC-001"] == verdicts["ENC-006"] == "error"
     assert verdicts["PRM-003"] == "fail"
@@ -165,4 +169,3 @@ def test_looking_changes_nothing_in_the_repository(server: Server) -> None:
     before = content()
     server.facts()
     assert content() == before
-    server.borg("check", str(server.repository))

@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import shutil
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ import yaml
 
 from bkp import __version__
 from bkp.state.records import Process, Run
-from tests.support.runner_world import PASSPHRASE
+from tests.support.runner_world import BKP_RUN, PASSPHRASE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -324,8 +325,17 @@ def test_the_example_is_valid_and_fits_the_schema(world: World) -> None:
 
 
 def test_the_configuration_comes_from_the_environment_where_no_option_names_it(world: World) -> None:
-    done = world.run("config", "check", environment={"BKP_CONFIG": "/nonexistent"})
-    assert done.returncode == 0, "--config wins"
+    def check(variable: str, *options: str) -> subprocess.CompletedProcess[str]:
+        command = [BKP_RUN, *options, "config", "check"]
+        environment = {**os.environ, "BKP_CONFIG": variable}
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    named = check(str(world.config_file))
+    assert (named.returncode, named.stdout.splitlines()[0]) == (0, f"{world.config_file}: valid")
+    absent = check("/nonexistent.yml")
+    assert (absent.returncode, absent.stdout) == (2, "")
+    assert "/nonexistent.yml: no such configuration file" in absent.stderr
+    assert check("/nonexistent.yml", "--config", str(world.config_file)).returncode == 0, "--config wins"
 
 
 def test_help_and_version_need_no_configuration(world: World) -> None:
@@ -343,6 +353,11 @@ def test_help_and_version_need_no_configuration(world: World) -> None:
 
 def _unknown_key(world: World) -> None:
     world.config["repositoryes"] = {}
+    world.write_config()
+
+
+def _over(world: World) -> None:
+    world.config["jobs"] = {"nightly": {"schedule": "2020-01-01 02:30"}}
     world.write_config()
 
 
@@ -372,6 +387,8 @@ def _nothing(_world: World) -> None:
         (_nothing, ("history", "--last", "0"), 2, "Invalid value"),
         (_nothing, ("restore", "latest"), 2, "Missing option '--to'"),
         (_unknown_key, ("nightly",), 2, "repositoryes"),
+        (_over, ("config", "check"), 2, "jobs.nightly.schedule: '2020-01-01 02:30' lies in the past and never elapses"),
+        (_over, ("nightly",), 2, "remedy: leave out the year, or write null for what is run by hand only"),
         (_wrong, ("check",), 3, "the passphrase is wrong"),
         (_wrong, ("list",), 3, "the passphrase is wrong"),
         (_wrong, ("restore", "latest", "--to", "/nonexistent/r"), 3, "the passphrase is wrong"),

@@ -9,7 +9,8 @@ import pytest
 
 from bkp.config import parse_config
 from bkp.errors import ConfigError
-from tests.support.runner_world import BORG, borg_environment
+from tests.support.repositories import BORG
+from tests.support.runner_world import borg_environment
 
 if TYPE_CHECKING:
     from pathlib import Path

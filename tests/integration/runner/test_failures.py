@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bkp.state.records import Outcome
-from tests.support.runner_world import BORG, borg_environment, make_repository
+from tests.support.repositories import BORG, prove
+from tests.support.runner_world import borg_environment, make_repository
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -149,7 +150,7 @@ def test_a_full_disk_below_the_repository_is_named_and_what_was_there_stays_whol
     world.succeed("nightly")
     (world.docs / "too-big").write_bytes(os.urandom(30_000_000))
     _fails(world, "there is not enough free space")
-    world.prove(repository)
+    prove(repository, borg_environment(world.base))
     assert [step.name for step in world.latest().steps] == ["prepare", "create"]
 
 

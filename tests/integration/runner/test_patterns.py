@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runner.sample import SampleDrawer, Tree
-from tests.support.runner_world import BORG, borg_environment, make_repository
+from tests.support.repositories import BORG
+from tests.support.runner_world import borg_environment, make_repository
 
 _CHARACTERS = "ab.*?[]!^-\\ (){}$+|~ä"
 NAMES = st.text(_CHARACTERS, min_size=1, max_size=4).filter(lambda name: name not in {".", ".."})

@@ -15,6 +15,7 @@ import pytest
 
 from tests.support.fake_zfs import Pool
 from tests.support.mounts import in_own_mounts, mounts_of
+from tests.support.repositories import prove
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -139,6 +140,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
+    """A server with two repositories; borg checks both in the end."""
     assert os.geteuid() == 0, "these tests mount: run them as root"
     pool = Pool(tmp_path / "pool")
     pool.snapshots.mkdir(parents=True)
@@ -152,6 +154,8 @@ def server(tmp_path: Path) -> Iterator[Server]:
             yield found
         finally:
             anchor.kill()
+    for name in ("main", "second"):
+        prove(tmp_path / name, {"BORG_BASE_DIR": f"{tmp_path}/borg"})
 
 
 def _fill(server: Server) -> None:

@@ -3,17 +3,20 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.support.repositories import prove
 
 BKP_RUN = Path(sys.executable).parent / "bkp-run"
 INVOCATION = "0123456789abcdef0123456789abcdef"
 
 
 @pytest.fixture
-def config(tmp_path: Path) -> Path:
-    """A real, unencrypted repository, and a source that borg can only read with a warning."""
+def config(tmp_path: Path) -> Iterator[Path]:
+    """A real, unencrypted repository, which borg checks in the end, and a source."""
     source = tmp_path / "source"
     source.mkdir()
     (source / "file").write_text("x")
@@ -29,7 +32,8 @@ def config(tmp_path: Path) -> Path:
         mail: {{to: root@example.com, msmtp: /usr/bin/true}}
         """
     )
-    return path
+    yield path
+    prove(tmp_path / "r", {"BORG_BASE_DIR": f"{tmp_path}/borg"})
 
 
 def environment(folder: Path) -> dict[str, str]:
