@@ -203,7 +203,9 @@ def test_a_history_that_cannot_be_read_leaves_the_rest_of_the_audit_as_it_is(
 def test_the_newest_mail_that_did_not_leave_is_a_failure(tmp_path: Path) -> None:
     server = make_server(tmp_path / "server")
     server.config.write_text(
-        server.config.read_text().replace("{when: never}", "{when: always, msmtp: /bin/false, config: /etc/passwd}")
+        server.config.read_text().replace(
+            "{when: never}", "{when: always, to: root@example.com, msmtp: /bin/false, config: /etc/passwd}"
+        )
     )
     assert server.program("bkp-run", "nightly").returncode == 1
     report = tmp_path / "report.json"

@@ -24,7 +24,8 @@ ROOT = Path(__file__).resolve().parents[3]
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 CONFIG = parse_config(
     "schema: 1\nsources: {home: {path: /srv}}\n"
-    "repositories: {main: {path: /repo, sources: [home]}}\nmail: {msmtp: /bin/true, config: /etc/passwd}\n"
+    "repositories: {main: {path: /repo, sources: [home]}}\n"
+    "mail: {to: root@example.com, msmtp: /bin/true, config: /etc/passwd}\n"
 )
 UNKNOWN_WITHOUT_HISTORY = (
     "archive.main.earlier_archives",

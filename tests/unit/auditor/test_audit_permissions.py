@@ -149,7 +149,8 @@ from bkp.config import parse_config
 from datetime import datetime, UTC
 closed = Path(sys.argv[1])
 config = parse_config(f"schema: 1\\nrepositories: {{main: {{path: {closed}/r, sources: [s]}}}}\\n"
-    f"sources: {{s: {{path: /srv}}}}\\nmail: {{msmtp: {closed}/msmtp, config: {closed}/msmtprc}}\\n")
+    f"sources: {{s: {{path: /srv}}}}\\n"
+    f"mail: {{to: root@example.com, msmtp: {closed}/msmtp, config: {closed}/msmtprc}}\\n")
 builder = FactBuilder(datetime.now(UTC))
 collect_permissions(builder, config, closed / "config.yml", closed / "attestations.jsonl")
 collect_mail(builder, config.mail, History())

@@ -99,7 +99,8 @@ def far_east(tmp_path: Path) -> tuple[list[str], dict[str, str]]:
     )
     config = tmp_path / "config.yml"
     config.write_text(
-        f"schema: 1\nsources: {{home: {{path: {tmp_path}}}}}\naudit: {{waivers: {tmp_path}/waivers.yml}}\n"
+        f"schema: 1\nmail: {{when: never}}\nsources: {{home: {{path: {tmp_path}/home}}}}\n"
+        f"audit: {{waivers: {tmp_path}/waivers.yml}}\n"
         f"paths: {{state: {tmp_path}/state}}\n"
         f"repositories: {{main: {{path: {tmp_path}/repo, sources: [home], borg: /nonexistent/borg}}}}\n"
     )
