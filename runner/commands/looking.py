@@ -113,7 +113,10 @@ def history_command(config_path: Path, last: int, as_json: bool) -> int:
     from bkp.state.store import StateStore
     from runner.views import history
 
-    ledger = StateStore(Path(load_config(config_path).paths.state)).ledger
+    store = StateStore(Path(load_config(config_path).paths.state))
+    if (problem := store.presence().problem) is not None:
+        raise StateError(f"no history can be shown: {problem}")
+    ledger = store.ledger
     report, runs = ledger.verify(), ledger.last_runs(last)
     click.echo(history.as_json(report, runs) if as_json else history.as_text(report, runs, local_zone()))
     if not report.intact:

@@ -136,6 +136,12 @@ def test_a_history_that_is_no_file_is_a_warning_nothing_is_pruned_and_archives_a
     assert all(name in listed.stdout for name in world.archives())
 
 
+def test_without_a_state_folder_there_is_no_history_to_be_called_intact(world: World) -> None:
+    done = world.run("history")
+    assert done.returncode == 3
+    assert f"no history can be shown: no state directory at {world.state}" in done.stderr
+
+
 def test_a_run_that_died_beside_a_damaged_history_does_not_keep_the_next_from_its_work(
     world: World, mailbox: Mailbox
 ) -> None:
