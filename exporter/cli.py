@@ -95,7 +95,7 @@ def cli(context: click.Context, config_path: Path, listen: str | None, *, once: 
     serve(config_path, listen)
 
 
-@cli.command()
+@cli.command(epilog="\b\nExamples:\n  bkp-exporter metrics\n  bkp-exporter metrics --config ./config.yml\n")
 @_CONFIG
 @_FORMAT
 @click.pass_context
@@ -104,7 +104,7 @@ def metrics(context: click.Context, config_path: Path, format_: str) -> None:
     _print_metrics(_given(context, config_path), format_)
 
 
-@cli.command()
+@cli.command(epilog="\b\nExample:\n  bkp-exporter page > status.html\n")
 @_CONFIG
 @click.pass_context
 def page(context: click.Context, config_path: Path) -> None:

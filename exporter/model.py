@@ -246,5 +246,10 @@ def _files(reading: Reading, *, recorded: bool) -> Iterable[StateFile]:
 
 
 def unhealthy(model: Model) -> tuple[JobFacts, ...]:
-    """Return the jobs that somebody has to look at: everything that is neither ok nor running."""
-    return tuple(job for job in model.jobs if job.status.status not in {Status.OK, Status.RUNNING})
+    """Return the jobs that somebody has to look at: neither ok nor running, nor for by hand and never asked for."""
+    return tuple(job for job in model.jobs if not _well(job.status))
+
+
+def _well(status: JobStatus) -> bool:
+    by_hand = status.status is Status.NEVER and not status.scheduled
+    return by_hand or status.status in {Status.OK, Status.RUNNING}

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from auditor.rules.model import Rule, RuleSet
 
 
-@click.group()
+@click.group(epilog="\b\nExamples:\n  bkp-audit rules list\n  bkp-audit rules show PRM-001\n")
 def rules() -> None:
     """Look at the rules themselves: lint, list, show, test."""
 

@@ -21,13 +21,16 @@ if TYPE_CHECKING:
 DEFAULT_PATH = Path("/etc/bkp/config.yml")
 
 
-def load_config(path: Path = DEFAULT_PATH) -> Config:
+def load_config(path: Path = DEFAULT_PATH, *, schedules: bool = False) -> Config:
     """Return the configuration in `path`.
+
+    `schedules`: refuse those that elapse no more. Only who writes the file is to be stopped by one: a job that its
+    timer has started for the last time is not, and least of all a restore.
 
     Raises:
         ConfigError: anything about it is not as it should be (exit code 2).
     """
-    return parse_config(_read(path), str(path), now=utc_now().astimezone(local_zone()))
+    return parse_config(_read(path), str(path), now=utc_now().astimezone(local_zone()) if schedules else None)
 
 
 def parse_config(content: bytes | str, source: str = "config.yml", *, now: datetime | None = None) -> Config:

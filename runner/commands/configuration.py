@@ -33,7 +33,7 @@ def config_group() -> None:
 @click.pass_obj
 def check_command(config_path: Path) -> int:
     """Read the configuration; say what it means, or the first thing that is wrong with it."""
-    config = load_config(config_path)
+    config = load_config(config_path, schedules=True)
     click.echo(f"{config_path}: valid")
     now, zone = utc_now(), local_zone()
     for name, repository in config.repositories.items():

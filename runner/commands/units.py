@@ -123,7 +123,7 @@ def _render(config_path: Path) -> tuple[Config, Facts, dict[str, str]]:
     from runner.units.facts import host_facts
     from runner.units.render import render
 
-    config = load_config(config_path)
+    config = load_config(config_path, schedules=True)
     facts = host_facts(config_path, config.mail)
     return config, facts, render(config, facts)
 

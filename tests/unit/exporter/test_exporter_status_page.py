@@ -5,6 +5,7 @@ import hashlib
 import re
 from datetime import timedelta
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
@@ -62,6 +63,14 @@ def test_every_status_has_its_word_its_sign_and_its_reason(three: World) -> None
     assert "latest.json is torn or is not JSON" in text
     assert "3 of 20 restored files are not what was backed up" in text
     assert "17 of 20 files identical (1 differ, 2 missing)" in text
+
+
+def test_a_job_that_is_run_by_hand_only_and_never_was_needs_nobodys_attention(tmp_path: Path) -> None:
+    world = World(tmp_path, extra="jobs: {drill: {schedule: null}}\n")
+    world.record(*(make_run(job, "23 01:30") for job in ("nightly", "check", "verify")))
+    page = build_page(world.model())
+    assert page.attention == ()
+    assert page.headline == "All 4 jobs are in order"
 
 
 def test_times_are_local_with_their_zone_and_say_how_far_they_are(world: World) -> None:
