@@ -1,9 +1,16 @@
 """What every test shares: the environment that the real programs run in."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 
 # promtool, prometheus and the three commands lie beside the interpreter; a test run started without `make`, as
 # `.venv/bin/python -m pytest`, finds the same ones.
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+# Whoever started the test run in the background, or with nohup(1), had it ignore Ctrl-C or hang-up, and whatever tests
+# start would inherit that.
+for number, default in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, default)

@@ -227,8 +227,11 @@ class World:
             yield from (path for path in folder.rglob("*") if path.is_file())
 
     def locks(self) -> list[Path]:
-        """Return borg's lock files: empty when no borg holds or has left any."""
-        found = [path for folder in (self.repository, self.base) for path in folder.rglob("lock.exclusive*")]
+        """Return borg's lock files: empty when no borg holds or has left any.
+
+        `lock.exclusive.XXXX.tmp` is none: a borg that was ended while it asked for a lock may leave such a folder.
+        """
+        found = [path for folder in (self.repository, self.base) for path in folder.rglob("lock.exclusive")]
         for roster in [*self.repository.rglob("lock.roster"), *self.base.rglob("lock.roster")]:
             holders = json.loads(roster.read_text(encoding="utf-8"))
             found += [roster] if any(holders.values()) else []

@@ -188,7 +188,7 @@ class Site:
         found = [name for name in self.pool.snapshots() if "@bkp-" in name]
         found += [line for line in self.guest.read("/proc/mounts").splitlines() if "@bkp-" in line]
         found += self.guest.run(f"pgrep -a borg | grep -F -- {self.repository}", check=False).lines
-        found += self.guest.run(f"find {self.repository} -maxdepth 1 -name 'lock.*'").lines
+        found += self.guest.run(f"find {self.repository} -maxdepth 1 -name lock.exclusive -o -name lock.roster").lines
         found += self.guest.run(f"find {self.base}/.cache/borg -name lock.exclusive").lines
         if self.guest.run(f"flock --nonblock {self.lock}/main.lock true", check=False).code != 0:
             found.append("the lock of main is held")
