@@ -103,8 +103,18 @@ class Recorder:
         self.update(steps=(*others, step))
 
     def ended(self, outcome: Outcome, reason: str | None) -> Run:
-        """Give the run its end, in memory alone; return the record."""
-        self.update(outcome=outcome, reason=reason, ended_at=self._clock())
+        """Give the run its end, in memory alone; return the record.
+
+        A signal may come between any two lines, those that begin or end a step among them: no step stays open.
+        """
+        now = self._clock()
+        steps = tuple(
+            step
+            if step.ended_at is not None
+            else msgspec.structs.replace(step, ended_at=now, outcome=outcome, reason=reason)
+            for step in self.run.steps
+        )
+        self.update(outcome=outcome, reason=reason, ended_at=now, steps=steps)
         return self.run
 
     def end(self, outcome: Outcome, reason: str | None) -> Run:

@@ -99,6 +99,14 @@ def test_an_exception_is_the_steps_end_and_goes_on(
     assert step.ended_at is not None
 
 
+def test_no_step_stays_open_in_a_run_that_has_ended(tmp_path: Path) -> None:
+    recorder = Recorder(StateStore(tmp_path), _run(steps=(Step(name="create", started_at=START),)), Ticking())
+    ended = recorder.end(Outcome.INTERRUPTED, "interrupted by SIGTERM")
+    (step,) = ended.steps
+    assert (step.outcome, step.reason, step.ended_at) == (ended.outcome, ended.reason, ended.ended_at)
+    assert _latest(StateStore(tmp_path)) == ended
+
+
 def test_messages_are_kept_up_to_a_bound_and_the_rest_is_counted(tmp_path: Path) -> None:
     recorder = Recorder(StateStore(tmp_path), _run(), Ticking())
     recorder.add_messages([Message(level="info", text="not notable")])
