@@ -7,9 +7,13 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.support.exposition import text_series
+from tests.support.repositories import prove
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 CANARY = "canary-7f3a-passphrase"
@@ -29,6 +33,14 @@ sources:
   etc: {{path: {0}/etc}}
 mail: {{when: never}}
 """
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[Path]:
+    """A small host below one folder, whose repository borg checks when the test has ended."""
+    make_host(tmp_path)
+    yield tmp_path
+    prove(tmp_path / "repository", {"BORG_BASE_DIR": f"{tmp_path}/borg", "BORG_PASSPHRASE": CANARY})
 
 
 def make_host(folder: Path) -> None:
@@ -56,10 +68,9 @@ def exporter(folder: Path, command: str) -> bytes:
     return subprocess.run(arguments, check=True, capture_output=True, timeout=300).stdout
 
 
-def test_a_night_a_drill_and_a_check_of_a_real_repository_are_published(tmp_path: Path) -> None:
-    make_host(tmp_path)
-    assert [bkp_run(tmp_path, job) for job in ("nightly", "drill", "check")] == [0, 0, 0]
-    content = exporter(tmp_path, "metrics")
+def test_a_night_a_drill_and_a_check_of_a_real_repository_are_published(host: Path) -> None:
+    assert [bkp_run(host, job) for job in ("nightly", "drill", "check")] == [0, 0, 0]
+    content = exporter(host, "metrics")
     checked = subprocess.run(["promtool", "check", "metrics"], input=content, capture_output=True)
     assert (checked.returncode, checked.stdout + checked.stderr) == (0, b"")
     series = text_series(content)
@@ -86,20 +97,19 @@ def test_a_night_a_drill_and_a_check_of_a_real_repository_are_published(tmp_path
         "prune",
     }
 
-    page = exporter(tmp_path, "page")
+    page = exporter(host, "page")
     assert b"7 of 7 files identical" in page
     assert CANARY.encode() not in content + page
 
 
-def test_a_real_archive_of_nothing_but_excluded_files_makes_no_source_fresh(tmp_path: Path) -> None:
-    make_host(tmp_path)
-    assert bkp_run(tmp_path, "nightly") == 0
-    before = text_series(exporter(tmp_path, "metrics"))
-    config = tmp_path / "config.yml"
+def test_a_real_archive_of_nothing_but_excluded_files_makes_no_source_fresh(host: Path) -> None:
+    assert bkp_run(host, "nightly") == 0
+    before = text_series(exporter(host, "metrics"))
+    config = host / "config.yml"
     text = config.read_text(encoding="utf-8")
     config.write_text(text.replace("/home}", '/home, exclude: ["sh:**/file*"]}'), encoding="utf-8")
-    assert bkp_run(tmp_path, "nightly") == 3
-    after = text_series(exporter(tmp_path, "metrics"))
+    assert bkp_run(host, "nightly") == 3
+    after = text_series(exporter(host, "metrics"))
     for name, was in (("bkp_last_archive_confirmed", 1), ("bkp_last_archive_files", 7)):
         key = (name, frozenset({("repository", "main")}))
         assert (before[key], after[key]) == (was, 0)
