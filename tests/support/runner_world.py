@@ -142,6 +142,15 @@ class World:
             assert process.poll() is None, process.communicate()
             time.sleep(0.02)
 
+    def kill_a_night_during(self, operation: str) -> None:
+        """Begin a nightly and end it with SIGKILL before that operation of borg; borg is the real one again then."""
+        self.hold_borg(operation)
+        process = self.start("nightly")
+        self.wait_until_held(process)
+        process.kill()
+        process.communicate()
+        self.unwrap_borg()
+
     def unwrap_borg(self) -> None:
         self.main["borg"] = BORG
         self.write_config()

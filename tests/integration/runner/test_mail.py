@@ -128,12 +128,7 @@ def test_a_failure_stays_a_failure_when_its_mail_fails(world: World, mailbox: Ma
 
 
 def test_a_run_that_was_killed_is_mailed_by_whatever_runs_next(world: World, mailbox: Mailbox) -> None:
-    world.hold_borg("create")
-    process = world.start("nightly")
-    world.wait_until_held(process)
-    process.kill()
-    process.communicate()
-    world.unwrap_borg()
+    world.kill_a_night_during("create")
     world.succeed("check")
     (message,) = mailbox.messages()
     assert message["Subject"] == "[bkp] INTERRUPTED: nightly of main on backup.example.com"

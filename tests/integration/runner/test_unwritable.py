@@ -145,12 +145,7 @@ def test_without_a_state_folder_there_is_no_history_to_be_called_intact(world: W
 def test_a_run_that_died_beside_a_damaged_history_does_not_keep_the_next_from_its_work(
     world: World, mailbox: Mailbox
 ) -> None:
-    world.hold_borg("create")
-    process = world.start("nightly")
-    world.wait_until_held(process)
-    process.kill()
-    process.communicate()
-    world.unwrap_borg()
+    world.kill_a_night_during("create")
     (world.state / "history.jsonl").mkdir()
     done = world.run("nightly")
     assert done.returncode == 1

@@ -1,38 +1,13 @@
 """Every mistake in the configuration is one error: file, line, key, what was found, what is wanted, the nearest key."""
 
-import os
-from datetime import UTC, datetime
-from pathlib import Path
-from zoneinfo import ZoneInfo
-
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bkp.config import Config, load_config, parse_config
+from bkp.config import Config, parse_config
 from bkp.config.describe import example_text
-from bkp.errors import ConfigError, ExitCode
-from tests.unit.core.support import run_unprivileged
-
-BASE = """\
-schema: 1
-repositories:
-  main: {path: /r, sources: [data]}
-sources:
-  data: {path: /x}
-"""
-MAIL = "mail: {when: never}\n"  # what is asked for last: a test of another mistake does without
-
-
-def refused(text: str | bytes) -> ConfigError:
-    with pytest.raises(ConfigError) as caught:
-        parse_config(text, "config.yml")
-    assert caught.value.exit_code is ExitCode.USAGE
-    return caught.value
-
-
-def accepted(text: str) -> Config:
-    return parse_config(text + MAIL)
+from bkp.errors import ConfigError
+from tests.unit.core.config_support import BASE, accepted, refused
 
 
 def with_main(text: str) -> str:
@@ -355,51 +330,6 @@ def test_keys_and_values_that_imitate_the_librarys_words_break_nothing(where: st
     refused(where.replace("{}", spoof, 1))
 
 
-def test_a_job_may_change_its_schedule_and_keep_its_own_grace() -> None:
-    config = accepted(BASE + "jobs: {check: {schedule: Mon 04:30}, verify: {grace: 30h}}\n")
-    default = accepted(BASE)
-    assert str(config.jobs.check.schedule) == "Mon 04:30"
-    assert config.jobs.check.grace == default.jobs.check.grace
-    assert config.jobs.verify.schedule == default.jobs.verify.schedule
-    assert config.job("nightly") == default.job("nightly")
-
-
-def test_a_job_without_schedule_is_run_by_hand() -> None:
-    assert accepted(BASE + "jobs: {drill: {schedule: null}}\n").jobs.drill.schedule is None
-
-
-NOW = datetime(2026, 11, 23, 12, 0, tzinfo=ZoneInfo("Europe/Berlin"))
-
-
-@pytest.mark.parametrize("section", ["jobs: {{nightly: {{schedule: {}}}}}\n", "audit: {{schedule: {}}}\n"])
-@pytest.mark.parametrize("schedule", ["2020-01-01 02:30", "2026-11-23 11:59", "Mon 2024..2025-1-1 02:30 UTC"])
-def test_a_schedule_that_elapses_no_more_is_refused_with_its_place(section: str, schedule: str) -> None:
-    text = BASE + section.format(schedule) + MAIL
-    with pytest.raises(ConfigError, match=f"'{schedule}' lies in the past and never elapses again") as caught:
-        parse_config(text, now=NOW)
-    assert (caught.value.line, caught.value.column) == (6, text.splitlines()[5].index(schedule) + 1)
-    assert caught.value.remedy
-    parse_config(text)  # without a clock nothing is judged
-
-
-def test_a_schedule_that_elapses_once_more_is_taken() -> None:
-    parse_config(BASE + MAIL + "jobs: {nightly: {schedule: 2026-11-23 12:01}}\n", now=NOW)
-
-
-def test_a_clock_that_is_not_set_yet_keeps_no_program_from_starting() -> None:
-    parse_config(BASE + MAIL, now=datetime(1970, 1, 1, 0, 1, tzinfo=UTC))
-
-
-def test_schedules_of_a_file_are_judged_by_the_hosts_clock_and_only_for_who_writes_it(tmp_path: Path) -> None:
-    path = tmp_path / "config.yml"
-    path.write_text(BASE + "jobs: {drill: {schedule: 2020-01-01 02:30}}\n" + MAIL)
-    with pytest.raises(ConfigError, match=r"config.yml:6:26: jobs.drill.schedule: '2020-01-01 02:30' lies in the past"):
-        load_config(path, schedules=True)
-    load_config(
-        path
-    )  # whatever is over, a restore is not refused, nor the job that its timer started for the last time
-
-
 def test_every_job_works_on_every_repository() -> None:
     config = accepted(BASE.replace("sources:\n", "  b: {path: /b, sources: [data]}\nsources:\n"))
     assert [config.targets(name) for name, _ in config.jobs.items()] == [("main", "b")] * 4
@@ -409,52 +339,6 @@ def test_every_job_works_on_every_repository() -> None:
 def test_the_scratch_folder_lies_in_the_state_directory_unless_named() -> None:
     assert accepted(BASE + "paths: {state: /s}\n").paths.scratch_dir == "/s/scratch"
     assert accepted(BASE + "paths: {state: /s, scratch: /t}\n").paths.scratch_dir == "/t"
-
-
-def test_a_missing_file_says_how_to_get_one(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no such configuration file") as caught:
-        load_config(tmp_path / "absent.yml")
-    assert caught.value.remedy
-    assert "--config" in caught.value.remedy
-
-
-@pytest.mark.parametrize("kind", ["folder", "fifo", "file below a file"])
-def test_what_is_no_file_is_refused_without_waiting(tmp_path: Path, kind: str) -> None:
-    path = tmp_path / "config.yml"
-    if kind == "folder":
-        path.mkdir()
-    elif kind == "fifo":
-        os.mkfifo(path)
-    else:
-        path.write_text("x")
-        path = path / "config.yml"
-    with pytest.raises(ConfigError, match=r"a directory, not a file|not a regular file|cannot be read"):
-        load_config(path)
-
-
-def test_a_file_that_may_not_be_read_is_an_error_of_its_own(tmp_path: Path) -> None:
-    path = tmp_path / "config.yml"
-    path.write_text(BASE)
-    path.chmod(0)
-    said = run_unprivileged(
-        tmp_path, f"from pathlib import Path\nfrom bkp.config import load_config\nload_config(Path({str(path)!r}))"
-    )
-    assert "cannot be read: Permission denied" in said
-
-
-def test_a_file_that_is_too_large_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "config.yml"
-    path.write_bytes(b"#" * ((1 << 20) + 5))
-    with pytest.raises(ConfigError, match="larger than 1 MiB"):
-        load_config(path)
-
-
-def test_errors_name_the_file_as_it_was_given(tmp_path: Path) -> None:
-    path = tmp_path / "config.yml"
-    path.write_text("schema: 3\n")
-    with pytest.raises(ConfigError) as caught:
-        load_config(path)
-    assert str(caught.value).startswith(f"{path}:1:")
 
 
 EXAMPLE = example_text()
