@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -50,12 +52,32 @@ def dead_holders(repository: Repository, base: str, host: str, is_borg: Callable
         return []
     found: list[Holder] = []
     for folder in _lock_folders(Path(repository.path), base):
-        for name in _names(folder):
-            holder = parse_holder(name)
+        # Who reads stands in the roster alone: breaking the lock would take that away as well.
+        for holder in (*map(parse_holder, _names(folder)), *_enrolled(folder.with_name("lock.roster"))):
             if holder is None or not is_dead(holder, host, is_borg):
                 return []
             found.append(holder)
-    return found
+    return list(dict.fromkeys(found))
+
+
+def _enrolled(roster: Path) -> list[Holder | None]:
+    """Return who stands in a roster (`{"shared": [[HOST, PID, THREAD], …], …}`); None for what is not understood.
+
+    An empty file, as a power cut may leave it, is nobody: so borg reads it, too.
+    """
+    try:
+        content = roster.read_bytes()
+    except FileNotFoundError:
+        return []
+    except OSError:
+        return [None]
+    if not content:
+        return []
+    try:
+        entries = msgspec.json.decode(content, type=dict[str, list[tuple[str, int, int]]])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return [None]
+    return [Holder(host, pid) for holders in entries.values() for host, pid, _thread in holders]
 
 
 def is_borg(pid: int, proc: Path = Path("/proc")) -> bool | None:

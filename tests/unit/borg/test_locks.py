@@ -69,6 +69,24 @@ def test_the_locks_of_repository_and_cache_are_both_looked_at(repository: Reposi
     assert dead_holders(repository, base, "backup", lambda pid: pid == 8) == []
 
 
+def test_one_who_only_reads_may_live_beside_a_dead_lock_and_keeps_it_from_being_broken(
+    repository: Repository, tmp_path: Path
+) -> None:
+    _hold(tmp_path / "repo", "backup@1.7-0")
+    roster = tmp_path / "repo/lock.roster"
+    roster.write_text('{"exclusive": [["backup@1", 7, 0]], "shared": [["backup@1", 9, 0]]}')
+    assert dead_holders(repository, "/nowhere", "backup", lambda pid: pid == 9) == []
+    dead = [Holder("backup@1", 7), Holder("backup@1", 9)]
+    assert dead_holders(repository, "/nowhere", "backup", lambda _: False) == dead
+
+
+@pytest.mark.parametrize("roster", ["{", "[]", '{"shared": [["backup@1"]]}'])
+def test_a_roster_that_is_not_understood_proves_nothing(repository: Repository, tmp_path: Path, roster: str) -> None:
+    _hold(tmp_path / "repo", "backup@1.7-0")
+    (tmp_path / "repo/lock.roster").write_text(roster)
+    assert dead_holders(repository, "/nowhere", "backup", lambda _: False) == []
+
+
 def test_a_lock_that_is_not_understood_is_nobodys_to_remove(repository: Repository, tmp_path: Path) -> None:
     _hold(tmp_path / "repo", "backup@1.7-0", "of another kind")
     assert dead_holders(repository, "/nowhere", "backup", lambda _: False) == []
