@@ -9,6 +9,7 @@ A test module that needs the project installed just asks for `server`. One that 
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import time
@@ -92,6 +93,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = kept
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    """Give each worker whole modules: their tests share a machine. Absent on hosts that run the tests without xdist."""
+    from tests.vm.lab import workers
+
+    return workers.ByMachine(config, log)
+
+
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     left_out = config.stash[_left_out]
     if left_out:
@@ -125,14 +134,17 @@ def _failure_folder(nodeid: str) -> Path:
 
 @pytest.fixture(scope="session")
 def progress(pytestconfig: pytest.Config) -> Progress:
-    """Phase lines of what takes minutes, past pytest's capture."""
+    """Phase lines of what takes minutes, past pytest's capture; one of several workers has no terminal to write to."""
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
     terminal = pytestconfig.pluginmanager.getplugin("terminalreporter")
 
     def write(line: str) -> None:
         with capture.global_and_fixture_disabled():
-            terminal.ensure_newline()
-            terminal.write(line)
+            if hasattr(pytestconfig, "workerinput"):
+                os.write(2, line.encode())
+            else:
+                terminal.ensure_newline()
+                terminal.write(line)
 
     return Progress("lab", write)
 

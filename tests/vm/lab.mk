@@ -3,12 +3,14 @@
 LAB_PYTHON := $(VENV)/bin/python
 RELEASE ?= bookworm,trixie
 SMOKE_RELEASE ?= bookworm
-LAB_PYTEST := $(LAB_PYTHON) -m pytest tests/vm
+# Machines side by side: one test module's on one release each. One keeps about one core busy (more with KVM).
+LAB_WORKERS ?= 2
+LAB_PYTEST = $(LAB_PYTHON) -m pytest tests/vm --verbose -n $(LAB_WORKERS)
 
 ##@ Test it on whole machines
 
 .PHONY: test-vm
-test-vm: lab-image ## Every lab test on each release (RELEASE=bookworm,trixie); long
+test-vm: lab-image ## Every lab test on each release (RELEASE=bookworm,trixie LAB_WORKERS=2); long
 	@$(LAB_PYTEST) --release $(RELEASE)
 
 .PHONY: test-vm-smoke

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.vm.lab import accel, image, qemu, recipe, runs
+from tests.vm.lab import accel, image, qemu, recipe, runs, workers
 from tests.vm.lab.errors import LabError
 from tests.vm.lab.locks import try_lock
 from tests.vm.lab.paths import CHECKOUT, IMAGE_RECIPE, Lab, lab
@@ -46,7 +46,7 @@ def test_a_broken_test_is_red_and_shows_the_guests_journal_and_console(release: 
     assert "console of server" in done.stdout
     assert "the reason only the console knows" in done.stdout
     assert "the lab never skips" in done.stdout
-    kept = sorted((lab().root / "failures").glob("2*-tests-vm-broken-on-purpose*"))
+    kept = sorted((lab().root / "failures").glob(f"2*-tests-vm-broken-on-purpose*{release.name}*"))
     assert "the reason only the console knows" in (kept[-1] / "server-console.log").read_text("utf-8", "replace")
 
 
@@ -176,6 +176,14 @@ def test_nothing_of_a_machine_listens_beyond_loopback(tmp_path: Path) -> None:
 def test_an_unknown_release_is_refused_with_the_known_ones() -> None:
     with pytest.raises(LabError, match="known: bookworm, trixie"):
         recipe.release_named("sid")
+
+
+def test_tests_that_share_a_machine_share_a_worker() -> None:
+    lab_test = "tests/vm/test_lab.py::test_a_scrub"
+    assert workers.machine_of(f"{lab_test}[trixie]") == "tests/vm/test_lab.py trixie"
+    assert workers.machine_of(f"{lab_test}[bookworm-prune]") == "tests/vm/test_lab.py bookworm"
+    assert workers.machine_of(f"{lab_test}[bookworm-backports-prune]") == "tests/vm/test_lab.py bookworm-backports"
+    assert workers.machine_of(lab_test) == "tests/vm/test_lab.py"
 
 
 def test_progress_says_how_long_it_took() -> None:
