@@ -41,6 +41,7 @@ _KEPT_FAILURES = 20
 
 _guests = pytest.StashKey[list["Guest"]]()
 _left_out = pytest.StashKey[list[str]]()
+_began = pytest.StashKey[float]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -54,6 +55,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_guests] = []
     config.stash[_left_out] = []
+    config.stash[_began] = time.time()
     config.addinivalue_line("markers", "needs(ability): what the guest must be able to do; see lab.guest.Guest")
     config.addinivalue_line("markers", "smoke: part of the main path, `make test-vm-smoke`")
 
@@ -102,6 +104,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    reports = [report for found in terminalreporter.stats.values() for report in found if hasattr(report, "when")]
+    if reports and not config.getoption("--on-host"):
+        from tests.vm.lab import summary
+
+        terminalreporter.section("the lab's result")
+        seconds, workers = time.time() - config.stash[_began], config.getoption("numprocesses", 0) or 1
+        terminalreporter.line(summary.circumstances(seconds, workers))
+        for line in summary.table(reports):
+            terminalreporter.line(line)
     left_out = config.stash[_left_out]
     if left_out:
         terminalreporter.section("left out: only the lab's machines can (make test-vm)")

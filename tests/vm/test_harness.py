@@ -8,11 +8,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
-from tests.vm.lab import accel, image, qemu, recipe, runs, workers
+from tests.vm.lab import accel, image, qemu, recipe, runs, summary, workers
 from tests.vm.lab.errors import LabError
 from tests.vm.lab.locks import try_lock
 from tests.vm.lab.paths import CHECKOUT, IMAGE_RECIPE, Lab, lab
@@ -184,6 +184,23 @@ def test_tests_that_share_a_machine_share_a_worker() -> None:
     assert workers.machine_of(f"{lab_test}[bookworm-prune]") == "tests/vm/test_lab.py bookworm"
     assert workers.machine_of(f"{lab_test}[bookworm-backports-prune]") == "tests/vm/test_lab.py bookworm-backports"
     assert workers.machine_of(lab_test) == "tests/vm/test_lab.py"
+
+
+def test_the_result_counts_and_times_each_module_on_each_release() -> None:
+    def report(name: str, when: Literal["setup", "call"], outcome: Literal["passed", "failed"]) -> pytest.TestReport:
+        return pytest.TestReport(f"tests/vm/test_lab.py::{name}", ("", 0, ""), {}, outcome, None, when, duration=90)
+
+    assert summary.table(
+        [
+            report("test_a[trixie]", "setup", "passed"),
+            report("test_a[trixie]", "call", "passed"),
+            report("test_b[trixie-x]", "call", "failed"),
+            report("test_a[bookworm]", "setup", "failed"),
+        ]
+    )[2:] == [
+        "| bookworm | `test_lab.py` | 1 failed | 1.5 |",
+        "| trixie | `test_lab.py` | 1 failed, 1 passed | 4.5 |",
+    ]
 
 
 def test_progress_says_how_long_it_took() -> None:
