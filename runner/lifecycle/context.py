@@ -12,7 +12,7 @@ from bkp.state.records import Message, Outcome
 from bkp.tools.borg import commands
 from bkp.tools.borg.client import Borg, BorgError, Reply, passphrase_of
 from bkp.tools.borg.events import Event, Progress
-from bkp.tools.borg.locks import dead_holders, is_borg
+from bkp.tools.borg.locks import all_dead, holders, is_borg
 from bkp.tools.borg.outcome import Problem
 from bkp.tools.borg.version import borg_version, refuse_unsupported
 
@@ -106,8 +106,13 @@ class JobContext:
     def break_dead_locks(self) -> None:
         """Remove locks whose holders are provably gone though their numbers live: borg itself would wait for them."""
         base = self.repository.base_dir or os.environ.get("HOME") or "/root"
-        dead = dead_holders(self.repository, base, os.uname().nodename, is_borg)
-        if dead and any(Path(f"/proc/{holder.pid}").exists() for holder in dead):
+        found = holders(self.repository, base)
+        if not found:  # the usual case
+            return
+        import uuid
+
+        dead = all_dead(found, os.uname().nodename, uuid.getnode(), is_borg)
+        if any(Path(f"/proc/{holder.pid}").exists() for holder in dead):
             names = ", ".join(f"{holder.host} pid {holder.pid}" for holder in dead)
             self.tell("info", [f"removing the lock that a borg left behind which is gone: {names}"])
             reply = self._call(commands.break_lock(self.repository, lock_wait=self.options.lock_wait))

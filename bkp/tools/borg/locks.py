@@ -20,12 +20,13 @@ if TYPE_CHECKING:
     from bkp.config.model import Repository
 
 _NAME = re.compile(r"(?P<host>.+)\.(?P<pid>\d+)-(?P<thread>[0-9a-f]+)")
+_MULTICAST = 1 << 40
 _ID = re.compile(r"^id\s*=\s*([0-9a-f]{64})\s*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Holder:
-    """Who a lock says has it: borg's host id (`HOST@NUMBER`) and the process's number."""
+    """Who a lock says has it: borg's host id (`HOST@NUMBER`, see `uuid.getnode`) and the process's number."""
 
     host: str
     pid: int
@@ -37,27 +38,47 @@ def parse_holder(name: str) -> Holder | None:
     return Holder(match["host"], int(match["pid"])) if match else None
 
 
-def is_dead(holder: Holder, host: str, is_borg: Callable[[int], bool | None]) -> bool:
-    """Return whether a holder is provably gone: it is of this very host, and no borg there has its number."""
-    name = holder.host.partition("@")[0].partition(".")[0]
-    return name == host.partition(".")[0] and is_borg(holder.pid) is False
+def holders(repository: Repository, base: str) -> list[Holder | None]:
+    """Return who holds a local repository's lock, or that of its cache below `base`, or reads beside it.
 
-
-def dead_holders(repository: Repository, base: str, host: str, is_borg: Callable[[int], bool | None]) -> list[Holder]:
-    """Return who holds a local repository's lock, or that of its cache below `base`, if all of them are provably gone.
-
-    Nobody, if one may live, if a name is not understood, or if the repository is not on this host.
+    None stands for a name that is not understood. A repository on another host has its own keeper: nobody is returned.
     """
     if not repository.path.startswith("/"):
         return []
-    found: list[Holder] = []
+    found: list[Holder | None] = []
     for folder in _lock_folders(Path(repository.path), base):
         # Who reads stands in the roster alone: breaking the lock would take that away as well.
-        for holder in (*map(parse_holder, _names(folder)), *_enrolled(folder.with_name("lock.roster"))):
-            if holder is None or not is_dead(holder, host, is_borg):
-                return []
-            found.append(holder)
+        found += map(parse_holder, _names(folder))
+        found += _enrolled(folder.with_name("lock.roster"))
     return list(dict.fromkeys(found))
+
+
+def is_dead(holder: Holder, host: str, node: int, is_borg: Callable[[int], bool | None]) -> bool:
+    """Return whether a holder is provably gone: it is of this very host, and no borg there has its number.
+
+    Args:
+        holder: who may be gone.
+        host: this host's name.
+        node: this host's hardware address, as `uuid.getnode` returns it. Another host may well have the same name and
+            the same repository, on a file system of the network. One that `uuid` made up for want of a network card
+            has the multicast bit (RFC 9562, 6.10) and proves nothing.
+        is_borg: whether a borg has a process number.
+    """
+    name, _, number = holder.host.partition("@")
+    same_name = name.partition(".")[0] == host.partition(".")[0]
+    return same_name and number == str(node) and not node & _MULTICAST and is_borg(holder.pid) is False
+
+
+def all_dead(
+    found: Iterable[Holder | None], host: str, node: int, is_borg: Callable[[int], bool | None]
+) -> list[Holder]:
+    """Return the holders if every one of them is provably gone (see `is_dead`); none, if a single one is not."""
+    dead: list[Holder] = []
+    for holder in found:
+        if holder is None or not is_dead(holder, host, node, is_borg):
+            return []
+        dead.append(holder)
+    return dead
 
 
 def _enrolled(roster: Path) -> list[Holder | None]:
@@ -81,11 +102,14 @@ def _enrolled(roster: Path) -> list[Holder | None]:
 
 
 def is_borg(pid: int, proc: Path = Path("/proc")) -> bool | None:
-    """Return whether a borg has this number; False also if no process has it, None if that cannot be told."""
+    """Return whether a borg has this number; False also if no process has it, None if that cannot be told.
+
+    Where processes of others are hidden (proc(5), `hidepid`), process 1 is: an absent number says nothing there.
+    """
     try:
         words = (proc / str(pid) / "cmdline").read_bytes().split(b"\0")
     except (FileNotFoundError, ProcessLookupError):
-        return False
+        return False if (proc / "1").exists() else None
     except OSError:
         return None
     # As a script it is python's second word; a kernel thread has none at all.

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from bkp.config import parse_config
-from bkp.tools.borg.locks import Holder, dead_holders, is_borg, is_dead, parse_holder
+from bkp.tools.borg.locks import Holder, all_dead, holders, is_borg, is_dead, parse_holder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,19 +25,36 @@ def test_a_holder_is_read_from_the_name_of_its_file() -> None:
         assert parse_holder(name) is None
 
 
+NODE = 0x525400AB0000
+
+
 @pytest.mark.parametrize(
-    ("holder", "alive", "dead"),
+    ("host", "alive", "dead"),
     [
-        (Holder("backup@1", 7), False, True),
-        (Holder("backup.example.com@1", 7), False, True),
-        (Holder("backup@1", 7), True, False),
-        (Holder("backup@1", 7), None, False),
-        (Holder("live@1", 7), False, False),
-        (Holder("backup2@1", 7), False, False),
+        (f"backup@{NODE}", False, True),
+        (f"backup.example.com@{NODE}", False, True),
+        (f"backup@{NODE}", True, False),
+        (f"backup@{NODE}", None, False),
+        (f"live@{NODE}", False, False),
+        (f"backup2@{NODE}", False, False),
+        (f"backup@{NODE + 1}", False, False),
+        ("backup", False, False),
     ],
 )
-def test_only_a_holder_of_this_host_that_is_no_borg_is_dead(holder: Holder, alive: bool | None, dead: bool) -> None:
-    assert is_dead(holder, "backup", lambda _: alive) is dead
+def test_only_a_holder_of_this_host_that_is_no_borg_is_dead(host: str, alive: bool | None, dead: bool) -> None:
+    assert is_dead(Holder(host, 7), "backup", NODE, lambda _: alive) is dead
+
+
+def test_one_that_may_live_keeps_the_locks_of_the_dead_from_being_broken() -> None:
+    gone, living = Holder(f"backup@{NODE}", 7), Holder(f"backup@{NODE}", 9)
+    assert all_dead([gone], "backup", NODE, lambda _: False) == [gone]
+    assert all_dead([gone, living], "backup", NODE, lambda pid: pid == 9) == []
+    assert all_dead([gone, None], "backup", NODE, lambda _: False) == []
+
+
+def test_a_host_whose_address_was_made_up_proves_nothing() -> None:
+    made_up = NODE | 1 << 40
+    assert not is_dead(Holder(f"backup@{made_up}", 7), "backup", made_up, lambda _: False)
 
 
 @pytest.fixture
@@ -61,40 +78,40 @@ def _hold(folder: Path, *names: str) -> None:
 
 def test_the_locks_of_repository_and_cache_are_both_looked_at(repository: Repository, tmp_path: Path) -> None:
     base = str(tmp_path / "base")
-    assert dead_holders(repository, base, "backup", lambda _: False) == []
+    assert holders(repository, base) == []
     _hold(tmp_path / "repo", "backup@1.7-0")
     _hold(tmp_path / "base/.cache/borg" / ID, "backup@1.8-0")
-    dead = [Holder("backup@1", 7), Holder("backup@1", 8)]
-    assert dead_holders(repository, base, "backup", lambda _: False) == dead
-    assert dead_holders(repository, base, "backup", lambda pid: pid == 8) == []
+    assert holders(repository, base) == [Holder("backup@1", 7), Holder("backup@1", 8)]
 
 
-def test_one_who_only_reads_may_live_beside_a_dead_lock_and_keeps_it_from_being_broken(
-    repository: Repository, tmp_path: Path
-) -> None:
+def test_one_who_only_reads_stands_in_the_roster_alone(repository: Repository, tmp_path: Path) -> None:
     _hold(tmp_path / "repo", "backup@1.7-0")
     roster = tmp_path / "repo/lock.roster"
     roster.write_text('{"exclusive": [["backup@1", 7, 0]], "shared": [["backup@1", 9, 0]]}')
-    assert dead_holders(repository, "/nowhere", "backup", lambda pid: pid == 9) == []
-    dead = [Holder("backup@1", 7), Holder("backup@1", 9)]
-    assert dead_holders(repository, "/nowhere", "backup", lambda _: False) == dead
+    assert holders(repository, "/nowhere") == [Holder("backup@1", 7), Holder("backup@1", 9)]
 
 
 @pytest.mark.parametrize("roster", ["{", "[]", '{"shared": [["backup@1"]]}'])
-def test_a_roster_that_is_not_understood_proves_nothing(repository: Repository, tmp_path: Path, roster: str) -> None:
+def test_a_roster_that_is_not_understood_may_hold_anybody(repository: Repository, tmp_path: Path, roster: str) -> None:
     _hold(tmp_path / "repo", "backup@1.7-0")
     (tmp_path / "repo/lock.roster").write_text(roster)
-    assert dead_holders(repository, "/nowhere", "backup", lambda _: False) == []
+    assert None in holders(repository, "/nowhere")
 
 
-def test_a_lock_that_is_not_understood_is_nobodys_to_remove(repository: Repository, tmp_path: Path) -> None:
+def test_an_empty_roster_is_nobody_as_a_power_cut_leaves_it(repository: Repository, tmp_path: Path) -> None:
+    _hold(tmp_path / "repo", "backup@1.7-0")
+    (tmp_path / "repo/lock.roster").touch()
+    assert holders(repository, "/nowhere") == [Holder("backup@1", 7)]
+
+
+def test_a_lock_that_is_not_understood_may_be_anybodys(repository: Repository, tmp_path: Path) -> None:
     _hold(tmp_path / "repo", "backup@1.7-0", "of another kind")
-    assert dead_holders(repository, "/nowhere", "backup", lambda _: False) == []
+    assert holders(repository, "/nowhere") == [Holder("backup@1", 7), None]
 
 
 def test_a_repository_on_another_host_has_its_own_keeper(repository: Repository) -> None:
     remote = msgspec.structs.replace(repository, path="ssh://borg@elsewhere/repo")
-    assert dead_holders(remote, "/nowhere", "backup", lambda _: False) == []
+    assert holders(remote, "/nowhere") == []
 
 
 @pytest.mark.parametrize(
@@ -116,4 +133,9 @@ def test_a_borg_is_told_by_its_first_words(tmp_path: Path, words: bytes, found: 
 
 
 def test_a_number_that_nobody_has_is_no_borg(tmp_path: Path) -> None:
+    (tmp_path / "1").mkdir()
     assert is_borg(7, tmp_path) is False
+
+
+def test_where_processes_are_hidden_an_absent_number_proves_nothing(tmp_path: Path) -> None:
+    assert is_borg(7, tmp_path) is None
