@@ -55,7 +55,10 @@ class Step(_Record, frozen=True, kw_only=True):
 
 
 class Root(_Record, frozen=True, kw_only=True):
-    """A source's path in one archive; `present` is False where the path was not there to be archived."""
+    """A source's path in one archive; `present` is False where the path was not there to be archived.
+
+    `reason` says why not; of one that is present, what is unusual about it.
+    """
 
     source: str
     path: str

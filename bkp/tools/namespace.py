@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from bkp.errors import StepFailedError
+from bkp.tools.cleanup import to_the_end
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,14 +41,13 @@ def private_mounts() -> Iterator[None]:
             _call(libc.mount(b"none", b"/", None, _MS_REC | _MS_PRIVATE, None), "make mounts private")
             yield
         finally:
-            _leave(libc, outside)
-            os.fchdir(folder)  # setns(2) moves to the root folder
+            to_the_end(lambda: _leave(libc, outside, folder))
     finally:
         os.close(outside)
         os.close(folder)
 
 
-def _leave(libc: ctypes.CDLL, outside: int) -> None:
+def _leave(libc: ctypes.CDLL, outside: int, folder: int) -> None:
     """Go back. A thread that was joined has ended for Python, but for the kernel perhaps only a moment later."""
     deadline = time.monotonic() + _THREADS_END_SECONDS
     while libc.setns(outside, _CLONE_NEWNS) != 0:
@@ -59,6 +59,7 @@ def _leave(libc: ctypes.CDLL, outside: int) -> None:
                 remedy="this is a defect of bkp; the snapshot is removed by the next run",
             )
         time.sleep(0.01)
+    os.fchdir(folder)  # setns(2) moves to the root folder
 
 
 def _call(result: int, what: str) -> None:

@@ -71,7 +71,7 @@ def create(context: JobContext, prepared: Sequence[PreparedSource], drawer: Samp
                     path=root.path,
                     present=root.problem is None and root.path not in lost,
                     dataset=root.dataset,
-                    reason=root.problem or (_LOST if root.path in lost else None),
+                    reason=root.problem or (_LOST if root.path in lost else root.note),
                 )
                 for each, root in roots
             ),

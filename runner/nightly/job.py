@@ -3,53 +3,36 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace as replace_fields
 
 from bkp.errors import StateError, StepFailedError
-from bkp.patterns import excluder
 from bkp.state.archives import flaw
 from bkp.state.records import Sample
 from runner.nightly import compaction
 from runner.nightly.archive import confirm, create, set_aside
 from runner.nightly.baseline import LOOKED_AT, suspicion
 from runner.nightly.old_logs import tidy_logs
+from runner.nightly.preparation import excludes_of, needed_paths, prepare
 from runner.nightly.retention import compact, prune
 from runner.sample import SampleDrawer, Tree
-from runner.sources.directory import DirectorySource
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from bkp.config.model import Config
-    from bkp.patterns import Matcher
     from bkp.state.records import Archive, Run
     from bkp.tools.zfs.commands import Programs
     from runner.lifecycle.context import JobContext
-    from runner.sources.base import PreparedSource, SourceKind
 
 
 def nightly(context: JobContext, *, programs: Programs | None = None) -> None:
     """Run all steps of the night on one repository. `programs` says where zfs and mount are, if not where usual."""
     with contextlib.ExitStack() as stack:
         with context.recorder.step("prepare") as notes:
-            prepared = _prepare(context, stack, programs)
-            excludes = tuple(pattern for each in prepared for pattern in each.source.exclude)  # for all roots alike
-            prepared = [_without_excluded(each, excluder(excludes)) for each in prepared]
+            excludes = excludes_of(context)
+            prepared = prepare(context, stack, excludes, programs)
             roots = [(each, root) for each in prepared for root in each.roots]
             notes.counters |= {"sources": len(prepared), "roots": len(roots)}
-            problems = [f"{root.path} {root.problem}" for _, root in roots if root.problem]
-            context.tell("error", problems)
-            unasked = [
-                f"{out.dataset} is not archived: {out.reason}" for each in prepared for out in each.left_out if out.warn
-            ]
-            context.tell("warning", unasked)
-            if len(problems) == len(roots):
-                raise StepFailedError("no source can be read: " + "; ".join(problems), remedy="mount or correct them")
         needed = needed_paths(context.config, context.target)
         drawer = SampleDrawer(
             [Tree(root.path, excludes, each.source.one_file_system) for each, root in roots if root.problem is None],
@@ -113,73 +96,6 @@ def _judge_size(context: JobContext, archive: Archive, nights: list[Run] | None)
         remedy="find out what is missing; if the size is right, run `bkp-run nightly --accept-size` once",
     )
     return shrunk
-
-
-def _prepare(context: JobContext, stack: contextlib.ExitStack, programs: Programs | None) -> list[PreparedSource]:
-    found: list[PreparedSource] = []
-    for name in context.repository.sources:
-        source = context.config.sources[name]
-        kind = DirectorySource() if source.dataset is None else _dataset_source(context, name, found, programs)
-        found.append(stack.enter_context(kind.prepare(name, source)))
-    return found
-
-
-def _without_excluded(prepared: PreparedSource, excluded: Matcher) -> PreparedSource:
-    """Return the source with a problem at each root that borg would leave out without a word."""
-    roots = tuple(
-        replace(root, problem="is left out by an exclude") if root.problem is None and excluded(root.path) else root
-        for root in prepared.roots
-    )
-    return replace(prepared, roots=roots)
-
-
-def _dataset_source(
-    context: JobContext, name: str, before: Sequence[PreparedSource], programs: Programs | None
-) -> SourceKind:
-    from bkp.tools.zfs.client import Zfs  # a host without ZFS does not pay for it
-    from bkp.tools.zfs.commands import Programs
-    from runner.sources.dataset import DatasetSource
-
-    run = context.recorder.run
-    return DatasetSource(
-        zfs=Zfs(context.log.detail, keep_open=context.keep_open, programs=programs or Programs()),
-        run_id=run.run_id,
-        process=run.process,
-        needed=needed_paths(context.config, context.target) | _other_sources(context, name, before),
-        warn=lambda text: context.tell("warning", [text]),
-        info=context.log.info,
-    )
-
-
-def _other_sources(context: JobContext, name: str, before: Sequence[PreparedSource]) -> dict[str, str]:
-    """Return where other sources are read: what a snapshot covers there would be archived empty, without a word."""
-    sources = context.config.sources
-    directories = {
-        f"source {other}": path
-        for other in context.repository.sources
-        if other != name and (path := sources[other].path)
-    }
-    mounted = {
-        f"source {each.name} ({root.dataset})": root.path
-        for each in before
-        for root in each.roots
-        if root.dataset is not None and root.problem is None
-    }
-    return directories | mounted
-
-
-def needed_paths(config: Config, target: str) -> dict[str, str]:
-    """Return what a nightly writes to while its snapshots are mounted: none of it may be covered by one."""
-    repository, paths = config.repositories[target], config.paths
-    base = repository.base_dir or os.environ.get("HOME") or "/root"
-    needed = {
-        "borg cache": f"{base}/.cache/borg",
-        "borg security folder": f"{base}/.config/borg",
-        "state folder": paths.state,
-        "log folder": paths.log,
-        "lock folder": paths.lock,
-    }
-    return needed | ({"repository": repository.path} if repository.path.startswith("/") else {})
 
 
 def _sample(context: JobContext, drawer: SampleDrawer, archive: Archive, began_ns: int) -> None:

@@ -14,11 +14,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PreparedRoot:
-    """One path for borg, as os.path.normpath writes it. `problem` says why it must not be archived as if whole."""
+    """One path for borg, as os.path.normpath writes it.
+
+    `problem` says why it must not be archived as if whole; `note` what else the record is to say of it.
+    """
 
     path: str
     dataset: str | None = None
     problem: str | None = None
+    note: str | None = None
 
 
 @dataclass(frozen=True)

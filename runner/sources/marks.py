@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bkp.errors import StepFailedError
 from bkp.state.records import Process
 
 if TYPE_CHECKING:
@@ -21,8 +22,17 @@ RUN, HOST, BOOT, PID, TICKS = KEYS = ("bkp:run", "bkp:host", "bkp:boot", "bkp:pi
 
 
 def host_mark(machine_id: Path = Path("/etc/machine-id")) -> str:
-    """Return a mark of this machine; a hash, because the id itself is not for others (machine-id(5))."""
-    return hashlib.sha256(b"bkp" + machine_id.read_bytes().strip()).hexdigest()[:16]
+    """Return a mark of this machine; a hash, because the id itself is not for others (machine-id(5)).
+
+    Raise `StepFailedError` where the machine has none: snapshots could not be told from those of others.
+    """
+    try:
+        own = machine_id.read_bytes().strip()
+    except OSError as exc:
+        raise StepFailedError(
+            f"{machine_id} cannot be read: {exc.strerror}", remedy="run systemd-machine-id-setup"
+        ) from None
+    return hashlib.sha256(b"bkp" + own).hexdigest()[:16]
 
 
 def snapshot_name(run_id: str) -> str:

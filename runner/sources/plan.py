@@ -6,7 +6,7 @@ import os.path
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bkp.config.places import is_below
+from bkp.config.places import archived, is_below
 from runner.sources.base import LeftOut, PreparedRoot
 
 if TYPE_CHECKING:
@@ -28,14 +28,20 @@ class Plan:
 def plan(datasets: Sequence[Dataset], mounts: Mounts, *, mount_at: str | None = None, skip: Iterable[str] = ()) -> Plan:
     """Return where each dataset's snapshot is to be mounted: over its own live path, or below the fixed `mount_at`.
 
-    `datasets` begins with the source's own; `mounts` says where each is mounted now.
+    `datasets` begins with the source's own; `mounts` says where each is mounted now. A source none of whose datasets
+    can be archived is a root that is missing: it must never pass for archived.
     """
+    fixed = os.path.normpath(mount_at) if mount_at else None
     found = [
-        _place(dataset, datasets[0], mounts, mount_at, frozenset(skip))
+        _place(dataset, datasets[0], mounts, fixed, frozenset(skip))
         for dataset in sorted(datasets, key=lambda each: each.name)
     ]
     roots = [each for each in found if isinstance(each, PreparedRoot)]
     left_out = [each for each in found if isinstance(each, LeftOut)]
+    if datasets and not roots:
+        reasons = "; ".join(f"{each.dataset}: {each.reason}" for each in left_out)
+        top = datasets[0].name
+        return Plan((PreparedRoot(top, top, f"holds nothing that can be archived ({reasons})"),), tuple(left_out))
     seen = _one_for_each_path((root for root in roots if root.problem is None), mounts)
     overlaid = [root for root in roots if root.problem is None and seen[root.path] is not root]
     left_out += [_overlaid(root, seen[root.path]) for root in overlaid]
@@ -48,8 +54,12 @@ def plan(datasets: Sequence[Dataset], mounts: Mounts, *, mount_at: str | None = 
 def _place(
     dataset: Dataset, top: Dataset, mounts: Mounts, mount_at: str | None, skip: frozenset[str]
 ) -> PreparedRoot | LeftOut:
-    if any(dataset.name == each or dataset.name.startswith(f"{each}/") for each in skip):
+    if is_skipped(dataset.name, skip):
         return LeftOut(dataset.name, "skipped by the configuration", warn=False)
+    if dataset.is_volume:
+        return LeftOut(
+            dataset.name, "it is a volume, of which borg sees no files; back it up otherwise and skip it", True
+        )
     if dataset.canmount == "off" and dataset.name not in mounts:
         return LeftOut(dataset.name, "canmount=off: it has no files of its own to see", warn=False)
     live = _live_path(dataset, mounts)
@@ -64,6 +74,11 @@ def _place(
     reason = f"mountpoint={dataset.mountpoint} and not mounted: it has no path; "
     remedy = "mount it, or skip it" if mount_at or dataset.name != top.name else "mount it, or set mount_at"
     return LeftOut(dataset.name, reason + remedy, warn=True)
+
+
+def is_skipped(dataset: str, skip: Iterable[str]) -> bool:
+    """Return whether the configuration leaves a dataset out, by its own name or that of one above it."""
+    return any(dataset == each or dataset.startswith(f"{each}/") for each in skip)
 
 
 def _live_path(dataset: Dataset, mounts: Mounts) -> str | None:
@@ -100,10 +115,28 @@ def hidden(roots: Iterable[PreparedRoot], needed: Mapping[str, str]) -> str | No
     """Return why the snapshots must not be mounted there, or None.
 
     `needed` maps what the run needs (repository, cache, state, log, other sources) to its path: below a covered mount
-    point it would turn read-only and old, or vanish. A link on the way to it is followed.
+    point it would turn read-only and old, or vanish. Links on the way to either are followed.
     """
     for root in roots:
+        covered = os.path.realpath(root.path)
         for what, path in needed.items():
-            if root.problem is None and (is_below(path, root.path) or is_below(os.path.realpath(path), root.path)):
+            if root.problem is None and (is_below(path, root.path) or is_below(os.path.realpath(path), covered)):
                 return f"the {what} ({path}) lies below {root.path}, which the snapshot of {root.dataset} would cover"
+    return None
+
+
+def swallowed(
+    roots: Iterable[PreparedRoot], mounts: Mounts, owner: str | None, repository: str, exclude: Sequence[str]
+) -> str | None:
+    """Return the path under which `mount_at` would have a repository archived into itself; None if it would not.
+
+    `owner` is the dataset that the repository lies on, `exclude` what borg leaves out. borg passes over its own
+    repository by device and inode, and a snapshot of it is another device: every night would archive all nights before.
+    """
+    for root in roots:
+        live = next((path for path in mounts.get(root.dataset or "", ()) if is_below(repository, path)), None)
+        if root.problem is None and root.dataset == owner and live is not None:
+            place = os.path.normpath(f"{root.path}/{os.path.relpath(repository, live)}")
+            if archived(place, root.path, exclude):
+                return place
     return None

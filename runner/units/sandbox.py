@@ -47,6 +47,8 @@ def of_job(job: str, config: Config, facts: Facts) -> Sandbox:
     writable = [config.paths.state, config.paths.log, config.paths.lock, *facts.mail_logs]
     writable += [path for repository in config.repositories.values() for path in _written(repository, facts)]
     read = [source.path for source in config.sources.values() if source.path is not None and job == "nightly"]
+    if job == "nightly":  # below a fixed path it makes the folders of the children
+        writable += [source.mount_at for source in config.sources.values() if source.mount_at]
     if job == "drill":
         writable.append(config.paths.scratch_dir)
     mounts = job == "nightly" and datasets

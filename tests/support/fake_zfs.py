@@ -49,7 +49,10 @@ class Pool:
         self.file_of(snapshot).write_text(json.dumps({"marks": marks, "holds": holds}))
 
     def halt(self, step: str) -> None:
-        """Wait at a step that the test has named, until it says to go on, or kills us."""
+        """Wait at a step that the test has named, until it says to go on, or kills us; or fail there."""
+        fail = self.folder / "fail"
+        if fail.exists() and f"{fail.read_text()} before" == step:
+            sys.exit("it fails, because the test wants it to")
         wanted, reached = self.folder / "halt", self.folder / "reached"
         if not wanted.exists() or wanted.read_text() != step:
             return

@@ -128,10 +128,14 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         report.outcome = "failed"
         report.longrepr = f"the lab never skips: {report.longrepr}"
     if report.failed and call.excinfo is not None:
+        folder = _failure_folder(item.nodeid)
         for guest in item.config.stash[_guests]:
             report.sections += guest.diagnosis()
             if isinstance(guest, VirtualMachine):
-                guest.keep_logs(_failure_folder(item.nodeid))
+                guest.keep_logs(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        sections = [f"==== {title}\n{text}\n" for title, text in report.sections]
+        (folder / "report.txt").write_text(f"{report.longreprtext}\n{''.join(sections)}", "utf-8")
     return report
 
 

@@ -10,6 +10,8 @@ import pytest
 from tests.vm.site import FILES, IN_CHILD, Site
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.vm.lab.guest import Guest
     from tests.vm.lab.pool import Pool
 
@@ -28,6 +30,13 @@ def site(server: Guest, pool: Pool) -> Site:
     found = Site.on(server, pool)
     found.set_up()
     return found
+
+
+@pytest.fixture(autouse=True)
+def _the_usual_configuration(site: Site) -> Iterator[None]:
+    """What one test configured is not the next one's, however it ended."""
+    yield
+    site.configure()
 
 
 @pytest.mark.smoke
@@ -66,7 +75,7 @@ def test_the_archive_is_the_snapshot_not_the_live_tree(site: Site) -> None:
         'exec /usr/bin/borg "$@"\n',
         mode=0o755,
     )
-    site.configure(repository=f"borg: {site.tools}/borg-late")
+    site.configure(repository=f"borg: {site.tools}/borg-late", sample_files=10 * (FILES + IN_CHILD))
 
     archive = site.job("nightly")["archive"]["name"]
 
@@ -74,7 +83,9 @@ def test_the_archive_is_the_snapshot_not_the_live_tree(site: Site) -> None:
     archived = site.guest.run(f"{site.borg} extract --stdout {site.repository}::{archive} {path}").text
     assert archived == "file 2"
     assert site.guest.read(f"{site.tree}/file-2").strip() == "late"
-    site.configure()
+    # So the sample for the drill was hashed while the snapshot was mounted, too.
+    drill = site.job("drill")["drill"]
+    assert drill["matched"] == drill["files"] > FILES
 
 
 def test_every_kind_of_dataset_is_handled_and_named(site: Site) -> None:
@@ -86,12 +97,15 @@ def test_every_kind_of_dataset_is_handled_and_named(site: Site) -> None:
         zfs create -o mountpoint=legacy {backup}/legacy
         mkdir -p {legacy} && mount -t zfs {backup}/legacy {legacy} && echo legacy > {legacy}/file
         zfs create {backup}/idle && echo idle > {site.tree}/idle/file && zfs unmount {backup}/idle
+        zfs create -V 16M {backup}/volume
+        zfs create -o mountpoint={site.tree}/foreign {site.pool.secure}/foreign
         """
     )
     try:
         record = site.job("nightly", expect=1)
     finally:
-        site.guest.run(f"umount {legacy}; for d in off none legacy idle; do zfs destroy {backup}/$d; done")
+        site.guest.run(f"umount {legacy}; for d in off none legacy idle volume; do zfs destroy {backup}/$d; done")
+        site.guest.run(f"zfs destroy {site.pool.secure}/foreign && rmdir {site.tree}/foreign")
 
     roots = {root["dataset"]: root["path"] for root in record["archive"]["roots"] if root["present"]}
     assert roots[f"{backup}/legacy"] == legacy
@@ -99,6 +113,10 @@ def test_every_kind_of_dataset_is_handled_and_named(site: Site) -> None:
     left_out = {each["dataset"]: each["reason"] for each in record["archive"]["left_out"]}
     assert "canmount=off" in left_out[f"{backup}/off"]
     assert "mountpoint=none" in left_out[f"{backup}/none"]
+    assert "is a volume" in left_out[f"{backup}/volume"]
+    (unmounted,) = [root["reason"] for root in record["archive"]["roots"] if root["dataset"] == f"{backup}/idle"]
+    assert "not mounted" in unmounted
+    assert any(f"{site.tree}/foreign" in each["text"] for each in record["messages"])
     paths = site.archived(record["archive"]["name"])
     assert {f"{legacy}/file".lstrip("/"), f"{site.tree}/idle/file".lstrip("/")} <= set(paths)
     assert site.left_behind() == []
@@ -134,11 +152,15 @@ def test_a_repository_below_a_covered_mount_point_is_refused_and_the_fixed_path_
     assert site.left_behind() == []
 
     fixed = f"{site.tools}/secure"
+    site.configure(dataset=site.pool.secure, source=f"mount_at: {fixed}")
+    refused = site.job("nightly", expect=3)
+    assert f"it would be archived into itself, as {fixed}/Borg/backup-repo" in refused["reason"]
+    assert site.left_behind() == []
+
     site.configure(dataset=site.pool.secure, source=f"mount_at: {fixed}\nskip: [{site.pool.borg}]")
     record = site.job("nightly")
     assert f"{fixed}/backup/child/file-1".lstrip("/") in site.archived(record["archive"]["name"])
     assert site.left_behind() == []
-    site.configure()
 
 
 def test_foreign_snapshots_and_runs_that_live_lose_nothing(site: Site) -> None:

@@ -32,6 +32,8 @@ def tree(server: Guest, pool: Pool) -> str:
         zfs create {pool.backup}/child
         for number in $(seq {FILES}); do echo "$number" > {root}/file-$number; done
         for number in $(seq {IN_CHILD}); do echo "$number" > {root}/child/file-$number; done
+        # borg reads all files again that are as new as the newest: let that be one
+        until touch {root}/last && [ {root}/last -nt {root}/child/file-{IN_CHILD} ]; do :; done
         {BORG} init --encryption=repokey-blake2 {repository(pool)}
         """
     )
@@ -68,10 +70,10 @@ def test_the_second_run_reads_almost_nothing_again_and_paths_are_the_live_ones(p
     first = back_up(pool, tree, "facts-1")
     second = back_up(pool, tree, "facts-2")
 
-    assert first.count("A") == FILES + IN_CHILD
+    assert first.count("A") == FILES + IN_CHILD + 1
     read_again = second.count("A") + second.count("M")
     assert read_again <= (FILES + IN_CHILD) // 100
-    assert second.count("U") == FILES + IN_CHILD - read_again
+    assert second.count("U") == FILES + IN_CHILD + 1 - read_again
     paths = pool.guest.run(f"{BORG} list --short {repository(pool)}::facts-2").lines
     assert f"{tree}/child/file-1".lstrip("/") in paths
     assert sum("/file-" in path for path in paths) == FILES + IN_CHILD

@@ -51,3 +51,9 @@ def test_either_machine_may_lose_power_and_come_back_to_the_network(
     live.wait_ready()
 
     server.wait_until("the live server to answer again", "ssh -o ConnectTimeout=30 root@live true")
+
+    server.power_cut()
+    server.start()
+    server.wait_ready()
+
+    server.wait_until("the live server to be reached again", "ssh -o ConnectTimeout=30 root@live true")

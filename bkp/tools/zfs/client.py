@@ -28,11 +28,12 @@ TIMEOUT = 300.0
 
 
 class ZfsError(StepFailedError):
-    """zfs or mount refused. `said` is its first line."""
+    """zfs or mount refused. `said` is its first line; `ended` is False where it was killed and may have done it yet."""
 
-    def __init__(self, what: str, said: str) -> None:
+    def __init__(self, what: str, said: str, *, ended: bool = True) -> None:
         super().__init__(f"{what}: {said}", remedy="see `zpool status` and `zfs list`; the log has the command")
         self.said = said
+        self.ended = ended
 
 
 @dataclass(frozen=True)
@@ -54,11 +55,11 @@ class Zfs:
             said = (
                 "it took too long" if completed.timed_out else lines[0] if lines else f"exit code {completed.exit_code}"
             )
-            raise ZfsError(what, said)
+            raise ZfsError(what, said, ended=not completed.timed_out and completed.exit_code < 128)
         return completed.stdout.decode("utf-8", "surrogateescape")
 
     def datasets(self, dataset: str) -> list[Dataset]:
-        """Return a file system and all below it."""
+        """Return a file system and all below it, volumes among them."""
         return parse_datasets(self.call(commands.list_datasets(dataset), f"cannot list dataset {dataset}"))
 
     def marks(self, dataset: str, properties: tuple[str, ...]) -> list[Mark]:

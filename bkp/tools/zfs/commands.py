@@ -6,6 +6,7 @@ Properties are asked for as exact numbers, without headings (-Hp).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,11 +20,16 @@ POOL_COLUMNS = ("name", "size", "free", "capacity", "health", "readonly")
 
 @dataclass(frozen=True)
 class Programs:
-    """Where the programs are. Absolute paths: root's nightly does not search a PATH for them."""
+    """Where the programs are, and the kernel's table of mounts. Root's nightly does not search a PATH for them."""
 
     zfs: str = "/usr/sbin/zfs"
     mount: str = "/usr/bin/mount"
     zpool: str = "/usr/sbin/zpool"
+    mountinfo: str = "/proc/self/mountinfo"
+
+    def mounts(self) -> str:
+        """Return the table of mounts of this process's namespace (proc(5))."""
+        return Path(self.mountinfo).read_bytes().decode("utf-8", "surrogateescape")
 
     def located(self, argv: tuple[str, ...]) -> tuple[str, ...]:
         """Return the command line with its program's path in front."""
@@ -31,8 +37,8 @@ class Programs:
 
 
 def list_datasets(dataset: str) -> tuple[str, ...]:
-    """Return `zfs list` of a file system and all below it."""
-    return (ZFS, "list", "-Hp", "-r", "-t", "filesystem", "-o", ",".join(DATASET_COLUMNS), dataset)
+    """Return `zfs list` of a file system and all below it: file systems, and volumes, of which borg sees no files."""
+    return (ZFS, "list", "-Hp", "-r", "-t", "filesystem,volume", "-o", ",".join(DATASET_COLUMNS), dataset)
 
 
 def list_all_datasets() -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from bkp.errors import StepFailedError
+from bkp.tools.mounts import parse_mountinfo
 
 # zpool status, `config:`: a tab, the name indented by depth, the state, three counters, perhaps a remark
 _VDEV = re.compile(r"\t *\S.*? +[A-Z]+ +([0-9]+) +([0-9]+) +([0-9]+)(?: .*)?")
@@ -14,13 +15,21 @@ _DATA_ERRORS = re.compile(r"errors: ([0-9]+) data errors?\b.*")
 
 @dataclass(frozen=True)
 class Dataset:
-    """A file system. `key_loaded` is None where it is not encrypted. `mountpoint` may be `none`, `legacy` or `-`."""
+    """A file system or volume. `key_loaded` is None where it is not encrypted. `mountpoint` may be `none` or `legacy`.
+
+    A volume has a dash for mountpoint and canmount (zfsprops(7): they are of file systems).
+    """
 
     name: str
     mountpoint: str
     canmount: str
     encryption: str
     key_loaded: bool | None
+
+    @property
+    def is_volume(self) -> bool:
+        """Whether it is a block device, without files of its own to see."""
+        return self.canmount == "-"
 
 
 @dataclass(frozen=True)
@@ -134,25 +143,13 @@ def _rows(text: str, columns: int, verb: str, *, program: str = "zfs") -> list[l
 def parse_mounts(mountinfo: str) -> dict[str, tuple[str, ...]]:
     """Return where each ZFS dataset (or snapshot) is mounted, in order, from /proc/self/mountinfo (proc(5))."""
     found: dict[str, tuple[str, ...]] = {}
-    for line in mountinfo.split("\n"):
-        before, separator, after = line.partition(" - ")
-        fields, rest = before.split(" "), after.split(" ")
-        # a bind mount of a folder inside the dataset has another root than "/"
-        if separator and len(fields) > 4 and len(rest) > 1 and rest[0] == "zfs" and fields[3] == "/":
-            dataset = _unescape(rest[1])
-            found[dataset] = (*found.get(dataset, ()), _unescape(fields[4]))
+    for mount in parse_mountinfo(mountinfo):
+        if mount.kind == "zfs" and mount.whole:
+            found[mount.source] = (*found.get(mount.source, ()), mount.point)
     return found
 
 
 def dataset_on_device(mountinfo: str, device: str) -> str | None:
     """Return the dataset (or snapshot) that is mounted as `device`, MAJOR:MINOR of stat(2); None for another kind."""
-    for line in mountinfo.split("\n"):
-        before, separator, after = line.partition(" - ")
-        fields, rest = before.split(" "), after.split(" ")
-        if separator and len(fields) > 4 and len(rest) > 1 and rest[0] == "zfs" and fields[2] == device:
-            return _unescape(rest[1])
-    return None
-
-
-def _unescape(text: str) -> str:
-    return re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), text)
+    found = (mount for mount in parse_mountinfo(mountinfo) if mount.kind == "zfs" and mount.device == device)
+    return next((mount.source for mount in found), None)

@@ -54,7 +54,10 @@ handled = ending_signals_raise()
 signals = handled.__enter__()
 run = run_job(
     "nightly", target, load_config(Path(path)),
-    functools.partial(nightly, programs=Programs(zfs=f"{programs}/zfs", mount=f"{programs}/mount")),
+    functools.partial(
+        nightly,
+        programs=Programs(zfs=f"{programs}/zfs", mount=f"{programs}/mount", mountinfo=f"{programs}/mountinfo"),
+    ),
     options=Options(lock_wait=60, progress=Bar()), log=Log(utc_now, quiet=True), clock=utc_now,
     mail=lambda run, previous: "not wanted", signals=signals,
 )
@@ -75,6 +78,11 @@ class Server:
     def tree(self) -> Path:
         """Where the dataset is mounted."""
         return self.folder / "srv/data"
+
+    @property
+    def mounts(self) -> dict[str, Path]:
+        """Where each dataset is mounted."""
+        return {TOP: self.tree, CHILD: self.tree / "child", ODD: self.odd}
 
     @property
     def odd(self) -> Path:
@@ -108,6 +116,11 @@ class Server:
         record: dict[str, Any] = json.loads(out)
         return record
 
+    def tell_mounts(self, mounts: dict[str, Path], device: str = "0:0") -> None:
+        """Let the kernel's table of mounts say where datasets are mounted: the pool's mounts are of another kind."""
+        lines = [f"9 9 {device} / {_escaped(path)} rw - zfs {_escaped(name)} rw\n" for name, path in mounts.items()]
+        (self.folder / "bin/mountinfo").write_text("".join(lines))
+
     def halt_at(self, step: str) -> None:
         """Let the next run wait at that step."""
         (self.pool.folder / "halt").write_text(step)
@@ -115,6 +128,10 @@ class Server:
     def wait_halted(self) -> None:
         """Wait until it does."""
         wait_until((self.pool.folder / "reached").exists)
+
+    def fail_at(self, step: str) -> None:
+        """Let that step fail from now on."""
+        (self.pool.folder / "fail").write_text(step)
 
     def go_on(self) -> None:
         """Let it go on."""
@@ -129,6 +146,10 @@ class Server:
         """Return the recorded runs, oldest first."""
         lines = (self.folder / "state/history.jsonl").read_text().splitlines()
         return [run for line in lines if (run := json.loads(line)["run"]) is not None]
+
+
+def _escaped(text: str | Path) -> str:
+    return str(text).replace(" ", "\\040")
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
@@ -161,7 +182,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
 def _fill(server: Server) -> None:
     folder = server.folder
     on = {"canmount": "on", "keystatus": "-", "encryption": "off"}
-    paths = {TOP: server.tree, CHILD: server.tree / "child", ODD: server.odd}
+    paths = server.mounts
     datasets = {name: {"mountpoint": str(path), **on} for name, path in paths.items()}
     datasets[OFF] = {"mountpoint": f"{server.tree}/off", **on, "canmount": "off"}
     (server.pool.folder / "datasets.json").write_text(json.dumps(datasets))
@@ -175,6 +196,7 @@ def _fill(server: Server) -> None:
     # borg reads a file again that is as new as the newest: let that be one
     server.call("sh", "-c", 'sleep 0.1; echo last >"$1"', "sh", server.tree / "last")
     _programs(server)
+    server.tell_mounts(paths)
     sources = f"sources: {{data: {{dataset: {TOP}}}}}"
     repositories = ", ".join(
         f"{name}: {{path: {folder}/{name}, passphrase_file: null, base_dir: {folder}/borg, borg: {folder}/bin/borg, "
@@ -205,6 +227,7 @@ halt() {{
 }}
 step=$1
 halt "borg-$step before"
+[[ -f {pool}/fail && $(<{pool}/fail) == "borg-$step" ]] && exit 2
 [[ $1 == create ]] && {{ shift; set -- create --list "$@"; }}
 /usr/bin/borg "$@" 2> >(tee {logs}/$step.log >&2)
 code=$?

@@ -86,7 +86,11 @@ def test_sigkill_at_any_step_leaves_no_mount_at_once_and_nothing_after_the_next_
 
 
 @pytest.mark.parametrize(
-    "step", ["snapshot before", "snapshot after", "hold after", "mount after", "borg-create before"]
+    "step",
+    [
+        *("snapshot before", "snapshot after", "hold after", "mount after", "borg-create before"),
+        *("release before", "release after", "destroy before", "destroy after"),
+    ],
 )
 def test_sigterm_takes_the_snapshot_away_at_once(server: Server, step: str) -> None:
     server.halt_at(step)
@@ -147,7 +151,7 @@ def test_a_locked_child_fails_the_night_and_what_can_be_read_is_kept_apart(serve
 def test_a_snapshot_that_cannot_be_mounted_is_a_missing_root(server: Server) -> None:
     _change(server, CHILD, mountpoint=f"{server.folder}/nowhere")
     record = server.nightly(expect=3)
-    assert any("no folder to be mounted over" in message["text"] for message in record["messages"])
+    assert any("it has no folder to be mounted over" in message["text"] for message in record["messages"])
     assert server.left() == []
 
 
@@ -180,7 +184,99 @@ def test_a_directory_source_below_a_covered_mount_point_is_refused(server: Serve
     assert server.left() == []
 
 
+@pytest.mark.parametrize("step", ["hold", "mount", "borg-create", "borg-list"])
+def test_whatever_fails_nothing_is_left_behind(server: Server, step: str) -> None:
+    server.fail_at(step)
+    server.nightly(expect=3)
+    assert server.left() == []
+
+
+def test_a_source_of_which_nothing_can_be_archived_fails_the_night_although_another_can(server: Server) -> None:
+    _add(server, "tank/off", mountpoint="/tank/off", canmount="off")
+    config = server.folder / "config.yml"
+    text = config.read_text().replace("sources: [data]", "sources: [data, off]")
+    config.write_text(text.replace(f"dataset: {TOP}}}", f"dataset: {TOP}}}, off: {{dataset: tank/off}}"))
+    record = server.nightly(expect=3)
+    (lost,) = [root for root in record["archive"]["roots"] if not root["present"]]
+    assert (lost["source"], lost["dataset"]) == ("off", "tank/off")
+    assert "holds nothing that can be archived (tank/off: canmount=off" in lost["reason"]
+    assert server.left() == []
+
+
+def test_files_at_the_mount_point_of_an_unmounted_dataset_are_not_hidden_without_a_word(server: Server) -> None:
+    server.tell_mounts({name: path for name, path in server.mounts.items() if name != CHILD})
+    roots = server.nightly()["archive"]["roots"]  # nothing lies there yet
+    assert [each["reason"] for each in roots if each["dataset"] == CHILD] == [
+        "its dataset is not mounted; its snapshot was archived all the same"
+    ]
+    server.call("sh", "-c", 'echo "of the dataset above" >"$1"', "sh", server.pool.live(TOP) / "child/stray")
+    record = server.nightly(expect=3)
+    assert record["archive"]["name"].startswith("incomplete-")
+    assert any("child holds files although its dataset is not mounted" in each["text"] for each in record["messages"])
+    assert server.left() == []
+
+
+def test_a_volume_is_named_because_borg_sees_no_files_of_it(server: Server) -> None:
+    _add(server, f"{TOP}/disk", mountpoint="-", canmount="-")
+    record = server.nightly(expect=1)
+    assert any(f"{TOP}/disk is not archived: it is a volume" in each["text"] for each in record["messages"])
+    _skip(server, f"{TOP}/disk")
+    server.nightly()
+
+
+def test_a_file_system_from_elsewhere_below_a_dataset_is_named_until_it_is_excluded(server: Server) -> None:
+    media = server.tree / "media"
+    server.call("mkdir", media)
+    server.tell_mounts(server.mounts | {"other/media": media}, device="0:1")
+    text = (server.folder / "bin/mountinfo").read_text().replace("0:1", "0:0", len(server.mounts))
+    (server.folder / "bin/mountinfo").write_text(text)
+    (named,) = [each["text"] for each in server.nightly(expect=1)["messages"]]
+    assert named.startswith(f"{media} (other/media) is mounted below {server.tree} and not archived")
+    config = server.folder / "config.yml"
+    config.write_text(config.read_text().replace(f"dataset: {TOP}", f"dataset: {TOP}, exclude: ['pp:{media}']"))
+    server.nightly()
+
+
+def test_a_dataset_that_comes_between_list_and_snapshot_is_named(server: Server) -> None:
+    server.halt_at("snapshot before")
+    process = server.start()
+    server.wait_halted()
+    _add(server, f"{TOP}/new", mountpoint=f"{server.tree}/new", canmount="on")
+    server.go_on()
+    record = server.ended(process, expect=1)
+    assert any(f"{TOP}/new is not archived: it was created while" in each["text"] for each in record["messages"])
+    assert server.left() == []
+
+
+def test_at_a_fixed_path_a_repository_inside_is_never_archived_into_itself(server: Server) -> None:
+    device = server.folder.stat().st_dev
+    server.tell_mounts({TOP: server.folder}, device=f"{os.major(device)}:{os.minor(device)}")
+    config = server.folder / "config.yml"
+    config.write_text(config.read_text().replace(f"dataset: {TOP}", f"dataset: {TOP}, mount_at: /run/bkp-test"))
+    record = server.nightly(expect=3)
+    assert f"the repository {server.folder}/main lies in this source" in record["reason"]
+    assert "exclude: ['pp:/run/bkp-test/main']" in record["remedy"]
+    assert server.left() == []
+
+
+def _add(server: Server, dataset: str, **facts: str) -> None:
+    path = server.pool.folder / "datasets.json"
+    known = json.loads(path.read_text())
+    known[dataset] = {"keystatus": "-", "encryption": "off", **facts}
+    path.write_text(json.dumps(known))
+
+
+def _skip(server: Server, dataset: str) -> None:
+    config = server.folder / "config.yml"
+    text = config.read_text()
+    if "skip: [" not in text:
+        text = text.replace(f"dataset: {TOP}", f"dataset: {TOP}, skip: []")
+    config.write_text(text.replace("skip: [", f"skip: [{dataset!r}, ").replace(", ]", "]"))
+
+
 def _change(server: Server, dataset: str, **facts: str) -> None:
+    if "mountpoint" in facts:
+        server.tell_mounts({name: path for name, path in server.mounts.items() if name != dataset})
     path = server.pool.folder / "datasets.json"
     known = json.loads(path.read_text())
     known[dataset] |= facts

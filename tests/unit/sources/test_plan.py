@@ -4,7 +4,7 @@ import pytest
 
 from bkp.tools.zfs.replies import Dataset
 from runner.sources.base import LeftOut, PreparedRoot
-from runner.sources.plan import Plan, hidden, plan
+from runner.sources.plan import Plan, hidden, plan, swallowed
 
 TOP = "tank/Secure/backup"
 
@@ -175,6 +175,30 @@ def test_a_path_that_only_begins_like_the_parents_is_not_below_it() -> None:
     assert paths(plan([top, child], mounted(top, child), mount_at="/run/x")) == ["/run/x"]
 
 
+def test_a_fixed_path_is_taken_however_it_is_written() -> None:
+    top, child = a_dataset(), a_dataset(f"{TOP}/a")
+    assert paths(plan([top, child], mounted(top, child), mount_at="/run//bkp/d/")) == ["/run/bkp/d", "/run/bkp/d/a"]
+
+
+def test_a_volume_is_named_with_a_warning_and_may_be_skipped() -> None:
+    top, volume = a_dataset(), a_dataset(f"{TOP}/disk", "-", canmount="-")
+    (out,) = plan([top, volume], mounted(top)).left_out
+    assert (out.dataset, out.warn) == (volume.name, True)
+    assert "is a volume" in out.reason
+    (out,) = plan([top, volume], mounted(top), skip=[volume.name]).left_out
+    assert not out.warn
+
+
+@pytest.mark.parametrize("mountpoint", [f"/{TOP}", "none"])
+def test_a_source_without_anything_to_archive_is_a_root_that_is_missing(mountpoint: str) -> None:
+    top = a_dataset(mountpoint=mountpoint, canmount="off")
+    (root,) = plan([top], {}).roots
+    assert root.path == root.dataset == TOP
+    assert (
+        root.problem == f"holds nothing that can be archived ({TOP}: canmount=off: it has no files of its own to see)"
+    )
+
+
 def test_nothing_to_plan_is_an_empty_plan() -> None:
     assert plan([], {}) == Plan((), ())
 
@@ -204,6 +228,24 @@ def test_a_link_that_leads_below_the_mount_point_is_followed(tmp_path_factory: p
     data, elsewhere = tmp_path_factory.mktemp("data"), tmp_path_factory.mktemp("elsewhere")
     (data / "state").mkdir()
     (elsewhere / "link").symlink_to(data / "state")
+    (elsewhere / "mountpoint").symlink_to(data)
     roots = (PreparedRoot(str(data), "tank/data"),)
     assert hidden(roots, {"state folder": str(elsewhere / "link" / "bkp")})
+    assert hidden((PreparedRoot(str(elsewhere / "mountpoint"), "tank/data"),), {"state folder": str(data / "state")})
     assert hidden(roots, {"state folder": str(elsewhere / "plain")}) is None
+
+
+FIXED = (PreparedRoot("/run/bkp/s", "tank/S"), PreparedRoot("/run/bkp/s/Borg", "tank/S/Borg"))
+LIVE = {"tank/S": ("/tank/S",), "tank/S/Borg": ("/tank/S/Borg",)}
+
+
+def test_a_repository_would_be_archived_into_itself_where_its_dataset_is_mounted_elsewhere() -> None:
+    assert swallowed(FIXED, LIVE, "tank/S/Borg", "/tank/S/Borg/repo", ()) == "/run/bkp/s/Borg/repo"
+    assert swallowed(FIXED, LIVE, "tank/S", "/tank/S/repo", ()) == "/run/bkp/s/repo"
+
+
+def test_a_repository_that_is_excluded_or_skipped_or_elsewhere_is_not() -> None:
+    assert swallowed(FIXED, LIVE, "tank/S", "/tank/S/repo", ("pp:/run/bkp/s/repo",)) is None
+    assert swallowed(FIXED[:1], LIVE, "tank/S/Borg", "/tank/S/Borg/repo", ()) is None
+    assert swallowed(FIXED, LIVE, "tank/other", "/tank/other/repo", ()) is None
+    assert swallowed(FIXED, LIVE, None, "/srv/repo", ()) is None

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # Emulation on a busy machine can be ten times slower than on a quiet one. These are ends of patience, not measures.
 COMMAND_LIMIT = 1800.0
 WAIT_LIMIT = 1200.0
+_JOURNAL_LIMIT = 120.0  # asked for when a test has failed, perhaps because the guest hangs
 _POLL = 0.5
 
 
@@ -160,4 +161,6 @@ class Guest(ABC):
 
     def journal(self, lines: int = 200) -> str:
         """Return the end of the journal of the present boot."""
-        return self.run(f"journalctl --boot --no-pager --quiet --lines={lines}", check=False).stdout
+        return self.run(
+            f"journalctl --boot --no-pager --quiet --lines={lines}", check=False, limit=_JOURNAL_LIMIT
+        ).stdout

@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import LabError
-from .locks import Hold, try_lock
+from .locks import Hold, exclusive, try_lock
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from .paths import Lab
 
 PIDFILE = "pid"
@@ -29,11 +31,17 @@ _END_LIMIT = 120.0
 
 def claim(where: Lab, name: str) -> tuple[Path, Hold]:
     """Make a folder for one machine and lock it for this process."""
-    folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=where.runs))
-    hold = try_lock(folder / OWNER)
+    with _no_sweep(where):
+        folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=where.runs))
+        hold = try_lock(folder / OWNER)
     if hold is None:
         raise LabError(f"{folder} was taken by somebody else the moment it was made")
     return folder, hold
+
+
+def _no_sweep(where: Lab) -> AbstractContextManager[None]:
+    """Keep others from sweeping: a folder that was just made is nobody's until it is locked."""
+    return exclusive(where.root / "runs.lock", waiting=lambda _: None)
 
 
 def process_of(folder: Path) -> int | None:
@@ -69,6 +77,11 @@ def remove(folder: Path, hold: Hold) -> None:
 
 def sweep(where: Lab) -> list[str]:
     """Clean up after sessions that died; return the names of the folders removed. Kept machines that run stay."""
+    with _no_sweep(where):
+        return _sweep(where)
+
+
+def _sweep(where: Lab) -> list[str]:
     removed = []
     for folder in sorted(where.runs.iterdir()):
         if not folder.is_dir():

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _CONTROL = "ssh"
-_CONNECT_LIMIT = 30.0
+_CONNECT_LIMIT = 120.0
 
 
 class Ssh:

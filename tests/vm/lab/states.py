@@ -189,8 +189,9 @@ def _dependencies_inputs(_preparation: Preparation) -> list[str]:
 
 
 def _install_dependencies(preparation: Preparation, machine: VirtualMachine) -> None:
-    house = wheels.wheelhouse(preparation.release.python, preparation.where, preparation.progress)
+    house, hold = wheels.wheelhouse(preparation.release.python, preparation.where, preparation.progress)
     machine.push(house, "/var/tmp/wheels")
+    hold.release()
     machine.script(_INSTALL_DEPENDENCIES)
 
 
@@ -202,14 +203,14 @@ for command in bkp-run bkp-exporter bkp-audit; do ln -s {VENV}/bin/$command /usr
 
 
 def _project_inputs(_preparation: Preparation) -> list[str]:
-    with tempfile.TemporaryDirectory() as folder:
-        wheel = wheels.project_wheel(Path(folder))
-        return [hashlib.sha256(wheel.read_bytes()).hexdigest(), _INSTALL_PROJECT]
+    _, content = wheels.project_wheel()
+    return [hashlib.sha256(content).hexdigest(), _INSTALL_PROJECT]
 
 
 def _install_project(_preparation: Preparation, machine: VirtualMachine) -> None:
+    name, content = wheels.project_wheel()
     with tempfile.TemporaryDirectory() as folder:
-        wheels.project_wheel(Path(folder))
+        Path(folder, name).write_bytes(content)
         machine.push(Path(folder), "/var/tmp/project")
     machine.script(_INSTALL_PROJECT)
 

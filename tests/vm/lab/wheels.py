@@ -7,11 +7,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from . import shelf
 from .errors import LabError
-from .locks import exclusive
+from .locks import Hold, exclusive
 from .paths import CHECKOUT, Lab
 
 if TYPE_CHECKING:
@@ -35,8 +37,8 @@ def lock_digest() -> str:
     return hashlib.sha256(LOCK.read_bytes()).hexdigest()[:12]
 
 
-def wheelhouse(python: str, where: Lab, progress: Progress) -> Path:
-    """Return the folder with every locked dependency as a wheel for this Python (`3.11`); fetched on first use.
+def wheelhouse(python: str, where: Lab, progress: Progress) -> tuple[Path, Hold]:
+    """Return the folder with every locked dependency as a wheel for this Python (`3.11`), held; fetched on first use.
 
     Raises:
         LabError: pip could not fetch one, or its hash is not the locked one.
@@ -44,7 +46,7 @@ def wheelhouse(python: str, where: Lab, progress: Progress) -> Path:
     final = where.wheels / f"{python}-{lock_digest()}"
     with exclusive(where.root / "wheels.lock", waiting=progress.say):
         if final.is_dir():
-            return final
+            return final, shelf.use(final)
         progress.say(f"fetching the locked dependencies for Python {python}")
         work = Path(tempfile.mkdtemp(prefix="wheels-", dir=where.building))
         try:
@@ -55,14 +57,13 @@ def wheelhouse(python: str, where: Lab, progress: Progress) -> Path:
             work.rename(final)
         finally:
             shutil.rmtree(work, ignore_errors=True)
-        for old in where.wheels.glob(f"{python}-*"):
-            if old != final:
-                shutil.rmtree(old, ignore_errors=True)
-    return final
+        shelf.prune(where.wheels, f"{python}-*", final)
+        return final, shelf.use(final)
 
 
-def project_wheel(target: Path) -> Path:
-    """Build the project's own wheel from the checkout into a folder and return it.
+@cache
+def project_wheel() -> tuple[str, bytes]:
+    """Return name and content of the project's own wheel, built from the checkout once: a run judges one project.
 
     Raises:
         LabError: the build failed, with pip's words.
@@ -70,5 +71,4 @@ def project_wheel(target: Path) -> Path:
     with tempfile.TemporaryDirectory() as folder:
         _pip("wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, str(CHECKOUT))
         (built,) = Path(folder).glob("*.whl")
-        target.mkdir(parents=True, exist_ok=True)
-        return Path(shutil.copy(built, target / built.name))
+        return built.name, built.read_bytes()

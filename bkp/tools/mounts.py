@@ -1,0 +1,35 @@
+"""What is mounted where, from /proc/self/mountinfo (proc(5))."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Mount:
+    """One line: where, what (a device, a dataset), of which kind, and MAJOR:MINOR as stat(2) says it of its files.
+
+    `whole` is False where only a folder of the file system is mounted (a bind mount).
+    """
+
+    point: str
+    source: str
+    kind: str
+    device: str
+    whole: bool
+
+
+def parse_mountinfo(text: str) -> list[Mount]:
+    """Return the mounts in their order; lines of another form are passed over."""
+    found = []
+    for line in text.split("\n"):
+        before, separator, after = line.partition(" - ")
+        fields, rest = before.split(" "), after.split(" ")
+        if separator and len(fields) > 4 and len(rest) > 1:
+            found.append(Mount(_unescape(fields[4]), _unescape(rest[1]), rest[0], fields[2], fields[3] == "/"))
+    return found
+
+
+def _unescape(text: str) -> str:
+    return re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), text)

@@ -1,0 +1,71 @@
+"""File systems that are mounted below a source and are in no archive, because borg stays on the source's own."""
+
+from __future__ import annotations
+
+import os.path
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bkp.config.places import archived, is_below
+from bkp.tools.mounts import parse_mountinfo
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from bkp.tools.mounts import Mount
+
+# What the kernel or a running program makes up, and what only shows other folders: nothing that a restore would want.
+_PASSING = frozenset(
+    {
+        *("autofs", "binfmt_misc", "bpf", "cgroup", "cgroup2", "configfs", "debugfs", "devpts", "devtmpfs", "efivarfs"),
+        *("fuse.gvfsd-fuse", "fuse.lxcfs", "fuse.portal", "fusectl", "hugetlbfs", "mqueue", "nsfs", "overlay", "proc"),
+        *("pstore", "ramfs", "rpc_pipefs", "securityfs", "selinuxfs", "squashfs", "sysfs", "tmpfs", "tracefs"),
+    }
+)
+
+
+@dataclass(frozen=True)
+class LiveTree:
+    """One root of a source, as borg finds it; people see a dataset where it is mounted."""
+
+    path: str
+    dataset: str | None = None
+
+
+def unarchived(
+    mountinfo: str, trees: Sequence[LiveTree], left_out: Iterable[str], exclude: Sequence[str]
+) -> list[tuple[Mount, str]]:
+    """Return the file systems that lie below one of the trees and in no archive, each with where that tree is seen.
+
+    Args:
+        mountinfo: /proc/self/mountinfo (proc(5)), before any snapshot was mounted.
+        trees: all roots from which borg does not go on to other file systems.
+        left_out: datasets that are named as left out already.
+        exclude: what borg leaves out; what somebody excluded is known not to be archived.
+    """
+    mounts = parse_mountinfo(mountinfo)
+    seen = {tree: _seen_at(tree, mounts) for tree in trees}
+    known = {*left_out, *(tree.dataset for tree in trees)}
+    found: dict[str, tuple[Mount, str]] = {}
+    for tree, live in seen.items():
+        own = _device_of(live, mounts)
+        for mount in mounts:
+            if mount.point in seen.values() or not is_below(mount.point, live):
+                continue
+            # a bind mount of the tree's own files is archived where they are; a snapshot is what somebody looks into
+            if mount.device == own or mount.kind in _PASSING or mount.source in known or "@" in mount.source:
+                continue
+            place = os.path.normpath(f"{tree.path}/{os.path.relpath(mount.point, live)}")
+            if archived(place, tree.path, exclude):
+                found[mount.point] = (mount, live)
+    return list(found.values())
+
+
+def _seen_at(tree: LiveTree, mounts: Iterable[Mount]) -> str:
+    points = (mount.point for mount in mounts if mount.kind == "zfs" and mount.whole and mount.source == tree.dataset)
+    return next(points, tree.path)
+
+
+def _device_of(path: str, mounts: Iterable[Mount]) -> str | None:
+    above = [mount for mount in mounts if is_below(path, mount.point)]
+    return max(above, key=lambda mount: len(mount.point)).device if above else None

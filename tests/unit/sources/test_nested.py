@@ -1,0 +1,64 @@
+"""Which file systems below a source are in no archive, and which of them are nothing to speak of."""
+
+from __future__ import annotations
+
+import pytest
+
+from runner.sources.nested import LiveTree, unarchived
+
+ROOT = "1 0 8:1 / / rw - ext4 /dev/sda1 rw"
+DATA = "2 1 0:40 / /tank/data rw - zfs tank/data rw"
+
+
+def below(*lines: str, tree: LiveTree | None = None, left_out: tuple[str, ...] = (), exclude: str = "") -> list[str]:
+    tree = tree or LiveTree("/tank/data", "tank/data")
+    table = "\n".join((ROOT, DATA, *lines))
+    return [mount.point for mount, _ in unarchived(table, [tree], left_out, [exclude] if exclude else [])]
+
+
+def test_another_file_system_below_a_source_is_named() -> None:
+    assert below("3 2 8:17 / /tank/data/media rw - ext4 /dev/sdb1 rw") == ["/tank/data/media"]
+    assert below("3 2 0:41 / /tank/data/my\\040media rw - zfs tank/media rw") == ["/tank/data/my media"]
+    assert below("3 1 8:17 / /home/disk rw - ext4 /dev/sdb1 rw", tree=LiveTree("/home")) == ["/home/disk"]
+
+
+def test_beside_the_source_nothing_is_named() -> None:
+    assert below("3 1 8:17 / /tank/database rw - ext4 /dev/sdb1 rw") == []
+
+
+def test_what_was_left_out_by_name_is_not_named_twice() -> None:
+    line = "3 2 0:41 / /tank/data/tmp rw - zfs tank/data/tmp rw"
+    assert below(line, left_out=("tank/data/tmp",)) == []
+
+
+def test_what_is_excluded_is_known() -> None:
+    line = "3 2 8:17 / /tank/data/a/media rw - ext4 /dev/sdb1 rw"
+    assert below(line, exclude="pp:/tank/data/a/media") == []
+    assert below(line, exclude="pp:/tank/data/a") == []
+    assert below(line, exclude="pp:/tank/data/b") == ["/tank/data/a/media"]
+
+
+def test_at_a_fixed_path_the_exclude_is_that_of_the_archive() -> None:
+    line, tree = "3 2 8:17 / /tank/data/media rw - ext4 /dev/sdb1 rw", LiveTree("/run/bkp/d", "tank/data")
+    assert below(line, tree=tree) == ["/tank/data/media"]
+    assert below(line, tree=tree, exclude="pp:/run/bkp/d/media") == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "3 2 0:50 / /tank/data/run rw - tmpfs tmpfs rw",
+        "3 2 0:51 / /tank/data/docker/merged rw - overlay overlay rw",
+        "3 2 0:40 /a /tank/data/b rw - zfs tank/data rw",  # its own files, seen twice
+        "3 2 0:60 / /tank/data/.zfs/snapshot/daily rw - zfs tank/data@daily ro",
+        "not a mount",
+    ],
+)
+def test_what_no_restore_would_want_is_not_named(line: str) -> None:
+    assert below(line) == []
+
+
+def test_a_root_of_another_source_is_archived_already() -> None:
+    table = f"{ROOT}\n{DATA}\n3 2 0:41 / /tank/data/media rw - zfs tank/media rw"
+    trees = [LiveTree("/tank/data", "tank/data"), LiveTree("/tank/data/media", "tank/media")]
+    assert unarchived(table, trees, [], []) == []
