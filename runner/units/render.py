@@ -18,8 +18,9 @@ MARK = "# Written by bkp-run units from "
 FAILED = "bkp-unit-failed@.service"
 EXPORTER = "bkp-exporter.service"
 
-# Ended by bkp-run itself within this time (seconds), besides the mail's: borg's grace, a busy dataset, the history.
-_GRACE = 60 + 30 + 60
+# Ended by bkp-run itself within this time (seconds), besides the mail's: borg's grace, and what waits for the history.
+_GRACE = 60 + 60
+_BUSY = 30  # that long is waited for each dataset whose snapshot is busy
 _BOOT_SAFE = ("/run/", "/var/", "/root/", "/etc/")
 
 
@@ -97,7 +98,8 @@ def _jobs(config: Config, facts: Facts) -> dict[str, _Unit]:
 
 
 def _stop_seconds(config: Config) -> int:
-    return _GRACE + int(config.mail.timeout.total_seconds()) + 30
+    datasets = sum(source.dataset is not None for source in config.sources.values())
+    return _GRACE + _BUSY * max(1, datasets) + int(config.mail.timeout.total_seconds()) + 30
 
 
 def _failed_arguments(config: Config) -> str:

@@ -101,6 +101,13 @@ def test_a_job_writes_where_the_configuration_says_and_nowhere_else(name: str) -
     assert set(found["ReadWritePaths"][0].split()) == {f"-{path}" for path in wanted}
 
 
+def test_the_nightly_alone_makes_folders_at_a_fixed_path() -> None:
+    config = a_config(source="dataset: tank/data, mount_at: /run/bkp/data")
+    for name in SERVICES:
+        written = settings(unit(name, config))["ReadWritePaths"][0].split()
+        assert ("-/run/bkp/data" in written) is (name == "borg-backup.service")
+
+
 def test_a_remote_repository_opens_no_path_and_a_base_folder_moves_borgs_own() -> None:
     config = a_config(repository="ssh://u@h/./r")
     assert "ssh" not in settings(unit("borg-check.service", config))["ReadWritePaths"][0]
