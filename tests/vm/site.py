@@ -39,6 +39,11 @@ sources:
     dataset: {dataset}
 {more_source}
 drill: {{sample_files: {sample_files}}}
+audit:
+  escrow:
+    - {{name: vaultwarden, description: Vaultwarden item, holds: [key, passphrase], valid_for: 90d}}
+    - {{name: codes.hc, description: VeraCrypt container, holds: [key, passphrase], valid_for: 180d}}
+    - {{name: locked.hc, description: VeraCrypt container offline, holds: [key, passphrase], valid_for: 180d}}
 mail:
   when: {mail}
   to: alerts@example.com

@@ -58,7 +58,7 @@ def test_three_nights_then_check_verify_and_drill(site: Site) -> None:
     assert read_again.count("U") >= (FILES + IN_CHILD) * 99 // 100
     paths = site.archived(third["archive"]["name"])
     assert f"{site.tree}/child/file-1".lstrip("/") in paths
-    assert not [path for path in paths if "bkp-" in path or ".zfs" in path]
+    assert not [path for path in paths if third["run_id"] in path or ".zfs" in path]
     assert site.left_behind() == []
     for job in ("check", "verify"):
         assert site.job(job)["outcome"] == "success"
