@@ -41,7 +41,7 @@ def claim(where: Lab, name: str) -> tuple[Path, Hold]:
 
 def _no_sweep(where: Lab) -> AbstractContextManager[None]:
     """Keep others from sweeping: a folder that was just made is nobody's until it is locked."""
-    return exclusive(where.root / "runs.lock", waiting=lambda _: None)
+    return exclusive(where.runs.parent / "runs.lock", waiting=lambda _: None)
 
 
 def process_of(folder: Path) -> int | None:
