@@ -173,7 +173,7 @@ def _unusable(folder: str, *, empty: bool) -> str | None:
     if os.path.islink(folder):  # noqa: PTH114  # no Path of it is needed
         return "is a symbolic link, of which borg archives the link alone"
     if not os.path.isdir(folder):  # noqa: PTH112
-        return "is not there: it has no folder to be mounted over"
+        return "is not there, so its dataset has no folder to be mounted over: mount it once, or skip it"
     with os.scandir(folder) as entries:
         if empty and next(entries, None) is not None:
             return "holds files although its dataset is not mounted: mount it, after having moved them, or skip it"

@@ -151,7 +151,7 @@ def test_a_locked_child_fails_the_night_and_what_can_be_read_is_kept_apart(serve
 def test_a_snapshot_that_cannot_be_mounted_is_a_missing_root(server: Server) -> None:
     _change(server, CHILD, mountpoint=f"{server.folder}/nowhere")
     record = server.nightly(expect=3)
-    assert any("it has no folder to be mounted over" in message["text"] for message in record["messages"])
+    assert any("no folder to be mounted over: mount it once" in message["text"] for message in record["messages"])
     assert server.left() == []
 
 
