@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bkp.errors import BkpError
-from bkp.tools.zfs.client import Zfs
-from bkp.tools.zfs.replies import dataset_on_device
+from bkp.tools.mounts import MOUNTINFO, mount_table
+from bkp.tools.zfs.client import Zfs, dataset_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from bkp.tools.zfs.replies import Property
 
 TIMEOUT_SECONDS = 60.0
-MOUNTINFO = Path("/proc/self/mountinfo")
 
 _NO_ROOT = frozenset({"-", ""})
 _SETTINGS = ("compression", "atime", "recordsize")
@@ -64,7 +63,7 @@ def collect_zfs(
     say: Callable[[str], None],
     *,
     zfs: Zfs | None = None,
-    mountinfo: Path = MOUNTINFO,
+    mountinfo: Path = Path(MOUNTINFO),
 ) -> None:
     """Add zfs.* for the sources' datasets, with what is below them, and for those that hold a local repository."""
     zfs = zfs or Zfs(lambda _line: None, timeout=TIMEOUT_SECONDS)
@@ -125,12 +124,11 @@ def _holders(builder: FactBuilder, config: Config, zfs: Zfs | None, mountinfo: P
 def _holder(repository: Repository, zfs: Zfs | None, mountinfo: Path) -> str | None:
     """Return the dataset that holds the repository, or should: one that is not mounted leaves an empty folder."""
     path = os.path.realpath(repository.path)
+    table = mount_table(mountinfo)
     try:
-        device = (Path(path) / "config").stat().st_dev
+        return dataset_of(Path(path) / "config", table)
     except OSError:
         return _unmounted_holder(path, zfs) if zfs is not None else None
-    table = mountinfo.read_bytes().decode("utf-8", "surrogateescape")
-    return dataset_on_device(table, f"{os.major(device)}:{os.minor(device)}")
 
 
 def _unmounted_holder(path: str, zfs: Zfs) -> str | None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
+
+MOUNTINFO = "/proc/self/mountinfo"
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,11 @@ class Mount:
     kind: str
     device: str
     whole: bool
+
+
+def mount_table(path: str | Path = MOUNTINFO) -> str:
+    """Return the table of mounts of this process's namespace; names that are no UTF-8 survive in it."""
+    return Path(path).read_bytes().decode("utf-8", "surrogateescape")
 
 
 def parse_mountinfo(text: str) -> list[Mount]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bkp.errors import StepFailedError
 from bkp.patterns import excluder
+from bkp.tools.mounts import mount_table
 from bkp.tools.zfs.commands import Programs
 from runner.sources.directory import DirectorySource
 from runner.sources.nested import LiveTree, unarchived
@@ -29,7 +30,7 @@ def prepare(
 
     Raise `StepFailedError` if nothing can be read at all.
     """
-    mountinfo = (programs or Programs()).mounts()  # before any snapshot is mounted
+    mountinfo = mount_table((programs or Programs()).mountinfo)  # before any snapshot is mounted
     found: list[PreparedSource] = []
     for name in context.repository.sources:
         source = context.config.sources[name]

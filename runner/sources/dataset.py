@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 from bkp.errors import StepFailedError
 from bkp.liveness import is_alive
 from bkp.tools.cleanup import to_the_end
+from bkp.tools.mounts import mount_table
 from bkp.tools.namespace import private_mounts
 from bkp.tools.zfs import commands
-from bkp.tools.zfs.client import Zfs, ZfsError
-from bkp.tools.zfs.replies import dataset_on_device, parse_mounts
+from bkp.tools.zfs.client import Zfs, ZfsError, dataset_of
+from bkp.tools.zfs.replies import parse_mounts
 from runner.sources import marks
 from runner.sources.base import PreparedRoot, PreparedSource, identity
 from runner.sources.plan import hidden, is_skipped, plan, swallowed
@@ -61,7 +62,7 @@ class DatasetSource:
         host = marks.host_mark()
         self._clean_up_dead(dataset, host)
         datasets = self.zfs.datasets(dataset)
-        mountinfo = self.zfs.programs.mounts()
+        mountinfo = mount_table(self.zfs.programs.mountinfo)
         mounts = parse_mounts(mountinfo)
         planned = plan(datasets, mounts, mount_at=source.mount_at, skip=source.skip)
         self._refuse(name, planned, mounts, mountinfo)
@@ -90,7 +91,10 @@ class DatasetSource:
                 remedy=f"set sources.{name}.mount_at to a fixed path such as /run/bkp/{name}, or move what is covered",
             )
         repository = os.path.realpath(self.needed.get("repository", "/"))
-        owner = dataset_of(repository, mountinfo)
+        try:
+            owner = dataset_of(repository, mountinfo)
+        except OSError:  # borg will say so
+            return
         if place := swallowed(planned.roots, mounts, owner, repository, self.exclude):
             raise StepFailedError(
                 f"the repository {repository} lies in this source: it would be archived into itself, as {place}",
@@ -178,12 +182,3 @@ def _unusable(folder: str, *, empty: bool) -> str | None:
         if empty and next(entries, None) is not None:
             return "holds files although its dataset is not mounted: mount it, after having moved them, or skip it"
     return None
-
-
-def dataset_of(path: str, mountinfo: str) -> str | None:
-    """Return the dataset that a path lies on; None where that is no ZFS, or the path is not there."""
-    try:
-        device = Path(path).stat().st_dev
-    except OSError:
-        return None
-    return dataset_on_device(mountinfo, f"{os.major(device)}:{os.minor(device)}")

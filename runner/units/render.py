@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bkp.resources import data_dir
+from runner.sources.dataset import BUSY_SECONDS
 from runner.units import quoting, sandbox
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ EXPORTER = "bkp-exporter.service"
 
 # Ended by bkp-run itself within this time (seconds), besides the mail's: borg's grace, and what waits for the history.
 _GRACE = 60 + 60
-_BUSY = 30  # that long is waited for each dataset whose snapshot is busy
 _BOOT_SAFE = ("/run/", "/var/", "/root/", "/etc/")
 
 
@@ -99,7 +99,7 @@ def _jobs(config: Config, facts: Facts) -> dict[str, _Unit]:
 
 def _stop_seconds(config: Config) -> int:
     datasets = sum(source.dataset is not None for source in config.sources.values())
-    return _GRACE + _BUSY * max(1, datasets) + int(config.mail.timeout.total_seconds()) + 30
+    return _GRACE + int(BUSY_SECONDS) * max(1, datasets) + int(config.mail.timeout.total_seconds()) + 30
 
 
 def _failed_arguments(config: Config) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bkp.errors import StepFailedError
@@ -14,6 +16,7 @@ from bkp.tools.zfs.replies import (
     Mark,
     Pool,
     Property,
+    dataset_on_device,
     parse_datasets,
     parse_error_counts,
     parse_marks,
@@ -34,6 +37,15 @@ class ZfsError(StepFailedError):
         super().__init__(f"{what}: {said}", remedy="see `zpool status` and `zfs list`; the log has the command")
         self.said = said
         self.ended = ended
+
+
+def dataset_of(path: str | Path, mountinfo: str) -> str | None:
+    """Return the dataset that a path lies on (stat(2), proc(5)); None where that is no ZFS.
+
+    Raise `OSError` if the path is not there.
+    """
+    device = Path(path).stat().st_dev
+    return dataset_on_device(mountinfo, f"{os.major(device)}:{os.minor(device)}")
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ Properties are asked for as exact numbers, without headings (-Hp).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from bkp.tools.mounts import MOUNTINFO
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,11 +26,7 @@ class Programs:
     zfs: str = "/usr/sbin/zfs"
     mount: str = "/usr/bin/mount"
     zpool: str = "/usr/sbin/zpool"
-    mountinfo: str = "/proc/self/mountinfo"
-
-    def mounts(self) -> str:
-        """Return the table of mounts of this process's namespace (proc(5))."""
-        return Path(self.mountinfo).read_bytes().decode("utf-8", "surrogateescape")
+    mountinfo: str = MOUNTINFO
 
     def located(self, argv: tuple[str, ...]) -> tuple[str, ...]:
         """Return the command line with its program's path in front."""

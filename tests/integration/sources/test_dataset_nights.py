@@ -216,6 +216,30 @@ def test_files_at_the_mount_point_of_an_unmounted_dataset_are_not_hidden_without
     assert server.left() == []
 
 
+def test_at_a_fixed_path_that_is_a_link_the_link_alone_would_be_archived(server: Server) -> None:
+    (server.folder / "run").mkdir()
+    (server.folder / "run/link").symlink_to(server.folder / "elsewhere")
+    (server.folder / "elsewhere").mkdir()
+    config = server.folder / "config.yml"
+    _skip(server, CHILD)
+    config.write_text(
+        config.read_text().replace(f"dataset: {TOP}", f"dataset: {TOP}, mount_at: {server.folder}/run/link")
+    )
+    assert "run/link is a symbolic link" in server.nightly(expect=3)["reason"]
+    assert server.left() == []
+
+
+def test_a_snapshot_that_is_covered_by_that_of_another_is_a_missing_root(server: Server) -> None:
+    """By a link in its path: its parent's snapshot, which is mounted later, lies over it."""
+    (server.folder / "a").symlink_to(server.tree)
+    server.call("mkdir", server.tree / "odd")
+    server.tell_mounts(server.mounts | {ODD: server.folder / "a/odd"})
+    record = server.nightly(expect=3)
+    (lost,) = [root for root in record["archive"]["roots"] if not root["present"]]
+    assert (lost["dataset"], lost["reason"]) == (ODD, "is covered by the snapshot of another dataset")
+    assert server.left() == []
+
+
 def test_a_volume_is_named_because_borg_sees_no_files_of_it(server: Server) -> None:
     _add(server, f"{TOP}/disk", mountpoint="-", canmount="-")
     record = server.nightly(expect=1)

@@ -3,9 +3,11 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bkp.errors import StepFailedError
 from bkp.state.records import Process
 from bkp.tools.zfs.replies import Mark
 from runner.sources.marks import BOOT, HOST, KEYS, PID, RUN, TICKS, dead_snapshots, host_mark, marks_of, snapshot_name
@@ -150,3 +152,9 @@ def test_the_mark_of_a_host_is_stable_and_does_not_give_its_machine_id_away(tmp_
     assert mark not in path.read_text()
     path.write_text("00000000000000000000000000000001\n")
     assert host_mark(path) != mark
+
+
+def test_a_machine_without_an_id_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    with pytest.raises(StepFailedError, match="machine-id cannot be read") as caught:
+        host_mark(tmp_path / "machine-id")
+    assert caught.value.remedy == "run systemd-machine-id-setup"

@@ -2,7 +2,9 @@
 
 import pytest
 
+from bkp.config import parse_config
 from bkp.config.values import Duration
+from runner.sources.dataset import BUSY_SECONDS
 from runner.units.facts import Facts
 from runner.units.quoting import command, glob, plain, word
 from runner.units.render import MARK, folders, made_at_boot, render
@@ -74,6 +76,16 @@ def test_sigterm_reaches_bkp_run_alone_and_leaves_it_time_to_end_borg_record_and
     assert found["OOMPolicy"] == ["continue"]
 
 
+def test_each_dataset_has_time_to_be_released() -> None:
+    def limit(sources: str) -> int:
+        text = f"schema: 1\nrepositories: {{main: {{path: /r, sources: [a, b]}}}}\nsources: {{{sources}}}\n"
+        found = settings(unit("borg-backup.service", parse_config(f"{text}mail: {{when: never}}\n")))
+        return int(found["TimeoutStopSec"][0])
+
+    one, two = limit("a: {dataset: t/a}, b: {path: /b}"), limit("a: {dataset: t/a}, b: {dataset: t/b}")
+    assert two - one == BUSY_SECONDS
+
+
 def test_only_a_nightly_of_datasets_may_mount() -> None:
     nightly = settings(unit("borg-backup.service"))
     assert {"CAP_SYS_ADMIN", "CAP_SYS_CHROOT"} <= set(nightly["CapabilityBoundingSet"][0].split())
@@ -113,8 +125,6 @@ def test_a_remote_repository_opens_no_path_and_a_base_folder_moves_borgs_own() -
     assert "ssh" not in settings(unit("borg-check.service", config))["ReadWritePaths"][0]
     text = "schema: 1\nrepositories: {main: {path: /r, base_dir: /srv/b, sources: [d]}}\nsources: {d: {path: /srv/d}}\n"
     text += "mail: {when: never}\n"
-    from bkp.config import parse_config
-
     written = settings(unit("borg-check.service", parse_config(text)))["ReadWritePaths"][0].split()
     assert {"-/srv/b/.cache/borg", "-/srv/b/.config/borg"} <= set(written)
     assert not [path for path in written if path.startswith("-/root")]
