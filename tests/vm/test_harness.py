@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import os
 import shutil
 import subprocess
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 import pytest
 
-from tests.vm.lab import accel, image, qemu, recipe, runs, summary, workers
+from tests.vm.lab import accel, image, kernel, qemu, recipe, runs, summary, workers
 from tests.vm.lab.errors import LabError
 from tests.vm.lab.locks import try_lock
 from tests.vm.lab.paths import CHECKOUT, IMAGE_RECIPE, Lab, lab
@@ -174,9 +175,37 @@ def test_kvm_is_not_assumed_because_its_device_opens() -> None:
 
 
 def test_nothing_of_a_machine_listens_beyond_loopback(tmp_path: Path) -> None:
-    hardware = qemu.Hardware(tmp_path, tmp_path / "vmlinuz", tmp_path / "initrd", "server")
+    hardware = qemu.Hardware(tmp_path, tmp_path / "vmlinux", tmp_path / "initrd", "server")
     networks = [word for word in qemu.command_line(hardware, tmp_path / "pid") if "hostfwd" in word]
     assert networks == ["user,id=host,restrict=on,hostfwd=tcp:127.0.0.1:0-:22"]
+
+
+def _packed(code: bytes, *, announced: bytes | None = None) -> bytes:
+    """Return a bzImage as far as its boot header tells where the packed kernel lies: after one sector of set-up."""
+    body = lzma.compress(code) + len(announced or code).to_bytes(4, "little")
+    header = bytearray(1024)
+    header[0x1F1] = 1
+    header[0x202:0x206] = b"HdrS"
+    header[0x248:0x250] = (8).to_bytes(4, "little") + len(body).to_bytes(4, "little")
+    return bytes(header) + b"unpacker" + body + b"what follows"
+
+
+def test_a_kernel_is_unpacked_for_the_guest() -> None:
+    assert kernel.unpack(_packed(b"\x7fELF and code")) == b"\x7fELF and code"
+
+
+@pytest.mark.parametrize(
+    ("image", "why"),
+    [
+        (b"MZ" * 1024, "no bzImage"),
+        (_packed(b"something else"), "ELF"),
+        (_packed(b"\x7fELF and code", announced=b"\x7fELF and more code"), "ELF"),
+        (_packed(b"\x7fELF").replace(b"\xfd7zXZ", b"LZ4-1"), "neither by xz nor by zstd"),
+    ],
+)
+def test_what_is_no_kernel_does_not_become_one(image: bytes, why: str) -> None:
+    with pytest.raises(LabError, match=why):
+        kernel.unpack(image)
 
 
 def test_an_unknown_release_is_refused_with_the_known_ones() -> None:

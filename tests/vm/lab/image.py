@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import apt, prerequisites, shelf
 from .errors import LabError
+from .kernel import unpack
 from .locks import exclusive
 from .paths import Lab, lab
 from .recipe import ROOT_SIZE, Recipe, Release
@@ -42,7 +43,7 @@ class Image:
 
     Attributes:
         release: what it boots.
-        folder: holds `vmlinuz`, `initrd`, `root.qcow2`, `manifest.json`.
+        folder: holds `vmlinux`, `initrd`, `root.qcow2`, `manifest.json`.
     """
 
     release: Release
@@ -51,7 +52,7 @@ class Image:
     @property
     def kernel(self) -> Path:
         """The guest's kernel, booted directly."""
-        return self.folder / "vmlinuz"
+        return self.folder / "vmlinux"
 
     @property
     def initrd(self) -> Path:
@@ -211,9 +212,12 @@ class _Builder:
     def file_system(self) -> None:
         """Put the tree into one ext4 file system, and kernel and initramfs beside it for the direct boot."""
         kernel = (self._root / "etc" / "lab-kernel").read_text("ascii").strip()
-        shutil.copy(self._root / "boot" / f"vmlinuz-{kernel}", self._work / "vmlinuz")
+        packed = (self._root / "boot" / f"vmlinuz-{kernel}").read_bytes()
+        # The guest's own zstd, which its initramfs needs: the host may have none.
+        unpacked = unpack(packed, zstd=("chroot", str(self._root), "zstd"))
+        (self._work / "vmlinux").write_bytes(unpacked)
         shutil.copy(self._root / "boot" / f"initrd.img-{kernel}", self._work / "initrd")
-        for name in ("vmlinuz", "initrd"):
+        for name in ("vmlinux", "initrd"):
             (self._work / name).chmod(0o644)
         options = "lazy_itable_init=0,lazy_journal_init=0,nodiscard"
         raw = str(self._work / "root.raw")

@@ -42,7 +42,7 @@ RELEASES = {
 DEFAULT_RELEASES = ("bookworm", "trixie")
 
 # Raised when the builder itself changes what comes out of the same inputs.
-_BUILDER_VERSION = 1
+_BUILDER_VERSION = 2
 ROOT_SIZE = "10G"
 
 
