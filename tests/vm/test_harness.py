@@ -191,21 +191,22 @@ def _packed(code: bytes, *, announced: bytes | None = None) -> bytes:
 
 
 def test_a_kernel_is_unpacked_for_the_guest() -> None:
-    assert kernel.unpack(_packed(b"\x7fELF and code")) == b"\x7fELF and code"
+    assert kernel.unpack(_packed(b"\x7fELF and code"), zstd=()) == b"\x7fELF and code"
 
 
 @pytest.mark.parametrize(
-    ("image", "why"),
+    ("vmlinuz", "why"),
     [
         (b"MZ" * 1024, "no bzImage"),
         (_packed(b"something else"), "ELF"),
         (_packed(b"\x7fELF and code", announced=b"\x7fELF and more code"), "ELF"),
         (_packed(b"\x7fELF").replace(b"\xfd7zXZ", b"LZ4-1"), "neither by xz nor by zstd"),
+        (_packed(b"\x7fELF" * 100)[:1060] + bytes(200), "damaged"),
     ],
 )
-def test_what_is_no_kernel_does_not_become_one(image: bytes, why: str) -> None:
+def test_what_is_no_kernel_does_not_become_one(vmlinuz: bytes, why: str) -> None:
     with pytest.raises(LabError, match=why):
-        kernel.unpack(image)
+        kernel.unpack(vmlinuz, zstd=())
 
 
 def test_an_unknown_release_is_refused_with_the_known_ones() -> None:

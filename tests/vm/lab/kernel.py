@@ -13,7 +13,7 @@ import subprocess
 from .errors import LabError
 
 # Offsets in the image, and what they hold: Documentation/arch/x86/boot.rst of Linux, "The Real-Mode Kernel Header".
-_MAGIC = (0x202, b"HdrS")
+_MAGIC, _MAGIC_OFFSET = b"HdrS", 0x202
 _SETUP_SECTORS, _PAYLOAD_OFFSET, _PAYLOAD_LENGTH = 0x1F1, 0x248, 0x24C
 _SECTOR = 512
 
@@ -24,8 +24,7 @@ def payload(vmlinuz: bytes) -> bytes:
     Raises:
         LabError: it is no bzImage.
     """
-    offset, magic = _MAGIC
-    if vmlinuz[offset : offset + len(magic)] != magic:
+    if not vmlinuz.startswith(_MAGIC, _MAGIC_OFFSET):
         raise LabError("the guest's kernel has no boot header: it is no bzImage")
     sectors = vmlinuz[_SETUP_SECTORS] or 4
     (start,) = struct.unpack_from("<I", vmlinuz, _PAYLOAD_OFFSET)
@@ -34,7 +33,7 @@ def payload(vmlinuz: bytes) -> bytes:
     return vmlinuz[begin : begin + length]
 
 
-def unpack(vmlinuz: bytes, zstd: tuple[str, ...] = ("zstd",)) -> bytes:
+def unpack(vmlinuz: bytes, zstd: tuple[str, ...]) -> bytes:
     """Return the ELF file that a bzImage unpacks at boot.
 
     Args:
@@ -42,12 +41,16 @@ def unpack(vmlinuz: bytes, zstd: tuple[str, ...] = ("zstd",)) -> bytes:
         zstd: the command line of zstd(1), for a kernel that is packed so.
 
     Raises:
-        LabError: it is no bzImage, or packed in a way that is not known here.
+        LabError: it is no bzImage, packed in a way that is not known here, or damaged.
     """
+    packed = payload(vmlinuz)
     # Its length, unpacked, follows the packed kernel.
-    packed, length = payload(vmlinuz)[:-4], payload(vmlinuz)[-4:]
+    packed, length = packed[:-4], packed[-4:]
     if packed.startswith(b"\xfd7zXZ\0"):
-        unpacked = lzma.decompress(packed)
+        try:
+            unpacked = lzma.decompress(packed)
+        except lzma.LZMAError as error:
+            raise LabError(f"the guest's kernel is damaged: {error}") from error
     elif packed.startswith(b"\x28\xb5\x2f\xfd"):
         command = [*zstd, "--decompress", "--stdout", "--quiet"]
         unpacked = subprocess.run(command, input=packed, stdout=subprocess.PIPE, check=True).stdout
