@@ -51,9 +51,15 @@ while ended not in select.select([changes, ended], [], [])[0]:
 process.wait()
 """
 # What the night after may have to say. A compaction that was ended half-way makes the next borg warn of segments that
-# it had removed already (its check finds the repository whole); a power cut may damage borg's cache.
+# it had removed already (its check finds the repository whole); a power cut may damage borg's cache, as a whole or a
+# part of it that borg makes anew by itself.
 _TOLD = re.compile(
-    r"segment \d+ not found, but listed in compaction data|borg's cache of this repository was damaged.*"
+    r"segment \d+ not found, but listed in compaction data"
+    r"|borg's cache of this repository was damaged.*"
+    r"|Cached archive chunk index of .* is corrupted: .*/\.cache/borg/.*"
+    r"|Could not (parse integrity data|read integrity file) for .*/\.cache/borg/.*"
+    r"|The files cache (is corrupted|seems invalid|can't be read)\..*"
+    r"|Continuing without files cache.*"
 )
 
 pytestmark = pytest.mark.needs("power")

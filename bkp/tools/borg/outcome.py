@@ -126,6 +126,7 @@ _CLASSES: tuple[tuple[str, int | None, Problem], ...] = (
 )
 _BY_ID = {name: problem for name, _, problem in _CLASSES}
 _BY_CODE = {code: problem for _, code, problem in _CLASSES if code is not None}
+_MENDED = "a part of borg's cache was damaged, as a power cut may leave it; borg made it anew from the repository"
 _DISK_FULL = "[Errno 28]"  # ENOSPC, as Python puts it into its messages
 _BY_TEXT = (
     (_DISK_FULL, Problem.NO_SPACE),
@@ -155,13 +156,13 @@ def judge(operation: str, exit_code: int, messages: Sequence[Message], *, timed_
     if operation == "check" and (exit_code == 1 or (exit_code == 0 and errors)):
         return _failure(_problem(exit_code, errors, default=Problem.CORRUPT), errors)
     if exit_code == 0:
-        return Judgement(Outcome.WARNING, None, errors[0].text) if errors else Judgement(Outcome.SUCCESS)
+        return Judgement(Outcome.WARNING, None, _foremost(errors)) if errors else Judgement(Outcome.SUCCESS)
     if exit_code == 1 or 100 <= exit_code <= 127:
         notable = errors or [message for message in messages if message.level == "warning"]
         full = [message for message in notable if _DISK_FULL in message.text]
         if full:  # before 1.4.5 a full repository comes as a warning about each file, and all of them are lost
             return _failure(Problem.NO_SPACE, full)
-        return Judgement(Outcome.WARNING, None, notable[0].text if notable else f"borg ended with {exit_code}")
+        return Judgement(Outcome.WARNING, None, _foremost(notable) if notable else f"borg ended with {exit_code}")
     return _failure(_problem(exit_code, errors, default=Problem.OTHER), errors)
 
 
@@ -190,6 +191,19 @@ def _is_of_cache(message: Message) -> bool:
     # A disk that is full or cannot be read is another matter; a file that is not there is not.
     by_system = "[Errno" in message.text and "[Errno 2]" not in message.text
     return reads_it and about_it and not by_system
+
+
+def _foremost(messages: Sequence[Message]) -> str:
+    """Return what to say of a warning: what is lost before what borg has mended, which sounds worse than it is."""
+    others = [message for message in messages if not _is_mended(message)]
+    return others[0].text if others else f"{_MENDED}: {messages[0].text}"
+
+
+def _is_mended(message: Message) -> bool:
+    """Return whether borg tells of a part of its cache that it could not use and made anew (borg/cache.py)."""
+    return "/.cache/borg/" in message.text and message.text.startswith(
+        ("Cached archive chunk index of ", "Could not parse integrity data for ", "Could not read integrity file for ")
+    )
 
 
 def _failure(problem: Problem, errors: Sequence[Message]) -> Judgement:

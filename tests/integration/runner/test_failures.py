@@ -232,6 +232,26 @@ def test_a_cache_that_was_removed_is_said_in_record_and_mail(world: World) -> No
     assert world.latest().archive is not None
 
 
+def test_a_damaged_part_of_the_cache_that_borg_mends_is_told_as_such(world: World) -> None:
+    world.succeed("nightly")
+    (config,) = (world.base / ".cache/borg").glob("*/config")
+    cache, older = config.parent, world.base / "older-cache"
+    shutil.rmtree(cache)
+    world.succeed("nightly")  # makes the cache anew, and keeps an index of each archive beside it
+    shutil.copytree(cache, older)
+    world.succeed("nightly")
+    # As after a night that was cut off before borg wrote its cache: the next borg puts it together from those indexes.
+    shutil.rmtree(cache)
+    shutil.copytree(older, cache)
+    (integrity,) = cache.glob("chunks.archive.d/*.integrity")
+    integrity.write_bytes(b"")
+    done = world.run("nightly")
+    assert done.returncode == 1, done.stderr
+    assert "a part of borg's cache was damaged" in (world.latest().reason or "")
+    assert world.latest().archive is not None
+    world.succeed("nightly")
+
+
 def _lock_of(world: World, pid: int) -> None:
     """Leave behind what a borg with this number leaves when the power goes."""
     held = world.repository / "lock.exclusive"

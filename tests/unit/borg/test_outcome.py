@@ -104,6 +104,28 @@ def test_success_is_an_end_with_0_without_an_error() -> None:
     assert judge("check", 0, []).outcome is Outcome.SUCCESS
 
 
+_INDEX = "/root/.cache/borg/7c98/chunks.archive.d/a340.compact"
+_CACHED = _error(f"Cached archive chunk index of backup-1 is corrupted: File failed integrity check: {_INDEX}")
+_UNPARSED = _warning(f"Could not parse integrity data for {_INDEX}: Expecting value: line 1 column 1 (char 0)")
+
+
+def test_what_borg_mended_of_its_cache_is_said_not_to_be_of_the_repository() -> None:
+    told = judge("create", 1, [_UNPARSED, _CACHED])
+    assert (told.outcome, told.problem) == (Outcome.WARNING, None)
+    assert (told.reason or "").startswith("a part of borg's cache was damaged")
+    assert (told.reason or "").endswith(_CACHED.text)
+
+
+def test_what_borg_mended_of_its_cache_does_not_hide_what_is_lost() -> None:
+    told = judge("create", 1, [_CACHED, _error("/x: read: [Errno 5] Input/output error")])
+    assert told.reason == "/x: read: [Errno 5] Input/output error"
+
+
+def test_integrity_data_of_a_repository_is_not_taken_for_the_caches() -> None:
+    told = judge("create", 1, [_warning("Could not parse integrity data for /repo/index.5: Expecting value")])
+    assert (told.reason or "").startswith("Could not parse")
+
+
 @pytest.mark.parametrize("code", [129, 130, 137, 143])
 def test_a_signal_is_told_unless_borg_says_more(code: int) -> None:
     assert judge("create", code, []).problem is Problem.SIGNAL
