@@ -25,7 +25,7 @@ FILES, IN_CHILD = 300, 100
 
 _CONFIG = """\
 schema: 1
-lock_wait: 30m
+lock_wait: {lock_wait}
 {more}
 repositories:
   main:
@@ -149,6 +149,7 @@ class Site:
         repository: str = "",
         mail: str = "never",
         sample_files: int = 10,
+        lock_wait: str = "30m",
     ) -> None:
         """Write the configuration; `source` and `repository` are further lines of these sections."""
         own = repository if self.base == "/root" else f"base_dir: {self.base}\n{repository}"
@@ -161,6 +162,7 @@ class Site:
             more_source=_indent(source),
             more_repository=_indent(own),
             mail=mail,
+            lock_wait=lock_wait,
             sample_files=sample_files,
         )
         self.guest.write(self.config, text, mode=0o644)
