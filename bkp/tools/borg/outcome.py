@@ -158,7 +158,7 @@ def judge(operation: str, exit_code: int, messages: Sequence[Message], *, timed_
     if exit_code == 0:
         return Judgement(Outcome.WARNING, None, _foremost(errors)) if errors else Judgement(Outcome.SUCCESS)
     if exit_code == 1 or 100 <= exit_code <= 127:
-        notable = errors or [message for message in messages if message.level == "warning"]
+        notable = errors + [message for message in messages if message.level == "warning"]
         full = [message for message in notable if _DISK_FULL in message.text]
         if full:  # before 1.4.5 a full repository comes as a warning about each file, and all of them are lost
             return _failure(Problem.NO_SPACE, full)

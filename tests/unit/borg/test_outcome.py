@@ -116,9 +116,14 @@ def test_what_borg_mended_of_its_cache_is_said_not_to_be_of_the_repository() -> 
     assert (told.reason or "").endswith(_CACHED.text)
 
 
-def test_what_borg_mended_of_its_cache_does_not_hide_what_is_lost() -> None:
-    told = judge("create", 1, [_CACHED, _error("/x: read: [Errno 5] Input/output error")])
-    assert told.reason == "/x: read: [Errno 5] Input/output error"
+@pytest.mark.parametrize("lost", [_error("/x: read: [Errno 5] Input/output error"), _warning("/x: [Errno 13] Denied")])
+def test_what_borg_mended_of_its_cache_does_not_hide_what_is_lost(lost: Message) -> None:
+    assert judge("create", 1, [_UNPARSED, _CACHED, lost]).reason == lost.text
+
+
+def test_what_borg_mended_of_its_cache_does_not_hide_a_full_disk() -> None:
+    told = judge("create", 1, [_CACHED, _warning("/b: write: [Errno 28] No space left on device")])
+    assert (told.outcome, told.problem) == (Outcome.FAILURE, Problem.NO_SPACE)
 
 
 def test_integrity_data_of_a_repository_is_not_taken_for_the_caches() -> None:
