@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 STEPS = ("prepare", "create", "confirm", "sample", "release", "prune", "compact")
 STOPPED = "/run/lab-stopped"
 TRIES = 20
-LOCK_WAIT = "2m"
 # Runs a program, and stops it (SIGSTOP) as soon as the record it writes says that the wanted step began. From outside,
 # over ssh, most steps are over before they are seen. The kernel says when a record is put in its place (inotify(7)): to
 # ask again and again would take the only processor from the night itself.
@@ -59,7 +58,7 @@ _TOLD = re.compile(
     r"|borg's cache of this repository was damaged.*"
     r"|Cached archive chunk index of .* is corrupted: .*/\.cache/borg/.*"
     r"|Could not (parse integrity data|read integrity file) for .*/\.cache/borg/.*"
-    r"|The files cache (is corrupted|seems invalid|can't be read)\..*"
+    r"|The files cache (is corrupted|seems invalid)\..*"
     r"|Continuing without files cache.*"
 )
 
@@ -71,8 +70,8 @@ def site(server: VirtualMachine, pool: Pool) -> Site:
     found = Site.on(server, pool)
     found.set_up()
     # A compaction every night, so that there is one to interrupt. A borg that has removed a dead one's lock sleeps for
-    # a tenth of its patience, a minute at most, before it takes the lock (borg/locking.py): nearly all nights here do.
-    found.configure(repository="compact_every: 1s", lock_wait=LOCK_WAIT)
+    # a tenth of its patience, a minute at most, before it takes the lock (borg/locking.py).
+    found.configure(repository="compact_every: 1s", lock_wait="2m")
     server.write(f"{found.tools}/stopper.py", _STOPPER)
     found.job("nightly")
     server.run("sync")  # what the test itself has just written is not to be lost with the power
