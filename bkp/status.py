@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from bkp.state.fields import Outcome
 from bkp.state.reading import Missing, Readable, Unreadable
-from bkp.state.records import Outcome, Run
 
 if TYPE_CHECKING:
     from datetime import datetime, tzinfo
 
     from bkp.config.model import Job
+    from bkp.state.records import Run
     from bkp.state.store import JobState
 
 
@@ -30,12 +31,17 @@ class Status(StrEnum):
     RUNNING = "running"
     UNKNOWN = "unknown"
 
+    @property
+    def is_well(self) -> bool:
+        """Return whether nobody has to look. Unknown is not well."""
+        return self in {Status.OK, Status.RUNNING}
+
 
 @dataclass(frozen=True)
 class JobStatus:
     """A job's status on one target, with the sentence that explains it. Times are UTC.
 
-    What is not `scheduled` is run by hand only.
+    A job that is not `scheduled` is run by hand only.
     """
 
     job: str
@@ -47,6 +53,16 @@ class JobStatus:
     last_success_at: datetime | None
     warnings: bool = False
     scheduled: bool = True
+
+    @property
+    def needs_attention(self) -> bool:
+        """Return whether a person has to look. A job for by hand only that nobody has ever run needs nobody."""
+        return not self.status.is_well and not self.is_unused
+
+    @property
+    def is_unused(self) -> bool:
+        """Return whether it is run by hand only, and nobody has run it."""
+        return self.status is Status.NEVER and not self.scheduled
 
 
 def deadline(job: Job, last_success_started_at: datetime | None, zone: tzinfo) -> datetime | None:
@@ -80,7 +96,10 @@ def job_status(state: JobState, job: Job, now: datetime, zone: tzinfo, *, alive:
         deadline=due,
         last_attempt_at=latest.started_at if latest else None,
         last_success_at=success.ended_at if success else None,
-        warnings=latest is not None and latest.outcome is Outcome.WARNING,
+        warnings=latest is not None
+        and (end := latest.end) is not None
+        and end.outcome is Outcome.WARNING
+        and latest.outcome is not Outcome.RUNNING,
         scheduled=job.schedule is not None,
     )
 
@@ -100,12 +119,16 @@ def _judge(
     if due is not None and now > due:
         return Status.LATE, _late(latest, alive)
     if latest.outcome is Outcome.RUNNING:
-        return _running(alive)
-    if latest.outcome in {Outcome.FAILURE, Outcome.INTERRUPTED, Outcome.SKIPPED}:
-        return Status.FAILED, latest.reason or f"the last run ended in {latest.outcome}"
+        return _running(latest, alive)
+    end = latest.end  # of a deferred run: the end before it
+    deferred = f"deferred: {latest.reason}" if latest.outcome is Outcome.DEFERRED else None
+    if end is None:
+        return Status.NEVER, f"no run has come to an end; the last one was {deferred}"
+    if end.outcome.is_trouble:
+        return Status.FAILED, end.reason or f"the last run ended in {end.outcome}"
     if success is None:
         return Status.UNKNOWN, "the record of the last success is gone"
-    return Status.OK, latest.reason or f"the last run ended in {latest.outcome}"
+    return Status.OK, deferred or end.reason or f"the last run ended in {end.outcome}"
 
 
 def _unreadable(state: JobState) -> str | None:
@@ -113,7 +136,9 @@ def _unreadable(state: JobState) -> str | None:
     return state.problem or next((f"{each.path.name} {each.reason}" for each in found), None)
 
 
-def _running(alive: bool | None) -> tuple[Status, str]:
+def _running(latest: Run, alive: bool | None) -> tuple[Status, str]:
+    if latest.outlives_process and alive is not True:
+        return Status.RUNNING, "a run is under way; it goes on without a process of bkp-run"
     if alive is None:
         return Status.UNKNOWN, "a run has begun; whether it still lives is not known"
     return (Status.RUNNING, "a run is under way") if alive else (Status.FAILED, "the last run died without an end")
@@ -121,11 +146,14 @@ def _running(alive: bool | None) -> tuple[Status, str]:
 
 def _late(latest: Run, alive: bool | None) -> str:
     if latest.outcome is Outcome.RUNNING:
-        if alive is None:
+        if alive is None and not latest.outlives_process:
             return "its deadline has passed; a run has begun, and whether it still lives is not known"
+        lives = alive or latest.outlives_process
         return "its deadline has passed, and " + (
-            "a run is still under way" if alive else "the last run died without an end"
+            "a run is still under way" if lives else "the last run died without an end"
         )
-    if latest.outcome in {Outcome.FAILURE, Outcome.INTERRUPTED, Outcome.SKIPPED}:
+    if latest.outcome.is_trouble:
         return f"its deadline has passed; the last run: {latest.reason or latest.outcome}"
+    if latest.outcome is Outcome.DEFERRED:
+        return f"its deadline has passed; the last run was deferred: {latest.reason}"
     return "its deadline has passed and no run was made"

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 
 from bkp.errors import StateError
 from bkp.state.archives import sources_held
+from bkp.state.fields import Outcome
 from bkp.state.files import open_regular
 from bkp.state.reading import Missing, Unreadable
-from bkp.state.records import DrillResult, Outcome, Run
+from bkp.state.records import Run
+from bkp.state.results import DrillResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

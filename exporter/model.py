@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from bkp.state.fields import Outcome
 from bkp.state.reading import Missing, Readable, Unreadable
-from bkp.state.records import Archive, Outcome, RepositoryFacts, Run
+from bkp.state.records import Run
+from bkp.state.results import Archive, RepositoryFacts
 from bkp.state.store import ENDED_WELL
 from bkp.status import JobStatus, Status, job_status
 from exporter.history import NIGHTLY, VERDICTS, Digest, Drilled, History, Verdict

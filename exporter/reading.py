@@ -14,8 +14,8 @@ from bkp.clock import Clock, local_zone
 from bkp.config import Config, load_config
 from bkp.errors import BkpError
 from bkp.liveness import PROC, is_alive
+from bkp.state.fields import Outcome
 from bkp.state.reading import Readable
-from bkp.state.records import Outcome
 from bkp.state.store import JobState, Presence, StateStore
 from exporter.history import History, JobTarget, read_history
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bkp.errors import StateError
+from bkp.state.fields import Outcome
 from bkp.state.reading import Readable, Unreadable
-from bkp.state.records import Outcome
 from bkp.state.store import ENDED_WELL
 
 if TYPE_CHECKING:
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from auditor.facts.builder import FactBuilder
     from bkp.config.model import Config
-    from bkp.state.records import Archive, Run
+    from bkp.state.records import Run
+    from bkp.state.results import Archive
     from bkp.state.store import StateStore
 
 SOURCE = "state: history.jsonl"

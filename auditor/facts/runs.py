@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from auditor.facts.history import SOURCE as HISTORY
 from bkp.liveness import is_alive
+from bkp.state.fields import Outcome
 from bkp.state.reading import Readable, Unreadable
-from bkp.state.records import Outcome
 from bkp.status import job_status
 
 if TYPE_CHECKING:
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from auditor.facts.builder import FactBuilder
     from auditor.facts.history import History
     from bkp.config.model import Config, Mail
-    from bkp.state.records import Archive, Run
+    from bkp.state.records import Run
+    from bkp.state.results import Archive
     from bkp.state.store import JobState, StateStore
     from bkp.tools.borg.client import Listing
 

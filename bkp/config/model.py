@@ -5,13 +5,14 @@ One struct a section. Field comments that a person needs are in `example.yml`; t
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
 from bkp.calendar import Schedule
 from bkp.config.values import Duration, ListenAddress, Size
+from bkp.jobs import JOBS, JobSpec, Kind
 
 INCOMPLETE = "incomplete-"  # what the names of archives that were set aside begin with; the prefix follows
 # `$(?!\n)`: Python's `$` also stands before a line feed at the very end, JSON Schema's does not.
@@ -157,46 +158,48 @@ class Job(_Section, frozen=True, kw_only=True):
             raise ValueError("timeout is 0: the job would end before it begins; leave it out for no limit")
 
 
-# A struct a job: whoever changes only the schedule keeps the job's own grace, and the other way round.
-class Nightly(Job, frozen=True, kw_only=True):
-    """Create, confirm, prune and compact, every night."""
-
-    schedule: Schedule | None = Schedule("02:30")
-    grace: Duration = Duration(hours=2)
-
-
-class Check(Job, frozen=True, kw_only=True):
-    """`borg check`, every week."""
-
-    schedule: Schedule | None = Schedule("Sun 04:30")
-    grace: Duration = Duration(hours=6)
-
-
-class Verify(Job, frozen=True, kw_only=True):
-    """`borg check --verify-data`, every month: reads everything."""
-
-    schedule: Schedule | None = Schedule("*-*-15 04:45")
-    grace: Duration = Duration(hours=24)
-
-
-class DrillJob(Job, frozen=True, kw_only=True):
-    """The restore drill, every week; what it restores is in the section `drill`."""
-
-    schedule: Schedule | None = Schedule("Sat 05:30")
-    grace: Duration = Duration(hours=24)
-
-
-class Jobs(_Section, frozen=True, kw_only=True):
+class _JobTable(_Section, frozen=True, kw_only=True):
     """The jobs of bkp-run. A job set to `schedule: null` is run by hand only and is never late."""
 
-    nightly: Nightly = Nightly()
-    check: Check = Check()
-    verify: Verify = Verify()
-    drill: DrillJob = DrillJob()
-
     def items(self) -> tuple[tuple[str, Job], ...]:
-        """Return the jobs by name, in the order in which they are written here."""
+        """Return the jobs by name, in the order of the table."""
         return tuple((name, getattr(self, name)) for name in self.__struct_fields__)
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Job: ...
+
+
+def _section_of(spec: JobSpec) -> type[Job]:
+    """Return the section of one job. Whoever sets only the schedule keeps the job's own grace, and the reverse."""
+    defaults = [
+        ("schedule", Schedule | None, Schedule(spec.schedule)),
+        ("grace", Duration, Duration.parse(spec.grace)),
+    ]
+    section: type[Job] = msgspec.defstruct(  # type: ignore[assignment]  # the stub forgets `bases`
+        f"{spec.name.capitalize()}Job",
+        defaults,
+        bases=(Job,),
+        namespace={"__doc__": f"{spec.title}."},
+        frozen=True,
+        kw_only=True,
+        forbid_unknown_fields=True,
+    )
+    return section
+
+
+if TYPE_CHECKING:
+    Jobs = _JobTable
+else:  # one field for each job of the table
+    Jobs = msgspec.defstruct(
+        "Jobs",
+        [(spec.name, section := _section_of(spec), section()) for spec in JOBS.values()],
+        bases=(_JobTable,),
+        namespace={"__doc__": _JobTable.__doc__},
+        frozen=True,
+        kw_only=True,
+        forbid_unknown_fields=True,
+    )
 
 
 class Drill(_Section, frozen=True, kw_only=True):
@@ -282,10 +285,14 @@ class Config(_Section, frozen=True, kw_only=True):
     audit: Audit = Audit()
 
     def targets(self, job: str) -> tuple[str, ...]:
-        """Return what `job` works on: today every job works on each repository."""
-        return tuple(self.repositories) if job in Jobs.__struct_fields__ else ()
+        """Return the configured names of what `job` works on."""
+        return self.names(JOBS[job].kind)
+
+    def names(self, kind: Kind) -> tuple[str, ...]:
+        """Return the configured names of one kind of target."""
+        return tuple(self.repositories) if kind is Kind.REPOSITORY else ()
 
     def job(self, name: str) -> Job:
-        """Return the job of that name."""
+        """Return the settings of the job of that name."""
         found: Job = getattr(self.jobs, name)
         return found

@@ -1,11 +1,19 @@
-"""Whether an archive is a good one: what the runner prunes by and what the exporter publishes. Pure."""
+"""Whether an archive is a good one, what it lacks, and which earlier ones it is compared with. Pure.
+
+The runner prunes by this, the exporter publishes it and the audit judges it.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bkp.state.records import Archive
+    from collections.abc import Iterable, Sequence
+
+    from bkp.state.results import Archive
+
+COMPARED = 30  # good nights that a new one is compared with
+REMEMBERED = 400  # good nights that are looked at: suspicious ones among them must not push the usual ones out
 
 
 def flaw(archive: Archive) -> str | None:
@@ -31,3 +39,25 @@ def sources_held(archive: Archive) -> frozenset[str]:
         return frozenset()
     absent = {root.source for root in archive.roots if not root.present}
     return frozenset(root.source for root in archive.roots) - absent
+
+
+def missing_sources(archive: Archive, configured: Iterable[str]) -> tuple[str, ...]:
+    """Return the sources of which the archive lacks a path, and the configured ones that it does not know."""
+    present = {root.source for root in archive.roots if root.present}
+    absent = {root.source for root in archive.roots if not root.present}
+    return tuple(sorted(absent | (set(configured) - present)))
+
+
+def usual(archives: Sequence[Archive]) -> list[Archive]:
+    """Return the archives whose sizes are usual, of good ones in their order (oldest first): the last `COMPARED`.
+
+    An archive that was suspiciously small never becomes usual. One whose size a person accepted begins the comparison
+    anew.
+    """
+    return [each for each in since_accepted(archives) if each.size_suspicion is None][-COMPARED:]
+
+
+def since_accepted(archives: Sequence[Archive]) -> Sequence[Archive]:
+    """Return the archives since the last one whose size was accepted by hand, that one included."""
+    accepted = [index for index, archive in enumerate(archives) if archive.size_accepted]
+    return archives[accepted[-1] :] if accepted else archives

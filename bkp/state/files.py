@@ -146,14 +146,22 @@ def read_bytes(path: Path, limit: int = MAX_BYTES) -> Reading[bytes]:
     with handle:
         try:
             content = handle.read(limit + 1)
-            written_at = datetime.fromtimestamp(os.fstat(handle.fileno()).st_mtime, UTC)
+            written_at = modified_at(os.fstat(handle.fileno()).st_mtime_ns)
         except OSError as exc:
             return Unreadable(path, f"cannot be read: {exc.strerror}")
-        except (ValueError, OverflowError):
-            return Unreadable(path, "has a modification time that no calendar knows")
+    if written_at is None:
+        return Unreadable(path, "has a modification time that no calendar knows")
     if len(content) > limit:
         return Unreadable(path, f"is larger than {limit >> 20} MiB")
     return Readable(content, path, written_at)
+
+
+def modified_at(mtime_ns: int) -> datetime | None:
+    """Return a modification time (stat(2)) in UTC; None for one that no calendar has, as file systems allow."""
+    try:
+        return datetime.fromtimestamp(mtime_ns / 1e9, UTC)
+    except (OverflowError, ValueError, OSError):
+        return None
 
 
 def open_regular(path: Path) -> BufferedReader | Unreadable | Missing:

@@ -21,7 +21,7 @@ from bkp.state.reading import Missing, Unreadable
 from bkp.state.records import LedgerLine, Run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from io import BufferedReader
     from pathlib import Path
 
@@ -139,51 +139,56 @@ class Ledger:
         last = _decode(lines[-1]) if lines else None
         return f"the last line of the history {self.path} is damaged: {last}" if isinstance(last, str) else None
 
-    def runs(self) -> Iterator[Run]:
-        """Yield every readable run, oldest first. Lines that are damaged or torn are passed over; see `verify`.
+    def runs(self) -> list[Run]:
+        """Return every readable run, oldest first. Lines that are damaged or torn are passed over; see `verify`.
 
         Raise `StateError` if the file is there but cannot be read.
         """
-        for raw in self._lines():
-            line = _decode(raw)
-            if isinstance(line, LedgerLine) and line.run is not None:
-                yield line.run
+        found: list[Run] = []
+        self.walk(found.append)
+        return found
 
     def last_runs(self, limit: int, *, job: str | None = None, target: str | None = None) -> list[Run]:
-        """Return up to `limit` of the newest runs (of one job and target), oldest first, from the file's last 4 MiB.
+        """Return up to `limit` of the newest runs (of one job and target), oldest first.
 
+        The file is read backwards until they are found, however many runs of other jobs lie between.
         Raise `StateError` if the file is there but cannot be read.
         """
-        with self._opened() as handle:
-            tail = _read_tail(handle.fileno(), os.fstat(handle.fileno()).st_size, blocks=64) if handle else b""
+        wanted = msgspec.json.encode(job) if job else b""
         found: list[Run] = []
-        for raw in reversed(tail.split(b"\n")):
-            if len(found) >= limit:
-                break
-            line = _decode(raw)
-            run = line.run if isinstance(line, LedgerLine) else None
-            if run is not None and job in {None, run.job} and target in {None, run.target}:
-                found.append(run)
+        with self._opened() as handle:
+            for raw in _lines_backwards(handle.fileno()) if handle and limit > 0 else ():
+                if wanted not in raw:  # saves decoding the lines of other jobs
+                    continue
+                line = _decode(raw)
+                run = line.run if isinstance(line, LedgerLine) else None
+                if run is not None and job in {None, run.job} and target in {None, run.target}:
+                    found.append(run)
+                    if len(found) == limit:
+                        break
         return found[::-1]
 
     def verify(self) -> ChainReport:
         """Walk the whole chain; return how many lines hold and the first that does not."""
-        previous, count = GENESIS, 0
         try:
-            for raw in self._lines():
-                if not raw.endswith(b"\n"):
-                    if len(raw) >= MAX_LINE_BYTES:
-                        return ChainReport(count, f"line {count + 1} is longer than {MAX_LINE_BYTES >> 20} MiB")
-                    return ChainReport(count, torn_tail=True)
-                line = _decode(raw)
-                if isinstance(line, str):
-                    return ChainReport(count, f"line {count + 1} is damaged: {line}")
-                if line.seq != count or line.previous != previous:
-                    return ChainReport(count, f"line {count + 1} does not follow the line before it")
-                previous, count = line_hash(raw), count + 1
+            return self.walk(lambda _run: None)
         except StateError as exc:
-            return ChainReport(count, exc.message)
-        return ChainReport(count)
+            return ChainReport(0, exc.message)
+
+    def walk(self, see: Callable[[Run], None]) -> ChainReport:
+        """Read the file once: show `see` every readable run, oldest first, and return whether the chain holds.
+
+        Raise `StateError` if the file is there but cannot be read.
+        """
+        previous, count, broken = GENESIS, 0, None
+        for raw in self._lines():
+            line = _decode(raw)
+            if isinstance(line, LedgerLine) and line.run is not None:
+                see(line.run)
+            broken = broken or _break(raw, line, count, previous)
+            if broken is None:
+                previous, count = line_hash(raw), count + 1
+        return broken or ChainReport(count)
 
     def _lines(self) -> Iterator[bytes]:
         with self._opened() as handle:
@@ -210,6 +215,19 @@ class Ledger:
                 yield handle
             except OSError as exc:
                 raise StateError(f"the history {self.path} cannot be read: {exc.strerror}") from exc
+
+
+def _break(raw: bytes, line: LedgerLine | str, count: int, previous: str) -> ChainReport | None:
+    """Return the report of a chain that ends before this line, which does not follow the `count` lines before it."""
+    if not raw.endswith(b"\n"):
+        if len(raw) >= MAX_LINE_BYTES:
+            return ChainReport(count, f"line {count + 1} is longer than {MAX_LINE_BYTES >> 20} MiB")
+        return ChainReport(count, torn_tail=True)
+    if isinstance(line, str):
+        return ChainReport(count, f"line {count + 1} is damaged: {line}")
+    if line.seq != count or line.previous != previous:
+        return ChainReport(count, f"line {count + 1} does not follow the line before it")
+    return None
 
 
 def _locked(descriptor: int, operation: int, seconds: float) -> bool:
@@ -253,9 +271,20 @@ def _count_lines(descriptor: int) -> int:
     return count
 
 
-def _read_tail(descriptor: int, size: int, blocks: int = 1) -> bytes:
-    """Return whole lines from the end of the file: at least `blocks` blocks, more if the last line is longer."""
-    want = _TAIL_BLOCK * blocks
+def _lines_backwards(descriptor: int) -> Iterator[bytes]:
+    """Yield the lines of the file from the last to the first, without their newlines."""
+    offset, rest = os.fstat(descriptor).st_size, b""
+    while offset > 0:
+        start = max(0, offset - _TAIL_BLOCK * 16)
+        first, *lines = (os.pread(descriptor, offset - start, start) + rest).split(b"\n")
+        yield from reversed(lines)
+        offset, rest = start, first
+    yield rest
+
+
+def _read_tail(descriptor: int, size: int) -> bytes:
+    """Return whole lines from the end of the file: at least one block of them, more if the last line is longer."""
+    want = _TAIL_BLOCK
     while True:
         start = max(0, size - want)
         data = os.pread(descriptor, size - start, start)

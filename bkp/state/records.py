@@ -5,35 +5,18 @@ The documented JSON Schema (`docs/state/*.schema.json`) is generated from these 
 
 from __future__ import annotations
 
-from datetime import datetime
-from enum import StrEnum
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
-import msgspec
-from msgspec import Meta
+from bkp.state.fields import Count, Outcome, Record, UtcTime
+from bkp.state.results import Archive, NightlyResult, Result
+
+if TYPE_CHECKING:
+    import msgspec
 
 SCHEMA_VERSION = 1
 
-Count = Annotated[int, Meta(ge=0)]
-UtcTime = Annotated[datetime, Meta(tz=True)]
 
-
-class Outcome(StrEnum):
-    """How a run or a step ended. `running` is a run that has not ended, or that died without saying so."""
-
-    RUNNING = "running"
-    SUCCESS = "success"
-    WARNING = "warning"
-    FAILURE = "failure"
-    INTERRUPTED = "interrupted"
-    SKIPPED = "skipped"
-
-
-class _Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
-    """Readers ignore fields they do not know, so that a newer writer of the same version does not break them."""
-
-
-class Message(_Record, frozen=True, kw_only=True):
+class Message(Record, frozen=True, kw_only=True):
     """One warning or error, as borg or bkp said it (secrets masked); `msgid` is borg's, where it gave one."""
 
     level: Literal["info", "warning", "error"]
@@ -41,7 +24,7 @@ class Message(_Record, frozen=True, kw_only=True):
     msgid: str | None = None
 
 
-class Step(_Record, frozen=True, kw_only=True):
+class Step(Record, frozen=True, kw_only=True):
     """One step of a run. `exit_code` is the program's own; `reason` says why a step was skipped or failed."""
 
     name: str
@@ -54,83 +37,7 @@ class Step(_Record, frozen=True, kw_only=True):
     counters: dict[str, int | float] = {}
 
 
-class Root(_Record, frozen=True, kw_only=True):
-    """A source's path in one archive; `present` is False where the path was not there to be archived.
-
-    `reason` says why not; of one that is present, what is unusual about it.
-    """
-
-    source: str
-    path: str
-    present: bool
-    dataset: str | None = None
-    reason: str | None = None
-
-
-class LeftOut(_Record, frozen=True, kw_only=True):
-    """A dataset below a source that the archive does not hold, and why."""
-
-    source: str
-    dataset: str
-    reason: str
-
-
-class Archive(_Record, frozen=True, kw_only=True):
-    """The archive of one night, from `borg create --json`; the deduplicated size is that night's.
-
-    `confirmed` says that the repository lists it, whole or not; `bkp.state.archives` says whether it is a good one.
-    `size_suspicion` says how it falls short of the nights before; `size_accepted` is True where somebody said that its
-    size is right, from when on it is the usual one.
-    """
-
-    name: str
-    id: str
-    started_at: UtcTime
-    ended_at: UtcTime
-    files: Count
-    original_bytes: Count
-    compressed_bytes: Count
-    deduplicated_bytes: Count
-    confirmed: bool = False
-    size_suspicion: str | None = None
-    size_accepted: bool = False
-    roots: tuple[Root, ...] = ()
-    left_out: tuple[LeftOut, ...] = ()
-
-
-class RepositoryFacts(_Record, frozen=True, kw_only=True):
-    """The repository as borg last described it (`borg list --json`, cache statistics of `borg create --json`)."""
-
-    id: str
-    location: str
-    encryption: str
-    archives: Count | None = None
-    incomplete_archives: Count | None = None
-    oldest_archive_at: UtcTime | None = None
-    newest_archive_at: UtcTime | None = None
-    original_bytes: Count | None = None
-    compressed_bytes: Count | None = None
-    deduplicated_bytes: Count | None = None
-    chunks: Count | None = None
-    unique_chunks: Count | None = None
-    free_bytes: Count | None = None
-    size_bytes: Count | None = None
-
-
-class DrillResult(_Record, frozen=True, kw_only=True):
-    """What a restore drill compared: files of the recorded sample against the files extracted from the archive."""
-
-    archive: str
-    archive_id: str
-    files: Count
-    bytes: Count
-    matched: Count
-    mismatched: Count
-    missing: Count
-    seconds: float
-
-
-class Process(_Record, frozen=True, kw_only=True):
+class Process(Record, frozen=True, kw_only=True):
     """Who writes the record: enough to tell, later, whether that process still lives (proc(5))."""
 
     pid: int
@@ -138,10 +45,21 @@ class Process(_Record, frozen=True, kw_only=True):
     boot_id: str
 
 
-class Run(_Record, frozen=True, kw_only=True):
+class Ended(Record, frozen=True, kw_only=True):
+    """How an earlier run ended."""
+
+    run_id: str
+    outcome: Outcome
+    ended_at: UtcTime
+    reason: str | None = None
+
+
+class Run(Record, frozen=True, kw_only=True):
     """One run of one job on one target, written when it starts, when each step begins, and when it ends.
 
-    `reason` says why it did not simply succeed, `remedy` what a person should do about that.
+    `reason` says why it did not simply succeed, `remedy` what a person should do about that. `before` is the last
+    attempt that came to an end before this one began: it stands until this one has ended. `outlives_process`: the work
+    goes on without a process of ours (in the kernel, in a disk), so the death of the process does not end the run.
     """
 
     schema: Literal[1] = 1
@@ -158,9 +76,9 @@ class Run(_Record, frozen=True, kw_only=True):
     steps: tuple[Step, ...] = ()
     messages: tuple[Message, ...] = ()
     messages_dropped: Count = 0
-    archive: Archive | None = None
-    repository: RepositoryFacts | None = None
-    drill: DrillResult | None = None
+    result: Result | None = None
+    before: Ended | None = None
+    outlives_process: bool = False
     log: str | None = None
     versions: dict[str, str] = {}
     schedule: str | None = None
@@ -171,8 +89,23 @@ class Run(_Record, frozen=True, kw_only=True):
         """Return how long the run took, or None while it has no end."""
         return (self.ended_at - self.started_at).total_seconds() if self.ended_at else None
 
+    @property
+    def archive(self) -> Archive | None:
+        """Return the archive that a night made; None for a night without one, and for any other job."""
+        return self.result.archive if isinstance(self.result, NightlyResult) else None
 
-class SampleFile(_Record, frozen=True, kw_only=True):
+    @property
+    def end(self) -> Ended | None:
+        """Return the last known end: this run's own, or while it has none the one before it.
+
+        A deferred run did no work: what came before it still stands.
+        """
+        if self.ended_at is None or self.outcome is Outcome.DEFERRED:
+            return self.before
+        return Ended(run_id=self.run_id, outcome=self.outcome, ended_at=self.ended_at, reason=self.reason)
+
+
+class SampleFile(Record, frozen=True, kw_only=True):
     """One file drawn for the drill: its path as archived (no leading slash), its size and SHA-256 when backed up."""
 
     path: str
@@ -180,7 +113,7 @@ class SampleFile(_Record, frozen=True, kw_only=True):
     sha256: str
 
 
-class Sample(_Record, frozen=True, kw_only=True):
+class Sample(Record, frozen=True, kw_only=True):
     """The random sample that a nightly run drew from the very tree it archived."""
 
     schema: Literal[1] = 1
@@ -192,7 +125,7 @@ class Sample(_Record, frozen=True, kw_only=True):
     candidates: Count
 
 
-class LockHolder(_Record, frozen=True, kw_only=True):
+class LockHolder(Record, frozen=True, kw_only=True):
     """What a lock file says of the run that holds it."""
 
     schema: Literal[1] = 1
@@ -203,7 +136,7 @@ class LockHolder(_Record, frozen=True, kw_only=True):
     process: Process
 
 
-class LedgerLine(_Record, frozen=True, kw_only=True):
+class LedgerLine(Record, frozen=True, kw_only=True):
     """One line of the history: a run, its number, and the SHA-256 of the line before it (64 zeros for the first)."""
 
     schema: Literal[1] = 1
@@ -213,7 +146,7 @@ class LedgerLine(_Record, frozen=True, kw_only=True):
     note: str | None = None
 
 
-class KnownVersion(_Record, frozen=True, kw_only=True):
+class KnownVersion(Record, frozen=True, kw_only=True):
     """What a program said its version is, and how to tell that it is still the same file (stat(2))."""
 
     schema: Literal[1] = 1

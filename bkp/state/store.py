@@ -2,6 +2,7 @@
 
 jobs/JOB/TARGET/latest.json     the last attempt, whatever became of it
 jobs/JOB/TARGET/success.json    the last run that ended in success or warning
+observed/NAME.json              what a probe last saw (`bkp.state.observed`)
 samples/TARGET.json             the sample for the drill (root only: it names files)
 history.jsonl                   every run, chained
 """
@@ -16,16 +17,15 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from bkp.errors import StateError
+from bkp.state.fields import Outcome
 from bkp.state.files import PRIVATE_MODE, read_record, write_record
 from bkp.state.ledger import Ledger
 from bkp.state.reading import Missing, Readable, Reading, Unreadable
-from bkp.state.records import Message, Outcome, Run, Sample
+from bkp.state.records import Message, Run, Sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-ENDED_WELL = frozenset({Outcome.SUCCESS, Outcome.WARNING})
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ class StateStore:
     def replace_latest(self, run: Run) -> None:
         """Write a run that the history already holds as the latest, and as the last success if it ended well."""
         folder = self.job_dir(run.job, run.target)
-        if run.outcome in ENDED_WELL:
+        if run.outcome.is_good:
             write_record(folder / "success.json", run)
         write_record(folder / "latest.json", run)
 
@@ -172,11 +172,6 @@ def with_trouble(run: Run, trouble: str) -> Run:
 def value_of(reading: Reading[Run]) -> Run | None:
     """Return the record, or None where it is missing or unreadable: for callers to whom both are the same."""
     return reading.value if isinstance(reading, Readable) else None
-
-
-def is_missing(reading: Reading[Run]) -> bool:
-    """Return whether nothing was ever written there."""
-    return isinstance(reading, Missing)
 
 
 def _folders(path: Path) -> list[str]:

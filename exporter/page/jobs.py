@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bkp.quantities import format_duration
-from bkp.state.records import Outcome
+from bkp.state.fields import Outcome
 from bkp.state.store import ENDED_WELL
 from bkp.status import Status
 from exporter.page.parts import Fact, length, moment_of

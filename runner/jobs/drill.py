@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from bkp.errors import StateError, StepFailedError
 from bkp.state.files import make_dir
 from bkp.state.reading import Missing, Unreadable
-from bkp.state.records import DrillResult, Message, Sample, SampleFile
+from bkp.state.records import Message, Sample, SampleFile
+from bkp.state.results import DrillResult
 from bkp.tools.borg import commands
 from runner.sample import read_hash
 

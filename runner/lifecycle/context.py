@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from bkp.secrets import loose_permissions
-from bkp.state.records import Message, Outcome
+from bkp.state.fields import Outcome
+from bkp.state.records import Message
 from bkp.tools.borg import commands
 from bkp.tools.borg.client import Borg, BorgError, Reply, passphrase_of
 from bkp.tools.borg.events import Event, Progress

@@ -12,7 +12,8 @@ import msgspec
 from bkp import __version__
 from bkp.errors import BkpError, ExitCode, InterruptedRunError, LockHeldError, StateError
 from bkp.liveness import is_alive, this_process
-from bkp.state.records import LockHolder, Message, Outcome, Run
+from bkp.state.fields import Outcome
+from bkp.state.records import LockHolder, Message, Run
 from bkp.state.store import ENDED_WELL, StateStore, value_of
 from runner.lifecycle.context import JobContext, Options, open_context
 from runner.lifecycle.lock import reconcile_lock, target_lock

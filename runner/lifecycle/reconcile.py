@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from bkp.errors import StateError
+from bkp.state.fields import Outcome
 from bkp.state.reading import Readable
-from bkp.state.records import Outcome, Process, Run, Step
+from bkp.state.records import Process, Run, Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable

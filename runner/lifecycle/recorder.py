@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from bkp.errors import BkpError, InterruptedRunError
-from bkp.state.records import Message, Outcome, Run, Step
+from bkp.state.fields import Outcome
+from bkp.state.records import Message, Run, Step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -9,7 +9,7 @@ import msgspec
 
 from bkp.config.model import INCOMPLETE
 from bkp.errors import StepFailedError
-from bkp.state.records import Archive, LeftOut, RepositoryFacts, Root
+from bkp.state.results import Archive, LeftOut, RepositoryFacts, Root
 from bkp.tools.borg import commands
 from bkp.tools.borg.client import ArchiveListing, Listing, parse_listing
 from bkp.tools.borg.outcome import missing_roots

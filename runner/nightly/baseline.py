@@ -11,7 +11,8 @@ from bkp.state.store import ENDED_WELL
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bkp.state.records import Archive, Run
+    from bkp.state.records import Run
+    from bkp.state.results import Archive
 
 # Far more nights are looked at than are compared with: neither failed nor suspicious ones may push the good ones out.
 LOOKED_AT = 400

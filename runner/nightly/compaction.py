@@ -6,7 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from bkp.quantities import format_duration, format_size
-from bkp.state.records import Message, Outcome, Run
+from bkp.state.fields import Outcome
+from bkp.state.records import Message, Run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -20,7 +20,8 @@ from runner.nightly.retention import compact, prune
 from runner.sample import SampleDrawer, Tree
 
 if TYPE_CHECKING:
-    from bkp.state.records import Archive, Run
+    from bkp.state.records import Run
+    from bkp.state.results import Archive
     from bkp.tools.zfs.commands import Programs
     from runner.lifecycle.context import JobContext
 

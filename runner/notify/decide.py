@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from bkp.state.records import Outcome, Run
+from bkp.state.fields import Outcome
+from bkp.state.records import Run
 
 _WELL = frozenset({Outcome.SUCCESS, Outcome.WARNING})
 

@@ -9,7 +9,8 @@ from email.utils import format_datetime, make_msgid
 from typing import TYPE_CHECKING, Any
 
 from bkp.quantities import format_duration, format_size
-from bkp.state.records import Outcome, Run
+from bkp.state.fields import Outcome
+from bkp.state.records import Run
 from runner.notify.decide import recovered
 
 if TYPE_CHECKING:

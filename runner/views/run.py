@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bkp.quantities import format_duration, format_size
-from bkp.state.records import Outcome, Run
+from bkp.state.fields import Outcome
+from bkp.state.records import Run
 from runner.views.terminal import coloured
 
 

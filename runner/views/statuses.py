@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from bkp.quantities import format_duration
+from bkp.state.fields import Outcome
 from bkp.state.reading import Readable
-from bkp.state.records import Outcome, Process
+from bkp.state.records import Process
 from bkp.status import JobStatus, Status, job_status
 from runner.views.terminal import coloured
 

@@ -9,7 +9,7 @@ import sys
 import click
 
 from bkp.output import OutputError
-from bkp.state.records import Outcome
+from bkp.state.fields import Outcome
 from bkp.status import Status
 
 _COLOURS = {

@@ -10,17 +10,9 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from bkp.state.records import (
-    Archive,
-    DrillResult,
-    Message,
-    Outcome,
-    Process,
-    RepositoryFacts,
-    Root,
-    Run,
-    Step,
-)
+from bkp.state.fields import Outcome
+from bkp.state.records import Message, Process, Run, Step
+from bkp.state.results import Archive, DrillResult, RepositoryFacts, Root
 from bkp.state.store import StateStore
 from exporter.model import Model, build_model
 from exporter.reading import ConfigWatch, HostReader

@@ -13,7 +13,8 @@ import msgspec
 
 from bkp.errors import StepFailedError
 from bkp.secrets import SHORTEST_MASKED, Secret, read_passphrase
-from bkp.state.records import Message, Outcome
+from bkp.state.fields import Outcome
+from bkp.state.records import Message
 from bkp.tools.borg import commands
 from bkp.tools.borg.events import Event, parse_line
 from bkp.tools.borg.outcome import Judgement, Problem, judge

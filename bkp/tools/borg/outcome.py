@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from bkp.state.records import Message, Outcome
+from bkp.state.fields import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from bkp.state.records import Message
 
 
 class Problem(StrEnum):

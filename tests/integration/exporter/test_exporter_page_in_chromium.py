@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bkp.state.records import Outcome
+from bkp.state.fields import Outcome
 from exporter.page import render_page
 from tests.support.exporter_world import World, every_status, make_run
 

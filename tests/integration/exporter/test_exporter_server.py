@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from bkp.state.records import Outcome
+from bkp.state.fields import Outcome
 from tests.integration.exporter.conftest import Server, running
 from tests.support.exporter_world import World, every_status, make_run
 from tests.support.exposition import openmetrics_series, text_series

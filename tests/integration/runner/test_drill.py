@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bkp.state.records import Outcome
+from bkp.state.fields import Outcome
 
 if TYPE_CHECKING:
     from tests.support.runner_world import World

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bkp.state.records import Outcome
+from bkp.state.fields import Outcome
 from tests.support.repositories import BORG, prove
 from tests.support.runner_world import borg_environment, make_repository
 

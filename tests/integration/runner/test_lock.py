@@ -6,7 +6,7 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
-from bkp.state.records import Outcome
+from bkp.state.fields import Outcome
 
 if TYPE_CHECKING:
     import subprocess

@@ -11,7 +11,7 @@ import pytest
 
 from bkp.clock import utc_now
 from bkp.config import load_config
-from bkp.state.records import Outcome
+from bkp.state.fields import Outcome
 from runner.lifecycle.context import Options
 from runner.lifecycle.job import run_job
 from runner.lifecycle.log import Log

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bkp.liveness import is_alive
+from bkp.state.fields import Outcome
 from bkp.state.files import read_record
 from bkp.state.reading import Readable
-from bkp.state.records import Outcome, Run
+from bkp.state.records import Run
 from bkp.state.store import ENDED_WELL
 from tests.support.runner_world import World
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bkp.state.records import Outcome
+from bkp.state.fields import Outcome
 from tests.support.mounts import in_own_mounts
 from tests.support.runner_world import BKP_RUN
 

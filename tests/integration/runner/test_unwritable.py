@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from bkp.state.records import Outcome
+from bkp.state.fields import Outcome
 from tests.support.mailbox import Mailbox, text_of
 
 if TYPE_CHECKING:

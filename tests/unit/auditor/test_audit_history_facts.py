@@ -16,7 +16,9 @@ from auditor.facts.runs import collect_archives, collect_jobs, collect_mail, col
 from auditor.report import Verdict
 from auditor.rules.folder import load_rules
 from bkp.config import parse_config
-from bkp.state.records import Archive, Outcome, Process, Run
+from bkp.state.fields import Outcome
+from bkp.state.records import Process, Run
+from bkp.state.results import Archive
 from bkp.state.store import StateStore
 from tests.support.audit_world import report_on
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bkp.state.records import Message, Outcome
+from bkp.state.fields import Outcome
+from bkp.state.records import Message
 from bkp.tools.borg.outcome import Problem, judge, missing_roots
 
 

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from bkp.state.records import Outcome, Process, Run
+from bkp.state.fields import Outcome
+from bkp.state.records import Process, Run
 
 ROOT = Path(__file__).resolve().parents[3]
 START = datetime(2026, 11, 23, 2, 30, tzinfo=UTC)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bkp.state.archives import flaw, is_good, sources_held
-from bkp.state.records import Archive, Root
+from bkp.state.results import Archive, Root
 from tests.unit.core.support import START
 
 

@@ -333,7 +333,6 @@ def test_keys_and_values_that_imitate_the_librarys_words_break_nothing(where: st
 def test_every_job_works_on_every_repository() -> None:
     config = accepted(BASE.replace("sources:\n", "  b: {path: /b, sources: [data]}\nsources:\n"))
     assert [config.targets(name) for name, _ in config.jobs.items()] == [("main", "b")] * 4
-    assert config.targets("unheard-of") == ()
 
 
 def test_the_scratch_folder_lies_in_the_state_directory_unless_named() -> None:

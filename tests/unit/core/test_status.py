@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from bkp.calendar import Schedule
 from bkp.config.model import Job
 from bkp.config.values import Duration
+from bkp.state.fields import Outcome
 from bkp.state.reading import Missing, Readable, Reading, Unreadable
-from bkp.state.records import Outcome, Run
+from bkp.state.records import Run
 from bkp.state.store import JobState
 from bkp.status import JobStatus, Status, deadline, job_status
 from tests.unit.core.support import START, a_run

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bkp.state.records import Outcome
+from bkp.state.fields import Outcome
 from bkp.state.store import StateStore, value_of
 from tests.unit.core.support import a_run
 

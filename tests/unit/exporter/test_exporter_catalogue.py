@@ -7,7 +7,8 @@ from typing import get_args, get_type_hints
 import pytest
 
 from bkp.config.model import INCOMPLETE
-from bkp.state.records import Outcome, Run
+from bkp.state.fields import Outcome
+from bkp.state.records import Run
 from bkp.status import Status
 from exporter.catalogue import CATALOGUE, SECTIONS, Metric, jobs, repositories
 from exporter.collectors.registry import COLLECTORS

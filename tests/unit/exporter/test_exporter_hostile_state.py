@@ -14,8 +14,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from bkp.state.fields import Outcome
 from bkp.state.files import MAX_BYTES
-from bkp.state.records import Outcome, Run, Step
+from bkp.state.records import Run, Step
 from exporter.page import render_page
 from exporter.reading import modified_at
 from tests.support.exporter_world import World, archive, at, drill, facts, healthy, make_run

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
+from bkp.state.fields import Outcome
 from bkp.state.reading import Missing, Readable
-from bkp.state.records import Outcome
 from bkp.state.store import JobState
 from exporter.exposition import Exposer, Exposition
 from exporter.model import Model

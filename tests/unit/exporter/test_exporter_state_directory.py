@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from bkp.state.records import Outcome
+from bkp.state.fields import Outcome
 from exporter.page import build_page
 from tests.support.exporter_world import World, healthy, make_run
 from tests.support.exposition import Metrics

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bkp.state.records import Outcome
+from bkp.state.fields import Outcome
 from exporter.page import build_page, render_page
 from exporter.web import STYLE, answer
 from tests.support.exporter_world import GIB, World, archive, at, every_status, facts, healthy, make_run

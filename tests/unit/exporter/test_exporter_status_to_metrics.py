@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from bkp.state.records import Outcome, Step
+from bkp.state.fields import Outcome
+from bkp.state.records import Step
 from tests.support.exporter_world import GIB, World, archive, at, drill, every_status, facts, healthy, make_run, steps
 from tests.support.exporter_world import warning as message
 from tests.support.exposition import Metrics

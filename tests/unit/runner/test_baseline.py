@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from bkp.liveness import this_process
-from bkp.state.records import Archive, Outcome, Run
+from bkp.state.fields import Outcome
+from bkp.state.records import Run
+from bkp.state.results import Archive
 from runner.nightly.baseline import BASELINE_NIGHTS, suspicion
 
 START = datetime(2027, 1, 1, 1, 30, tzinfo=UTC)

@@ -16,8 +16,9 @@ from bkp.config import parse_config
 from bkp.errors import ExitCode, InterruptedRunError, StepFailedError
 from bkp.liveness import this_process
 from bkp.secrets import Secret
+from bkp.state.fields import Outcome
 from bkp.state.reading import Readable
-from bkp.state.records import Message, Outcome, Process, Run, Step
+from bkp.state.records import Message, Process, Run, Step
 from bkp.state.store import StateStore
 from runner.lifecycle.context import JobContext, Options
 from runner.lifecycle.job import exit_code, run_job

@@ -10,7 +10,8 @@ import pytest
 
 from bkp.config.model import Mail
 from bkp.liveness import this_process
-from bkp.state.records import Message, Outcome, Run, Step
+from bkp.state.fields import Outcome
+from bkp.state.records import Message, Run, Step
 from runner.notify.decide import recovered, wanted
 from runner.notify.message import build, subject
 

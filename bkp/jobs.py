@@ -1,0 +1,54 @@
+"""The table of jobs: what each is called, what it works on, and when it runs unless the configuration says otherwise.
+
+Configuration, command line, units, status, exporter and audit read this table. The work itself is in `runner.jobs`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What a job works on. Its targets are names from the configuration, so one that never ran stays visible."""
+
+    REPOSITORY = "repository"
+    REPLICATION = "replication"
+    POOL = "pool"
+    DISK = "disk"
+    HOST = "host"
+
+
+@dataclass(frozen=True)
+class JobSpec:
+    """One job. `schedule` is a systemd calendar expression (systemd.time(7)), `grace` a duration.
+
+    `unit` is the name of its systemd unit without a suffix. `verdict` says what a run of it passes or fails, if it
+    judges its target; empty otherwise.
+    """
+
+    name: str
+    kind: Kind
+    unit: str
+    title: str
+    schedule: str
+    grace: str
+    verdict: str = ""
+
+
+NIGHTLY = JobSpec("nightly", Kind.REPOSITORY, "borg-backup", "Nightly borg backup", "02:30", "2h")
+CHECK = JobSpec(
+    "check", Kind.REPOSITORY, "borg-check", "Check of the borg repositories", "Sun 04:30", "6h", verdict="structure"
+)
+VERIFY = JobSpec(
+    "verify",
+    Kind.REPOSITORY,
+    "borg-check-verify",
+    "Check of all data in the borg repositories",
+    "*-*-15 04:45",
+    "24h",
+    verdict="all data",
+)
+DRILL = JobSpec("drill", Kind.REPOSITORY, "borg-drill", "Restore drill", "Sat 05:30", "24h")
+
+JOBS: dict[str, JobSpec] = {spec.name: spec for spec in (NIGHTLY, CHECK, VERIFY, DRILL)}

@@ -1,0 +1,151 @@
+"""What a run found or made, by kind of job, and the one description of it that terminal, mail and page share.
+
+A new job that has something to tell adds its result here: a record with a tag, a place in `Result`, and `describe`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from bkp.quantities import format_size
+from bkp.state.fields import Count, Record, UtcTime
+
+
+class Root(Record, frozen=True, kw_only=True):
+    """A source's path in one archive; `present` is False where the path was not there to be archived.
+
+    `reason` says why not. Of a path that is present it says what is unusual about it.
+    """
+
+    source: str
+    path: str
+    present: bool
+    dataset: str | None = None
+    reason: str | None = None
+
+
+class LeftOut(Record, frozen=True, kw_only=True):
+    """A dataset below a source that the archive does not hold, and why."""
+
+    source: str
+    dataset: str
+    reason: str
+
+
+class Archive(Record, frozen=True, kw_only=True):
+    """The archive of one night, from `borg create --json`; the deduplicated size is that night's.
+
+    `confirmed` says that the repository lists it, whole or not; `bkp.state.archives` says whether it is a good one.
+    `size_suspicion` says how it falls short of the nights before. `size_accepted` is True where a person said that its
+    size is right; from then on it is the usual one.
+    """
+
+    name: str
+    id: str
+    started_at: UtcTime
+    ended_at: UtcTime
+    files: Count
+    original_bytes: Count
+    compressed_bytes: Count
+    deduplicated_bytes: Count
+    confirmed: bool = False
+    size_suspicion: str | None = None
+    size_accepted: bool = False
+    roots: tuple[Root, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+
+
+class RepositoryFacts(Record, frozen=True, kw_only=True):
+    """The repository as borg last described it (`borg list --json`, cache statistics of `borg create --json`)."""
+
+    id: str
+    location: str
+    encryption: str
+    archives: Count | None = None
+    incomplete_archives: Count | None = None
+    oldest_archive_at: UtcTime | None = None
+    newest_archive_at: UtcTime | None = None
+    original_bytes: Count | None = None
+    compressed_bytes: Count | None = None
+    deduplicated_bytes: Count | None = None
+    chunks: Count | None = None
+    unique_chunks: Count | None = None
+    free_bytes: Count | None = None
+    size_bytes: Count | None = None
+
+
+class NightlyResult(Record, frozen=True, kw_only=True, tag="nightly"):
+    """The archive that a night made, and the repository after it."""
+
+    archive: Archive
+    repository: RepositoryFacts
+
+
+class CheckResult(Record, frozen=True, kw_only=True, tag="check"):
+    """How far borg's own look at the repository went; `all_data`: every chunk was decrypted and authenticated."""
+
+    all_data: bool
+
+
+class DrillResult(Record, frozen=True, kw_only=True, tag="drill"):
+    """What a restore drill compared: files of the recorded sample with the files extracted from the archive."""
+
+    archive: str
+    archive_id: str
+    files: Count
+    bytes: Count
+    matched: Count
+    mismatched: Count
+    missing: Count
+    seconds: float
+
+
+Result = NightlyResult | CheckResult | DrillResult
+
+
+class Line(NamedTuple):
+    """One line of a description, for people."""
+
+    label: str
+    text: str
+
+
+def describe(result: Result | None) -> list[Line]:
+    """Return what a result says, line by line."""
+    match result:
+        case NightlyResult():
+            return [*describe_archive(result.archive), *_repository(result.repository)]
+        case CheckResult():
+            return [Line("Checked", "structure and all data" if result.all_data else "structure")]
+        case DrillResult():
+            return [
+                Line("Restored", f"{result.files:,} files, {format_size(result.bytes)} from {result.archive}"),
+                Line(
+                    "Compared",
+                    f"{result.matched:,} equal, {result.mismatched:,} different, {result.missing:,} missing",
+                ),
+            ]
+        case None:
+            return []
+
+
+def describe_archive(archive: Archive) -> list[Line]:
+    """Return what is in an archive, and which roots it lacks."""
+    return [
+        Line("Archive", archive.name),
+        Line("Files", f"{archive.files:,}"),
+        Line("Size", format_size(archive.original_bytes)),
+        Line("New data", format_size(archive.deduplicated_bytes)),
+        *(Line("Missing root", root.path) for root in archive.roots if not root.present),
+    ]
+
+
+def _repository(facts: RepositoryFacts) -> list[Line]:
+    lines = []
+    if facts.archives is not None:
+        lines.append(Line("Archives", f"{facts.archives:,}"))
+    if facts.deduplicated_bytes is not None:
+        lines.append(Line("Repository size", format_size(facts.deduplicated_bytes)))
+    if facts.free_bytes is not None:
+        lines.append(Line("Free space", format_size(facts.free_bytes)))
+    return lines

@@ -1,0 +1,182 @@
+"""One reading of the state for all three programs: how every configured job stands, and what the past comes to.
+
+Everything is read once, records before the history: the line of a run is written before its record, so what a record
+tells of has its line. Reading it twice would let two answers of one program disagree.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from bkp.past import History, Past, read_history
+from bkp.state.fields import Outcome
+from bkp.state.reading import Missing, Readable, Unreadable
+from bkp.status import JobStatus, job_status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime, tzinfo
+
+    from bkp.clock import Clock
+    from bkp.config.model import Config, Job
+    from bkp.past import JobTarget
+    from bkp.state.records import Process, Run
+    from bkp.state.store import JobState, Presence, StateStore
+
+    IsAlive = Callable[[Process], bool | None]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How one job stands on one of its targets.
+
+    `alive` says of a record that runs whether its process lives; None where that is not known. `success_known` is False
+    where a last success is or was recorded and cannot be read.
+    """
+
+    job: str
+    target: str
+    settings: Job
+    state: JobState
+    alive: bool | None
+    status: JobStatus
+    success_known: bool
+
+    @property
+    def latest(self) -> Run | None:
+        """Return the last attempt, if its record can be read."""
+        return _value(self.state.latest)
+
+    @property
+    def success(self) -> Run | None:
+        """Return the last success, if its record can be read."""
+        return _value(self.state.success)
+
+    @property
+    def running_since(self) -> datetime | None:
+        """Return when the run began that is known to be under way; None if there is none."""
+        latest = self.latest
+        if latest is None or latest.outcome is not Outcome.RUNNING:
+            return None
+        return latest.started_at if self.alive or latest.outlives_process else None
+
+
+@dataclass(frozen=True)
+class Survey:
+    """Everything that the state directory says at one moment (`now`, UTC).
+
+    `others` are records of jobs and targets that the configuration does not name. `past` is what the history and all
+    records come to.
+    """
+
+    now: datetime
+    zone: tzinfo
+    presence: Presence
+    standings: tuple[Standing, ...]
+    others: tuple[JobState, ...]
+    history: History
+    past: Past
+
+    def records(self) -> Iterator[Run]:
+        """Yield every record that can be read."""
+        return (run for state in self._states for each in (state.latest, state.success) if (run := _value(each)))
+
+    @property
+    def _states(self) -> tuple[JobState, ...]:
+        return (*(each.state for each in self.standings), *self.others)
+
+    @cached_property
+    def recorded(self) -> bool:
+        """Return whether any run is recorded that has ended, readable or not."""
+        ended = any(run.ended_at is not None for run in self.records())
+        return ended or any(isinstance(each, Unreadable) for s in self._states for each in (s.latest, s.success))
+
+    @cached_property
+    def history_problem(self) -> str | None:
+        """Return why the history is not whole: broken, gone, or without the newest recorded run."""
+        history = self.history
+        if history.break_ is not None or history.problem is not None:
+            return history.break_ or history.problem
+        if self.recorded and (history.chain is None or not history.chain.lines):
+            return "it is gone, though runs are recorded"
+        ended = (run for run in self.records() if run.ended_at is not None)
+        newest = max(ended, key=lambda run: run.ended_at or run.started_at, default=None)
+        if newest is not None and newest.run_id not in history.past.run_ids:
+            return f"it lacks the newest recorded run, {newest.job} on {newest.target}"
+        return None
+
+    @property
+    def past_known(self) -> bool:
+        """Return whether the past is complete: what neither a record nor the history tells of did not happen."""
+        return self.presence.problem is None and self.history_problem is None
+
+    @property
+    def damaged_record(self) -> str | None:
+        """Return which record of a last attempt cannot be read, if one cannot."""
+        for state in self._states:
+            if isinstance(state.latest, Unreadable):
+                return f"the latest record of {state.job} on {state.target} {state.latest.reason}"
+        return None
+
+
+def configured(config: Config) -> Iterator[JobTarget]:
+    """Yield every job on every target that the configuration names, in its order."""
+    for job, _settings in config.jobs.items():  # noqa: PERF102  # a section of the file, not a dict
+        for target in config.targets(job):
+            yield job, target
+
+
+def survey(
+    config: Config,
+    store: StateStore,
+    clock: Clock,
+    zone: tzinfo,
+    is_alive: IsAlive,
+    *,
+    read_job: Callable[[str, str], JobState] | None = None,
+    history: Callable[[], History] | None = None,
+) -> Survey:
+    """Read the state. Never raises for anything that a file may hold.
+
+    The clock is asked once all is read, so that no record lies in the future by being written meanwhile. `zone` is the
+    host's, in which schedules are meant. `is_alive` answers for a process (`bkp.liveness`). `read_job` and `history` are for a caller that remembers what
+    did not change.
+    """
+    read_job = read_job or store.read_job
+    wanted = list(configured(config))
+    states = [read_job(job, target) for job, target in wanted]
+    others = tuple(store.read_job(job, target) for job, target in store.recorded() if (job, target) not in wanted)
+    known = history() if history is not None else read_history(store.ledger)
+    records = [run for state in (*states, *others) for each in (state.latest, state.success) if (run := _value(each))]
+    past = known.past.with_records(records)
+    now = clock()
+    return Survey(
+        now=now,
+        zone=zone,
+        presence=store.presence(),
+        standings=tuple(_standing(state, config.job(state.job), past, now, zone, is_alive) for state in states),
+        others=others,
+        history=known,
+        past=past,
+    )
+
+
+def _standing(state: JobState, settings: Job, past: Past, now: datetime, zone: tzinfo, is_alive: IsAlive) -> Standing:
+    latest = _value(state.latest)
+    alive = is_alive(latest.process) if latest is not None and latest.outcome is Outcome.RUNNING else None
+    lost = isinstance(state.success, Missing) and (state.job, state.target) in past.succeeded
+    return Standing(
+        job=state.job,
+        target=state.target,
+        settings=settings,
+        state=state,
+        alive=alive,
+        status=job_status(state, settings, now, zone, alive=alive),
+        success_known=not lost and not isinstance(state.success, Unreadable),
+    )
+
+
+def _value(reading: object) -> Run | None:
+    return reading.value if isinstance(reading, Readable) else None

@@ -1,0 +1,89 @@
+"""One builder of records for all tests: runs, archives, repositories and drills as the runner writes them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from bkp.state.fields import Outcome
+from bkp.state.records import Process, Run
+from bkp.state.results import Archive, CheckResult, DrillResult, NightlyResult, RepositoryFacts, Root
+
+START = datetime(2026, 11, 23, 2, 30, tzinfo=UTC)
+PROCESS = Process(pid=4711, started_ticks=12345, boot_id="7d3c1d1e-0000-4000-8000-000000000001")
+GIB = 1 << 30
+
+
+def an_archive(started: datetime = START, **changes: Any) -> Archive:
+    """Return a confirmed archive without roots; two of different times are different archives."""
+    made = Archive(
+        name=f"backup-{started:%Y-%m-%dT%H:%M:%S}",
+        id=f"{int(started.timestamp()):064x}",
+        started_at=started,
+        ended_at=started + timedelta(minutes=8),
+        files=100,
+        original_bytes=1000,
+        compressed_bytes=700,
+        deduplicated_bytes=10,
+        confirmed=True,
+    )
+    return msgspec.structs.replace(made, **changes)
+
+
+def roots(*present: str, missing: tuple[str, ...] = ()) -> tuple[Root, ...]:
+    """Return the roots of these sources, of which some were missing."""
+    return tuple(Root(source=each, path=f"/srv/{each}", present=each not in missing) for each in (*present, *missing))
+
+
+def a_repository(**changes: Any) -> RepositoryFacts:
+    """Return what borg says of a repository."""
+    facts = RepositoryFacts(id="ab" * 32, location="/tank/Secure/Borg/backup-repo", encryption="repokey-blake2")
+    return msgspec.structs.replace(facts, **changes)
+
+
+def a_night(archive: Archive | None = None, repository: RepositoryFacts | None = None) -> NightlyResult:
+    """Return the result of a night."""
+    return NightlyResult(archive=archive or an_archive(), repository=repository or a_repository())
+
+
+def a_drill(*, matched: int = 20, mismatched: int = 0, missing: int = 0) -> DrillResult:
+    """Return the result of a drill."""
+    return DrillResult(
+        archive="backup-2026-11-21T02:30:00",
+        archive_id="5f" * 32,
+        files=matched + mismatched + missing,
+        bytes=61_203_456,
+        matched=matched,
+        mismatched=mismatched,
+        missing=missing,
+        seconds=12.5,
+    )
+
+
+def a_run(
+    job: str = "nightly", started: datetime = START, outcome: Outcome = Outcome.SUCCESS, **changes: Any
+) -> Run:
+    """Return a run of 12 minutes with the result of its job; one that is `running` has no end and no result."""
+    running = outcome is Outcome.RUNNING
+    result = {
+        "nightly": NightlyResult(archive=an_archive(started), repository=a_repository()),
+        "check": CheckResult(all_data=False),
+        "verify": CheckResult(all_data=True),
+        "drill": a_drill(),
+    }[job]
+    values: dict[str, Any] = {
+        "run_id": f"{started:%Y%m%dT%H%M%SZ}-{job}",
+        "job": job,
+        "target": "main",
+        "host": "vault",
+        "outcome": outcome,
+        "started_at": started,
+        "ended_at": None if running else started + timedelta(minutes=12),
+        "process": PROCESS,
+        "result": None if running else result,
+        "log": f"/var/log/borg/{job}.log",
+        "versions": {"borg": "1.4.0"},
+    }
+    return Run(**(values | changes))
