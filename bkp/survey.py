@@ -141,8 +141,8 @@ def survey(
     """Read the state. Never raises for anything that a file may hold.
 
     The clock is asked once all is read, so that no record lies in the future by being written meanwhile. `zone` is the
-    host's, in which schedules are meant. `is_alive` answers for a process (`bkp.liveness`). `read_job` and `history` are for a caller that remembers what
-    did not change.
+    host's, in which schedules are meant. `is_alive` answers for a process (`bkp.liveness`). `read_job` and `history`
+    are for a caller that remembers what did not change.
     """
     read_job = read_job or store.read_job
     wanted = list(configured(config))

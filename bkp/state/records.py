@@ -5,13 +5,12 @@ The documented JSON Schema (`docs/state/*.schema.json`) is generated from these 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
+
+import msgspec
 
 from bkp.state.fields import Count, Outcome, Record, UtcTime
 from bkp.state.results import Archive, NightlyResult, Result
-
-if TYPE_CHECKING:
-    import msgspec
 
 SCHEMA_VERSION = 1
 
@@ -34,7 +33,7 @@ class Step(Record, frozen=True, kw_only=True):
     exit_code: int | None = None
     reason: str | None = None
     message_ids: tuple[str, ...] = ()
-    counters: dict[str, int | float] = {}
+    counters: dict[str, int | float] = msgspec.field(default_factory=dict)
 
 
 class Process(Record, frozen=True, kw_only=True):
@@ -80,7 +79,7 @@ class Run(Record, frozen=True, kw_only=True):
     before: Ended | None = None
     outlives_process: bool = False
     log: str | None = None
-    versions: dict[str, str] = {}
+    versions: dict[str, str] = msgspec.field(default_factory=dict)
     schedule: str | None = None
     mail: Literal["sent", "failed", "not wanted"] | None = None
 
