@@ -19,7 +19,7 @@ class ExitCode(IntEnum):
     WARNING = 1
     USAGE = 2
     FAILURE = 3
-    LOCKED = 4
+    NOT_NOW = 4
     INTERRUPTED = 130
 
 
@@ -78,7 +78,13 @@ class StateError(BkpError):
 class LockHeldError(BkpError):
     """Another run holds the lock; the message says which, since when, and whether it is alive."""
 
-    exit_code = ExitCode.LOCKED
+    exit_code = ExitCode.NOT_NOW
+
+
+class DeferredError(BkpError):
+    """The job decided not to do its work now, for a good reason; its deadline has not passed."""
+
+    exit_code = ExitCode.NOT_NOW
 
 
 class StepFailedError(BkpError):

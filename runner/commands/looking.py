@@ -10,6 +10,7 @@ import click
 from bkp.clock import local_zone, utc_now
 from bkp.config import load_config
 from bkp.errors import BkpError, ExitCode, StateError
+from bkp.jobs import Kind
 from runner.commands import options
 from runner.commands.jobs import chosen_targets
 
@@ -42,7 +43,7 @@ def list_command(config_path: Path, target: str | None, as_json: bool, lock_wait
     from bkp.state.store import StateStore
 
     store = StateStore(Path(config.paths.state))
-    targets, code = chosen_targets(config, target), ExitCode.SUCCESS
+    targets, code = chosen_targets(config, target, Kind.REPOSITORY), ExitCode.SUCCESS
     for each in targets:
         repository = config.repositories[each]
         try:
@@ -89,12 +90,14 @@ def status_command(config_path: Path, target: str | None, as_json: bool) -> int:
     """
     from bkp.liveness import is_alive
     from bkp.state.store import StateStore
+    from bkp.survey import survey
     from runner.views import statuses
 
     config = load_config(config_path)
-    store, targets = StateStore(Path(config.paths.state)), chosen_targets(config, target)
-    found = statuses.collect(config, store, utc_now(), local_zone(), is_alive, targets)
-    click.echo(statuses.as_json(found) if as_json else statuses.as_text(found, utc_now(), local_zone()))
+    store, targets = StateStore(Path(config.paths.state)), chosen_targets(config, target, Kind.REPOSITORY)
+    seen = survey(config, store, utc_now, local_zone(), is_alive)
+    found = [each.status for each in seen.standings if each.target in targets]
+    click.echo(statuses.as_json(found) if as_json else statuses.as_text(found, seen.now, seen.zone))
     return ExitCode.SUCCESS if statuses.all_well(found) else ExitCode.FAILURE
 
 

@@ -11,6 +11,7 @@ import click
 
 from bkp.config import load_config
 from bkp.errors import BkpError, ExitCode, UsageError
+from bkp.jobs import Kind
 from runner.commands import options
 from runner.commands.jobs import chosen_targets
 
@@ -56,7 +57,7 @@ def restore_command(
     from runner.progress import NoProgress, ProgressSink, TerminalProgress
 
     config = load_config(config_path)
-    names = chosen_targets(config, target)
+    names = chosen_targets(config, target, Kind.REPOSITORY)
     if len(names) > 1:
         raise UsageError("several repositories are configured", remedy=f"name one: --target {names[0]}")
     repository = config.repositories[names[0]]
@@ -88,10 +89,11 @@ def restore_command(
             _insist(reply, name, wanted)
     warned = any(message.level != "info" for message in reply.messages)
     if as_json and dry_run:
+        from runner.jobs import repository as shared
         from runner.views import plan
 
-        planned = borg.command(commands.extract(repository, name, wanted, lock_wait=wait, progress=True))
-        found = plan.Plan("restore", names[0], (), (planned,))
+        calls = [commands.extract(repository, name, wanted, lock_wait=wait, progress=True)]
+        found = shared.dry_run("restore", config, names[0], calls)
         click.echo(plan.as_json(found, archive=name, folder=str(folder)))
     elif as_json:
         import msgspec

@@ -4,29 +4,37 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bkp.jobs import CHECK, VERIFY
+from bkp.state.results import CheckResult
 from bkp.tools.borg import commands
+from runner.borg_session import BorgSession, open_borg
+from runner.jobs import repository
+from runner.jobs.model import Rights, RunnerJob
 
 if TYPE_CHECKING:
     from bkp.config.model import Config
-    from runner.lifecycle.context import JobContext
+    from bkp.jobs import JobSpec
+    from runner.jobs.model import DryRun
 
 
-def check(context: JobContext) -> None:
-    """Check segments, index and archive metadata (`borg check`). Exit 1 is corruption, never a warning."""
-    _check(context, verify_data=False)
+def _job(spec: JobSpec, *, all_data: bool) -> RunnerJob[BorgSession]:
+    """Return the job; `all_data`: read, decrypt and authenticate everything (`borg check --verify-data`)."""
+
+    def work(session: BorgSession) -> None:
+        """Run `borg check`. Exit 1 is corruption, never a warning."""
+        with session.recorder.step(spec.name) as notes:
+            arguments = commands.check(session.repository, lock_wait=session.options.lock_wait, verify_data=all_data)
+            session.run_borg(notes, arguments)
+            session.recorder.update(result=CheckResult(all_data=all_data))
+
+    def dry_run(config: Config, target: str, lock_wait: float) -> DryRun:
+        calls = [commands.check(config.repositories[target], lock_wait=lock_wait, verify_data=all_data)]
+        return repository.dry_run(spec.name, config, target, calls)
+
+    return RunnerJob(
+        spec, open_borg, work, dry_run, lambda config, home: Rights(writable=repository.written(config, home))
+    )
 
 
-def verify(context: JobContext) -> None:
-    """Check all of that and read, decrypt and authenticate all data (`borg check --verify-data`)."""
-    _check(context, verify_data=True)
-
-
-def _check(context: JobContext, *, verify_data: bool) -> None:
-    with context.recorder.step("verify" if verify_data else "check") as notes:
-        arguments = commands.check(context.repository, lock_wait=context.options.lock_wait, verify_data=verify_data)
-        context.run_borg(notes, arguments)
-
-
-def planned(config: Config, target: str, lock_wait: float, *, verify_data: bool) -> list[tuple[str, ...]]:
-    """Return borg's arguments for --dry-run."""
-    return [commands.check(config.repositories[target], lock_wait=lock_wait, verify_data=verify_data)]
+CHECK_JOB = _job(CHECK, all_data=False)
+VERIFY_JOB = _job(VERIFY, all_data=True)

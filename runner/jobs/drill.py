@@ -9,41 +9,47 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bkp.errors import StateError, StepFailedError
+from bkp.jobs import DRILL
 from bkp.state.files import make_dir
 from bkp.state.reading import Missing, Unreadable
 from bkp.state.records import Message, Sample, SampleFile
 from bkp.state.results import DrillResult
 from bkp.tools.borg import commands
+from runner.borg_session import BorgSession, open_borg
+from runner.jobs import repository
+from runner.jobs.model import READ_EVERYTHING, Rights, RunnerJob
 from runner.sample import read_hash
 
 if TYPE_CHECKING:
     from bkp.config.model import Config
-    from runner.lifecycle.context import JobContext
+    from runner.jobs.model import DryRun
     from runner.lifecycle.recorder import StepNotes
 
 MAX_NAMED = 10
+# Giving restored files their owners, modes and file capabilities back.
+_GIVE_BACK = ("CAP_CHOWN", "CAP_FSETID", "CAP_SETFCAP")
 ARGUMENT_BYTES = 512 << 10
 
 
-def drill(context: JobContext) -> None:
+def drill(session: BorgSession) -> None:
     """Restore the recorded sample into a scratch folder and compare it. Tolerance is zero."""
-    with context.recorder.step("sample") as notes:
-        sample = _read_sample(context)
+    with session.recorder.step("sample") as notes:
+        sample = _read_sample(session)
         notes.counters |= {"files": len(sample.files), "bytes": sum(file.bytes for file in sample.files)}
-    folder = scratch_dir(context.config, context.target)
-    with context.recorder.step("extract") as notes:
+    folder = scratch_dir(session.config, session.target)
+    with session.recorder.step("extract") as notes:
         _make_empty(folder)
         try:
-            seconds = _extract(context, notes, sample, folder)
+            seconds = _extract(session, notes, sample, folder)
             result, problems = compare(sample, folder, seconds)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-    with context.recorder.step("compare") as notes:
-        context.recorder.update(drill=result)
+    with session.recorder.step("compare") as notes:
+        session.recorder.update(result=result)
         notes.counters |= {"matched": result.matched, "mismatched": result.mismatched, "missing": result.missing}
         for problem in problems[:MAX_NAMED]:
-            context.recorder.add_messages((Message(level="error", text=problem),))
-            context.log.error(problem)
+            session.recorder.add_messages((Message(level="error", text=problem),))
+            session.log.error(problem)
         if problems:
             raise StepFailedError(
                 f"{len(problems)} of {result.files} restored files are not what was backed up",
@@ -56,8 +62,8 @@ def scratch_dir(config: Config, target: str) -> Path:
     return Path(config.paths.scratch_dir) / f"drill-{target}"
 
 
-def _read_sample(context: JobContext) -> Sample:
-    reading = context.store.read_sample(context.target)
+def _read_sample(session: BorgSession) -> Sample:
+    reading = session.store.read_sample(session.target)
     if isinstance(reading, Missing):
         raise StepFailedError("no sample is recorded yet", remedy="run `bkp-run nightly` first: it draws one")
     if isinstance(reading, Unreadable):
@@ -76,7 +82,7 @@ def _make_empty(folder: Path) -> None:
         raise StateError(f"cannot make scratch folder {folder}: {exc.strerror}", remedy="set paths.scratch") from exc
 
 
-def _extract(context: JobContext, notes: StepNotes, sample: Sample, folder: Path) -> float:
+def _extract(session: BorgSession, notes: StepNotes, sample: Sample, folder: Path) -> float:
     """Extract the sample, in several calls where its paths are too long for one command line; return the seconds."""
     # What a program may be given (ARG_MAX) is a share of the stack's limit, and its environment counts, too.
     limit = min(ARGUMENT_BYTES, os.sysconf("SC_ARG_MAX") // 4)
@@ -84,9 +90,9 @@ def _extract(context: JobContext, notes: StepNotes, sample: Sample, folder: Path
     started = time.monotonic()
     for paths in commands.in_chunks([file.path for file in sample.files], limit):
         arguments = commands.extract(
-            context.repository, sample.archive, paths, lock_wait=context.options.lock_wait, progress=True
+            session.repository, sample.archive, paths, lock_wait=session.options.lock_wait, progress=True
         )
-        codes.append(context.run_borg(notes, arguments, cwd=folder).completed.exit_code)
+        codes.append(session.run_borg(notes, arguments, cwd=folder).completed.exit_code)
     notes.exit_code = max(codes)
     return time.monotonic() - started
 
@@ -131,8 +137,19 @@ def _restored(path: str) -> tuple[SampleFile | None, str | None]:
         return None, exc.strerror or type(exc).__name__
 
 
-def planned(config: Config, target: str, lock_wait: float) -> list[tuple[str, ...]]:
-    """Return borg's arguments for --dry-run; which files depends on the sample."""
-    return [
-        commands.extract(config.repositories[target], "ARCHIVE", ["SAMPLED-PATHS"], lock_wait=lock_wait, progress=True)
-    ]
+def _dry_run(config: Config, target: str, lock_wait: float) -> DryRun:
+    """Return borg's command; which files it restores depends on the sample."""
+    paths = ["SAMPLED-PATHS"]
+    calls = [commands.extract(config.repositories[target], "ARCHIVE", paths, lock_wait=lock_wait, progress=True)]
+    return repository.dry_run(DRILL.name, config, target, calls)
+
+
+def _rights(config: Config, home: str) -> Rights:
+    return Rights(
+        writable=(*repository.written(config, home), config.paths.scratch_dir),
+        capabilities=(*READ_EVERYTHING, *_GIVE_BACK),
+        restores=True,
+    )
+
+
+JOB = RunnerJob(DRILL, open_borg, drill, _dry_run, _rights)

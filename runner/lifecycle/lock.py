@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from bkp.jobs import Kind
+
 POLL_SECONDS = 0.2
 _MAX_BYTES = 64 << 10
 RECONCILE_PATIENCE = 60.0
@@ -32,17 +34,18 @@ RECONCILE_PATIENCE = 60.0
 @contextmanager
 def target_lock(
     folder: Path,
+    kind: Kind,
     holder: LockHolder,
     *,
     wait: float,
     on_wait: Callable[[str], None],
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[int]:
-    """Hold the lock of `holder.target`; yield its descriptor.
+    """Hold the lock of the target of that kind and name; yield its descriptor.
 
     Wait up to `wait` seconds, telling `on_wait` once who holds it; raise `LockHeldError` when the time is over.
     """
-    path = folder / f"{holder.target}.lock"
+    path = folder / f"{kind}-{holder.target}.lock"
     descriptor = _open(path)
     try:
         _acquire(descriptor, path, wait, on_wait, sleep)

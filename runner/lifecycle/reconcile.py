@@ -9,12 +9,12 @@ import msgspec
 from bkp.errors import StateError
 from bkp.state.fields import Outcome
 from bkp.state.reading import Readable
-from bkp.state.records import Process, Run, Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bkp.clock import Clock
+    from bkp.state.records import Process, Run, Step
     from bkp.state.store import StateStore
 
 
@@ -23,6 +23,7 @@ def reconcile(
 ) -> list[Run]:
     """Turn every `running` record whose process is provably dead into `interrupted`; return those runs.
 
+    Work that goes on without a process of ours does not end with it: such a run is its job's to end.
     Where the history already holds the run's end (it died between two writes), that end is put back instead.
     `trouble` hears of records that could not be given their end: that must not keep tonight's work from being done.
     """
@@ -32,7 +33,7 @@ def reconcile(
         if not isinstance(latest, Readable) or latest.value.outcome is not Outcome.RUNNING:
             continue
         run = latest.value
-        if is_alive(run.process) is not False:
+        if run.outlives_process or is_alive(run.process) is not False:
             continue
         try:
             mended.append(_given_its_end(store, run, clock))

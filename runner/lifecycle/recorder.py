@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from bkp.errors import BkpError, InterruptedRunError
+from bkp.errors import BkpError, DeferredError, InterruptedRunError
 from bkp.state.fields import Outcome
 from bkp.state.records import Message, Run, Step
 
@@ -19,7 +19,14 @@ if TYPE_CHECKING:
     from bkp.state.store import StateStore
 
 MAX_MESSAGES = 50
-_RANK = {Outcome.SUCCESS: 0, Outcome.SKIPPED: 0, Outcome.WARNING: 1, Outcome.FAILURE: 2, Outcome.INTERRUPTED: 3}
+_RANK = {
+    Outcome.SUCCESS: 0,
+    Outcome.SKIPPED: 0,
+    Outcome.DEFERRED: 0,
+    Outcome.WARNING: 1,
+    Outcome.FAILURE: 2,
+    Outcome.INTERRUPTED: 3,
+}
 
 
 @dataclass
@@ -78,6 +85,9 @@ class Recorder:
             yield notes
         except InterruptedRunError as exc:
             notes.outcome, notes.reason = Outcome.INTERRUPTED, exc.message
+            raise
+        except DeferredError as exc:
+            notes.outcome, notes.reason = Outcome.DEFERRED, exc.message
             raise
         except BkpError as exc:
             notes.outcome, notes.reason = Outcome.FAILURE, exc.message

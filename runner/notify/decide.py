@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from bkp.state.fields import Outcome
-from bkp.state.records import Run
 
-_WELL = frozenset({Outcome.SUCCESS, Outcome.WARNING})
+if TYPE_CHECKING:
+    from bkp.state.records import Run
+
+_QUIET = frozenset({Outcome.SUCCESS, Outcome.DEFERRED})
 
 
-def wanted(run: Run, previous: Run | None, when: Literal["problems", "always", "never"]) -> bool:
+def wanted(run: Run, when: Literal["problems", "always", "never"]) -> bool:
     """Return whether `run` is to be mailed: problems are every warning and failure, and the first success after one."""
     if when != "problems":
         return when == "always"
-    return run.outcome is not Outcome.SUCCESS or recovered(run, previous)
+    return run.outcome not in _QUIET or recovered(run)
 
 
-def recovered(run: Run, previous: Run | None) -> bool:
+def recovered(run: Run) -> bool:
     """Return whether this run ended well after one that did not."""
-    return run.outcome in _WELL and previous is not None and previous.outcome not in {*_WELL, Outcome.RUNNING}
+    return run.outcome.is_good and run.before is not None and run.before.outcome.is_trouble

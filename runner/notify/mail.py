@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from bkp.state.records import Run
 
 
-def mail_run(run: Run, previous: Run | None, mail: Mail) -> str:
+def mail_run(run: Run, mail: Mail) -> str:
     """Return "sent", "not wanted", or why the mail could not be sent."""
-    if not wanted(run, previous, mail.when):
+    if not wanted(run, mail.when):
         return "not wanted"
     from bkp.tools.msmtp import send  # most nights send nothing: they do not pay for it
     from runner.notify.message import build
 
-    return send(mail, build(run, previous, mail, local_zone()).as_bytes()) or "sent"
+    return send(mail, build(run, mail, local_zone()).as_bytes()) or "sent"

@@ -8,15 +8,16 @@ from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
 from typing import TYPE_CHECKING, Any
 
-from bkp.quantities import format_duration, format_size
+from bkp.quantities import format_duration
 from bkp.state.fields import Outcome
-from bkp.state.records import Run
+from bkp.state.results import describe
 from runner.notify.decide import recovered
 
 if TYPE_CHECKING:
     from datetime import datetime, tzinfo
 
     from bkp.config.model import Mail
+    from bkp.state.records import Run
 
 _WORD = {
     Outcome.SUCCESS: "ok",
@@ -24,8 +25,10 @@ _WORD = {
     Outcome.FAILURE: "FAILED",
     Outcome.INTERRUPTED: "INTERRUPTED",
     Outcome.SKIPPED: "SKIPPED",
+    Outcome.DEFERRED: "deferred",
 }
 _STEP_WORD = {Outcome.SUCCESS: "ok", Outcome.FAILURE: "failed", Outcome.SKIPPED: "left out"}
+_KIND = {Outcome.SUCCESS: "good", Outcome.WARNING: "warn", Outcome.SKIPPED: "calm", Outcome.DEFERRED: "calm"}
 _LEVEL = {
     "error": {"kind": "bad", "sign": "✗"},
     "warning": {"kind": "warn", "sign": "!"},
@@ -37,34 +40,35 @@ _SIGN = {
     Outcome.FAILURE: "✗",
     Outcome.INTERRUPTED: "✗",
     Outcome.SKIPPED: "–",
+    Outcome.DEFERRED: "–",
 }
 
 
-def subject(run: Run, previous: Run | None) -> str:
+def subject(run: Run) -> str:
     """Return the subject: the word that matters first, then what and where."""
-    word = "works again" if recovered(run, previous) else _WORD.get(run.outcome, run.outcome)
+    word = "works again" if recovered(run) else _WORD.get(run.outcome, run.outcome)
     return f"[bkp] {word}: {run.job} of {run.target} on {run.host}"
 
 
-def build(run: Run, previous: Run | None, mail: Mail, zone: tzinfo) -> EmailMessage:
+def build(run: Run, mail: Mail, zone: tzinfo) -> EmailMessage:
     """Return the whole message, multipart/alternative; times are shown in the host's zone."""
     message = EmailMessage()
     sender = mail.sender or f"bkp@{_domain(run.host)}"
-    message["Subject"] = subject(run, previous)
+    message["Subject"] = subject(run)
     message["From"] = Address("bkp", addr_spec=sender)
     message["To"] = mail.recipient
     message["Date"] = format_datetime(run.ended_at or run.started_at)
     message["Message-ID"] = make_msgid(f"bkp-{run.run_id}", domain=_domain(run.host))
     message["Auto-Submitted"] = "auto-generated"
-    if run.outcome not in {Outcome.SUCCESS, Outcome.WARNING}:
+    if run.outcome.is_trouble:
         message["X-Priority"] = "2"
-    facts = view(run, previous, zone)
+    facts = view(run, zone)
     message.set_content(_render("run.txt.j2", facts), cte="quoted-printable")
     message.add_alternative(_render("run.html.j2", facts), subtype="html", cte="quoted-printable")
     return message
 
 
-def view(run: Run, previous: Run | None, zone: tzinfo) -> dict[str, Any]:
+def view(run: Run, zone: tzinfo) -> dict[str, Any]:
     """Return what the templates show: all text, nothing left to compute."""
 
     def local(moment: datetime | None) -> str:
@@ -72,9 +76,9 @@ def view(run: Run, previous: Run | None, zone: tzinfo) -> dict[str, Any]:
 
     return {
         "run": run,
-        "title": subject(run, previous).removeprefix("[bkp] "),
+        "title": subject(run).removeprefix("[bkp] "),
         "what": f"{run.job} of {run.target} on {run.host}",
-        "word": subject(run, previous).removeprefix("[bkp] ").partition(":")[0],
+        "word": subject(run).removeprefix("[bkp] ").partition(":")[0],
         "sign": _SIGN.get(run.outcome, "?"),
         "kind": _kind(run.outcome),
         "started": local(run.started_at),
@@ -91,7 +95,7 @@ def view(run: Run, previous: Run | None, zone: tzinfo) -> dict[str, Any]:
             }
             for step in run.steps
         ],
-        "facts": list(_facts(run)),
+        "facts": describe(run.result),
         "messages": [
             {"level": each.level, "text": each.text, "msgid": each.msgid, **_LEVEL[each.level]} for each in run.messages
         ],
@@ -99,37 +103,7 @@ def view(run: Run, previous: Run | None, zone: tzinfo) -> dict[str, Any]:
 
 
 def _kind(outcome: Outcome) -> str:
-    return {Outcome.SUCCESS: "good", Outcome.WARNING: "warn", Outcome.SKIPPED: "calm"}.get(outcome, "bad")
-
-
-def _facts(run: Run) -> list[tuple[str, str]]:
-    facts: list[tuple[str, str]] = []
-    if run.archive:
-        archive = run.archive
-        facts += [
-            ("Archive", archive.name),
-            ("Files", f"{archive.files:,}"),
-            ("Size", format_size(archive.original_bytes)),
-            ("New data", format_size(archive.deduplicated_bytes)),
-        ]
-        facts += [("Missing root", root.path) for root in archive.roots if not root.present]
-    if run.repository:
-        repository = run.repository
-        if repository.archives is not None:
-            facts.append(("Archives", f"{repository.archives:,}"))
-        if repository.deduplicated_bytes is not None:
-            facts.append(("Repository size", format_size(repository.deduplicated_bytes)))
-        if repository.free_bytes is not None:
-            facts.append(("Free space", format_size(repository.free_bytes)))
-    if run.drill:
-        facts += [
-            ("Restored", f"{run.drill.files:,} files, {format_size(run.drill.bytes)} from {run.drill.archive}"),
-            (
-                "Compared",
-                f"{run.drill.matched:,} equal, {run.drill.mismatched:,} different, {run.drill.missing:,} missing",
-            ),
-        ]
-    return facts
+    return _KIND.get(outcome, "bad")
 
 
 def _render(name: str, facts: dict[str, Any]) -> str:

@@ -26,7 +26,7 @@ class PreparedRoot:
 
 
 @dataclass(frozen=True)
-class LeftOut:
+class Omitted:
     """A dataset of the source that no archive holds, and why. `warn`: nobody has said that this is intended."""
 
     dataset: str
@@ -41,7 +41,7 @@ class PreparedSource:
     name: str
     source: Source
     roots: tuple[PreparedRoot, ...]
-    left_out: tuple[LeftOut, ...] = ()
+    left_out: tuple[Omitted, ...] = ()
 
 
 def identity(path: str) -> tuple[int, int] | None:

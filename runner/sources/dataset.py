@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from bkp.config.model import Source
     from bkp.state.records import Process
     from bkp.tools.zfs.replies import Dataset
-    from runner.sources.plan import Plan
+    from runner.sources.plan import Placement
 
 BUSY_SECONDS = 30.0
 NOT_THERE = "could not find any snapshots"
@@ -83,7 +83,7 @@ class DatasetSource:
             if not refused:  # a signal may have come while zfs was at it
                 to_the_end(lambda: self._let_go(dataset, snapshot))
 
-    def _refuse(self, name: str, planned: Plan, mounts: Mapping[str, tuple[str, ...]], mountinfo: str) -> None:
+    def _refuse(self, name: str, planned: Placement, mounts: Mapping[str, tuple[str, ...]], mountinfo: str) -> None:
         """Raise `StepFailedError` if these snapshots would cover what the run needs, or hold its own repository."""
         if reason := hidden(planned.roots, self.needed):
             raise StepFailedError(
@@ -111,7 +111,7 @@ class DatasetSource:
                 )
 
     def _mount_all(
-        self, planned: Plan, snapshot: str, source: Source, mounts: Mapping[str, tuple[str, ...]]
+        self, planned: Placement, snapshot: str, source: Source, mounts: Mapping[str, tuple[str, ...]]
     ) -> tuple[PreparedRoot, ...]:
         """Mount every root, parents first; one that another mount covers in the end has a problem."""
         fixed = os.path.normpath(source.mount_at) if source.mount_at else None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bkp.config.places import archived, is_below
-from runner.sources.base import LeftOut, PreparedRoot
+from runner.sources.base import Omitted, PreparedRoot
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -18,14 +18,16 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Placement:
     """What is mounted where, parents first; a root with a problem is not mounted."""
 
     roots: tuple[PreparedRoot, ...]
-    left_out: tuple[LeftOut, ...]
+    left_out: tuple[Omitted, ...]
 
 
-def plan(datasets: Sequence[Dataset], mounts: Mounts, *, mount_at: str | None = None, skip: Iterable[str] = ()) -> Plan:
+def plan(
+    datasets: Sequence[Dataset], mounts: Mounts, *, mount_at: str | None = None, skip: Iterable[str] = ()
+) -> Placement:
     """Return where each dataset's snapshot is to be mounted: over its own live path, or below the fixed `mount_at`.
 
     `datasets` begins with the source's own; `mounts` says where each is mounted now. A source none of whose datasets
@@ -37,31 +39,31 @@ def plan(datasets: Sequence[Dataset], mounts: Mounts, *, mount_at: str | None = 
         for dataset in sorted(datasets, key=lambda each: each.name)
     ]
     roots = [each for each in found if isinstance(each, PreparedRoot)]
-    left_out = [each for each in found if isinstance(each, LeftOut)]
+    left_out = [each for each in found if isinstance(each, Omitted)]
     if datasets and not roots:
         reasons = "; ".join(f"{each.dataset}: {each.reason}" for each in left_out)
         top = datasets[0].name
-        return Plan((PreparedRoot(top, top, f"holds nothing that can be archived ({reasons})"),), tuple(left_out))
+        return Placement((PreparedRoot(top, top, f"holds nothing that can be archived ({reasons})"),), tuple(left_out))
     seen = _one_for_each_path((root for root in roots if root.problem is None), mounts)
     overlaid = [root for root in roots if root.problem is None and seen[root.path] is not root]
     left_out += [_overlaid(root, seen[root.path]) for root in overlaid]
     ordered = sorted(
         (root for root in roots if root not in overlaid), key=lambda root: (root.path.count("/"), root.path)
     )
-    return Plan(tuple(ordered), tuple(left_out))
+    return Placement(tuple(ordered), tuple(left_out))
 
 
 def _place(
     dataset: Dataset, top: Dataset, mounts: Mounts, mount_at: str | None, skip: frozenset[str]
-) -> PreparedRoot | LeftOut:
+) -> PreparedRoot | Omitted:
     if is_skipped(dataset.name, skip):
-        return LeftOut(dataset.name, "skipped by the configuration", warn=False)
+        return Omitted(dataset.name, "skipped by the configuration", warn=False)
     if dataset.is_volume:
-        return LeftOut(
+        return Omitted(
             dataset.name, "it is a volume, of which borg sees no files; back it up otherwise and skip it", True
         )
     if dataset.canmount == "off" and dataset.name not in mounts:
-        return LeftOut(dataset.name, "canmount=off: it has no files of its own to see", warn=False)
+        return Omitted(dataset.name, "canmount=off: it has no files of its own to see", warn=False)
     live = _live_path(dataset, mounts)
     path = _fixed(dataset, top, live, _live_path(top, mounts), mount_at) if mount_at else live
     if dataset.key_loaded is False:
@@ -70,10 +72,10 @@ def _place(
         return PreparedRoot(path, dataset.name)
     if live is not None:
         reason = f"its path {live} does not lie below that of {top.name}: there is no place for it below {mount_at}"
-        return LeftOut(dataset.name, f"{reason}; make it a source of its own, or skip it", warn=True)
+        return Omitted(dataset.name, f"{reason}; make it a source of its own, or skip it", warn=True)
     reason = f"mountpoint={dataset.mountpoint} and not mounted: it has no path; "
     remedy = "mount it, or skip it" if mount_at or dataset.name != top.name else "mount it, or set mount_at"
-    return LeftOut(dataset.name, reason + remedy, warn=True)
+    return Omitted(dataset.name, reason + remedy, warn=True)
 
 
 def is_skipped(dataset: str, skip: Iterable[str]) -> bool:
@@ -106,9 +108,9 @@ def _one_for_each_path(roots: Iterable[PreparedRoot], mounts: Mounts) -> dict[st
     return seen
 
 
-def _overlaid(root: PreparedRoot, above: PreparedRoot) -> LeftOut:
+def _overlaid(root: PreparedRoot, above: PreparedRoot) -> Omitted:
     reason = f"{above.dataset} is mounted at {root.path}, too, and hides it; give it a path of its own, or skip it"
-    return LeftOut(root.dataset or "", reason, warn=True)
+    return Omitted(root.dataset or "", reason, warn=True)
 
 
 def hidden(roots: Iterable[PreparedRoot], needed: Mapping[str, str]) -> str | None:

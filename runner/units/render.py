@@ -6,13 +6,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bkp.resources import data_dir
+from runner.jobs.registry import RUNNER_JOBS
+from runner.jobs.repository import borg_folders
 from runner.sources.dataset import BUSY_SECONDS
 from runner.units import quoting, sandbox
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from bkp.calendar import Schedule
     from bkp.config.model import Config
     from runner.units.facts import Facts
+    from runner.units.sandbox import Sandbox
 
 UNITS, USERS, FOLDERS = "systemd/system", "sysusers.d", "tmpfiles.d"
 MARK = "# Written by bkp-run units from "
@@ -28,8 +33,9 @@ _BOOT_SAFE = ("/run/", "/var/", "/root/", "/etc/")
 class _Unit:
     name: str
     description: str
-    words: tuple[str, ...]
+    words: list[str]
     schedule: Schedule | None
+    box: Sandbox
 
 
 def render(config: Config, facts: Facts) -> dict[str, str]:
@@ -47,10 +53,9 @@ def render(config: Config, facts: Facts) -> dict[str, str]:
         return environment.get_template(template).render(shared | values)
 
     found: dict[str, str] = {}
-    for job, unit in _jobs(config, facts).items():
-        box = sandbox.of_job(job, config, facts)
+    for unit in _units(config, facts):
         found[f"{UNITS}/{unit.name}.service"] = filled(
-            "job.service.j2", unit=unit, command=quoting.command(*unit.words), box=box, stop=_stop_seconds(config)
+            "job.service.j2", unit=unit, command=quoting.command(*unit.words), box=unit.box, stop=_stop_seconds(config)
         )
         if unit.schedule is not None:
             found[f"{UNITS}/{unit.name}.timer"] = filled("job.timer.j2", unit=unit)
@@ -70,31 +75,17 @@ def render(config: Config, facts: Facts) -> dict[str, str]:
     return found
 
 
-def _jobs(config: Config, facts: Facts) -> dict[str, _Unit]:
-    jobs = config.jobs
+def _units(config: Config, facts: Facts) -> Iterator[_Unit]:
+    """Yield the unit of every job that has a target, and that of the audit."""
+    for name, job in RUNNER_JOBS.items():
+        if config.targets(name):
+            spec, words = job.spec, [facts.program("bkp-run"), "--config", facts.config, name, "--unit"]
+            box = sandbox.of_job(job.rights(config, facts.home), config, facts)
+            yield _Unit(spec.unit, spec.title, words, config.job(name).schedule, box)
     report = f"{config.paths.state}/audit/report"
-
-    def run(job: str) -> tuple[str, ...]:
-        return (facts.program("bkp-run"), "--config", facts.config, job, "--unit")
-
-    audit = (
-        facts.program("bkp-audit"),
-        "--config",
-        facts.config,
-        "--html",
-        f"{report}.html",
-        "--json",
-        f"{report}.json",
-    )
-    return {
-        "nightly": _Unit("borg-backup", "Nightly borg backup", run("nightly"), jobs.nightly.schedule),
-        "check": _Unit("borg-check", "Check of the borg repositories", run("check"), jobs.check.schedule),
-        "verify": _Unit(
-            "borg-check-verify", "Check of all data in the borg repositories", run("verify"), jobs.verify.schedule
-        ),
-        "drill": _Unit("borg-drill", "Restore drill", run("drill"), jobs.drill.schedule),
-        "audit": _Unit("bkp-audit", "Audit of the backups", audit, config.audit.schedule),
-    }
+    words = [facts.program("bkp-audit"), "--config", facts.config]
+    words += ["--html", f"{report}.html", "--json", f"{report}.json"]
+    yield _Unit("bkp-audit", "Audit of the backups", words, config.audit.schedule, sandbox.of_audit(config, facts))
 
 
 def _stop_seconds(config: Config) -> int:
@@ -117,7 +108,7 @@ def folders(config: Config, facts: Facts) -> tuple[str, ...]:
     found = [config.paths.log, config.paths.lock, config.paths.scratch_dir, f"{config.paths.state}/audit"]
     found += [source.mount_at for source in config.sources.values() if source.mount_at]
     for repository in config.repositories.values():
-        found += sandbox.borg_folders(repository, facts)
+        found += borg_folders(repository, facts.home)
     return tuple(dict.fromkeys(found))
 
 

@@ -10,18 +10,15 @@ import os.path
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from runner.jobs.model import Rights
+from runner.jobs.repository import written
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from bkp.config.model import Config, Repository
+    from bkp.config.model import Config
     from runner.units.facts import Facts
 
-# Reading and writing whatever root's nightly is asked to, whoever owns it; O_NOATIME on it needs CAP_FOWNER.
-_READ = ("CAP_DAC_READ_SEARCH", "CAP_DAC_OVERRIDE", "CAP_FOWNER")
-# Mounting, unshare(2) and ioctl(2) on /dev/zfs; setns(2) needs CAP_SYS_CHROOT besides.
-_MOUNT = ("CAP_SYS_ADMIN", "CAP_SYS_CHROOT")
-# Giving restored files their owners, modes and file capabilities back.
-_RESTORE = ("CAP_CHOWN", "CAP_FSETID", "CAP_SETFCAP")
 _HOMES = ("/home", "/root", "/run/user")
 _TEMPORARY = ("/tmp", "/var/tmp")  # noqa: S108  # named, not used
 _MODULES = ("/usr/lib/modules", "/lib/modules")
@@ -41,35 +38,30 @@ class Sandbox:
     protect_home: str = "read-only"
 
 
-def of_job(job: str, config: Config, facts: Facts) -> Sandbox:
-    """Return what the unit of one of bkp-run's jobs, or of the audit, may do."""
-    datasets = any(source.dataset for source in config.sources.values())
-    writable = [config.paths.state, config.paths.log, config.paths.lock, *facts.mail_logs]
-    writable += [path for repository in config.repositories.values() for path in _written(repository, facts)]
-    read = [source.path for source in config.sources.values() if source.path is not None and job == "nightly"]
-    if job == "nightly":  # below a fixed path it makes the folders of the children
-        writable += [source.mount_at for source in config.sources.values() if source.mount_at]
-    if job == "drill":
-        writable.append(config.paths.scratch_dir)
-    mounts = job == "nightly" and datasets
-    private_tmp = not _overlap((*writable, *read, facts.config), _TEMPORARY)
+def of_job(rights: Rights, config: Config, facts: Facts) -> Sandbox:
+    """Return the sandbox of a job's unit: what its job asks for, and what every run writes."""
+    paths = config.paths
+    writable = [paths.state, paths.log, paths.lock, *facts.mail_logs, *rights.writable]
+    private_tmp = not _overlap((*writable, *rights.reads, facts.config), _TEMPORARY)
     if not private_tmp:
         writable += _TEMPORARY
     return Sandbox(
         writable=tuple(dict.fromkeys(writable)),
-        devices=("/dev/zfs",) if _asks_zfs(job, config, datasets=datasets) else (),
-        capabilities=_READ + (_MOUNT if mounts else ()) + (_RESTORE if job == "drill" else ()),
-        mounts=mounts,
-        restores=job == "drill",
+        devices=rights.devices,
+        capabilities=rights.capabilities,
+        mounts=rights.mounts,
+        restores=rights.restores,
         private_tmp=private_tmp,
-        protect_modules=not _overlap(read, _MODULES),
+        protect_modules=not _overlap(rights.reads, _MODULES),
     )
 
 
-def _asks_zfs(job: str, config: Config, *, datasets: bool) -> bool:
-    """Return whether the job asks zfs: the audit also of the dataset that a local repository may lie on."""
+def of_audit(config: Config, facts: Facts) -> Sandbox:
+    """Return the sandbox of the audit's unit: it asks borg, and zfs of what the backup lies on."""
     local = any(repository.path.startswith("/") for repository in config.repositories.values())
-    return (datasets and job in {"nightly", "audit"}) or (local and job == "audit")
+    datasets = any(source.dataset for source in config.sources.values())
+    devices = ("/dev/zfs",) if local or datasets else ()
+    return of_job(Rights(writable=written(config, facts.home), devices=devices), config, facts)
 
 
 def of_exporter(config: Config, facts: Facts) -> Sandbox:
@@ -80,17 +72,6 @@ def of_exporter(config: Config, facts: Facts) -> Sandbox:
         private_tmp=not _overlap(read, _TEMPORARY),
         protect_home="read-only" if _overlap(read, _HOMES) else "yes",
     )
-
-
-def borg_folders(repository: Repository, facts: Facts) -> tuple[str, ...]:
-    """Return borg's own folders: the cache, and what it knows of repositories (borg(1), BORG_BASE_DIR)."""
-    base = repository.base_dir or facts.home
-    return f"{base}/.cache/borg", f"{base}/.config/borg"
-
-
-def _written(repository: Repository, facts: Facts) -> Iterable[str]:
-    local = (repository.path,) if repository.path.startswith("/") else ()
-    return *local, *borg_folders(repository, facts)
 
 
 def _overlap(paths: Iterable[str], folders: Iterable[str]) -> bool:

@@ -7,18 +7,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from bkp.quantities import format_duration
-from bkp.state.fields import Outcome
-from bkp.state.reading import Readable
-from bkp.state.records import Process
-from bkp.status import JobStatus, Status, job_status
+from bkp.status import JobStatus, Status
 from runner.views.terminal import coloured
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Sequence
     from datetime import datetime, tzinfo
-
-    from bkp.config.model import Config
-    from bkp.state.store import StateStore
 
 _SIGN = {
     Status.OK: "✓",
@@ -30,33 +24,9 @@ _SIGN = {
 }
 
 
-def collect(
-    config: Config,
-    store: StateStore,
-    now: datetime,
-    zone: tzinfo,
-    is_alive: Callable[[Process], bool | None],
-    targets: Collection[str],
-) -> list[JobStatus]:
-    """Return the status of every job on each of `targets`."""
-    found = []
-    for name, job in config.jobs.items():
-        for target in (each for each in config.targets(name) if each in targets):
-            state = store.read_job(name, target)
-            latest = state.latest.value if isinstance(state.latest, Readable) else None
-            alive = is_alive(latest.process) if latest and latest.outcome is Outcome.RUNNING else None
-            found.append(job_status(state, job, now, zone, alive=alive))
-    return found
-
-
 def all_well(statuses: Sequence[JobStatus]) -> bool:
     """Return whether nothing needs a person. Unknown is not well, nor is what is scheduled and never ran."""
-    return all(each.status in {Status.OK, Status.RUNNING} or _not_wanted_yet(each) for each in statuses)
-
-
-def _not_wanted_yet(status: JobStatus) -> bool:
-    """Return whether it is a job that is run by hand only, and that nobody has run."""
-    return status.status is Status.NEVER and not status.scheduled
+    return not any(each.needs_attention for each in statuses)
 
 
 def as_text(statuses: Sequence[JobStatus], now: datetime, zone: tzinfo) -> str:
@@ -69,7 +39,7 @@ def as_text(statuses: Sequence[JobStatus], now: datetime, zone: tzinfo) -> str:
     lines = []
     for row, status in zip(rows, (None, *statuses), strict=True):
         cells = [f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)]
-        if status is not None and not _not_wanted_yet(status):
+        if status is not None and not status.is_unused:
             cells[0], cells[3] = coloured(cells[0], status.status), coloured(cells[3], status.status)
         lines.append("  ".join(cells).rstrip())
         if status is not None and (status.status is not Status.OK or _warned(status)):
@@ -79,7 +49,7 @@ def as_text(statuses: Sequence[JobStatus], now: datetime, zone: tzinfo) -> str:
 
 def _cells(status: JobStatus, now: datetime, zone: tzinfo) -> tuple[str, ...]:
     return (
-        "–" if _not_wanted_yet(status) else _SIGN[status.status],
+        "–" if status.is_unused else _SIGN[status.status],
         status.job,
         status.target,
         status.status + (" (warnings)" if _warned(status) else ""),

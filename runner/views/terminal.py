@@ -16,6 +16,7 @@ _COLOURS = {
     Outcome.SUCCESS: "green",
     Outcome.WARNING: "yellow",
     Outcome.SKIPPED: "yellow",
+    Outcome.DEFERRED: "cyan",
     Outcome.RUNNING: "cyan",
     Outcome.FAILURE: "red",
     Outcome.INTERRUPTED: "red",

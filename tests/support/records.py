@@ -62,9 +62,7 @@ def a_drill(*, matched: int = 20, mismatched: int = 0, missing: int = 0) -> Dril
     )
 
 
-def a_run(
-    job: str = "nightly", started: datetime = START, outcome: Outcome = Outcome.SUCCESS, **changes: Any
-) -> Run:
+def a_run(job: str = "nightly", started: datetime = START, outcome: Outcome = Outcome.SUCCESS, **changes: Any) -> Run:
     """Return a run of 12 minutes with the result of its job; one that is `running` has no end and no result."""
     running = outcome is Outcome.RUNNING
     result = {
@@ -87,3 +85,15 @@ def a_run(
         "versions": {"borg": "1.4.0"},
     }
     return Run(**(values | changes))
+
+
+def drilled(run: Run) -> DrillResult:
+    """Return what a drill compared."""
+    assert isinstance(run.result, DrillResult)
+    return run.result
+
+
+def described(run: Run) -> RepositoryFacts:
+    """Return the repository as a night describes it."""
+    assert isinstance(run.result, NightlyResult)
+    return run.result.repository

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bkp.state.fields import Outcome
+from tests.support.records import drilled
 
 if TYPE_CHECKING:
     from tests.support.runner_world import World
@@ -18,10 +19,9 @@ def test_a_drill_restores_the_sample_compares_every_hash_and_cleans_up(world: Wo
     world.succeed("nightly")
     world.succeed("drill")
     run, sample = world.latest("drill"), world.sample()
-    assert run.drill is not None
-    assert (run.drill.files, run.drill.matched, run.drill.mismatched, run.drill.missing) == (6, 6, 0, 0)
-    assert run.drill.bytes == sum(file.bytes for file in sample.files) > 0
-    assert (run.drill.archive, run.drill.archive_id) == (sample.archive, sample.archive_id)
+    assert (drilled(run).files, drilled(run).matched, drilled(run).mismatched, drilled(run).missing) == (6, 6, 0, 0)
+    assert drilled(run).bytes == sum(file.bytes for file in sample.files) > 0
+    assert (drilled(run).archive, drilled(run).archive_id) == (sample.archive, sample.archive_id)
     assert [step.name for step in run.steps] == ["sample", "extract", "compare"]
     assert list(world.scratch.iterdir()) == []
 
@@ -54,9 +54,8 @@ def test_one_file_that_differs_fails_the_drill(world: World, tampering: dict[str
     run = world.latest("drill")
     assert run.outcome is Outcome.FAILURE
     assert "1 of 6 restored files are not what was backed up" in (run.reason or "")
-    assert run.drill is not None
-    assert run.drill.matched == 5
-    assert run.drill.mismatched + run.drill.missing == 1
+    assert drilled(run).matched == 5
+    assert drilled(run).mismatched + drilled(run).missing == 1
     assert list(world.scratch.iterdir()) == []
 
 
@@ -111,7 +110,6 @@ def test_a_sample_whose_paths_are_too_many_for_one_command_line_is_restored_in_s
     assert sum(len(file.path) for file in world.sample().files) > os.sysconf("SC_ARG_MAX")
     world.succeed("drill")
     run = world.latest("drill")
-    assert run.drill is not None
-    assert run.drill.matched == 1206
+    assert drilled(run).matched == 1206
     assert world.step("extract", run).exit_code == 0
     assert world.log_text(run).count("borg extract ") > 1

@@ -12,12 +12,14 @@ import pytest
 from bkp.clock import utc_now
 from bkp.config import load_config
 from bkp.state.fields import Outcome
+from runner.jobs.nightly.job import JOB
 from runner.lifecycle.context import Options
 from runner.lifecycle.job import run_job
 from runner.lifecycle.log import Log
+from runner.lifecycle.scope import new_scope
 from runner.lifecycle.signals import EndingSignals
-from runner.nightly.job import nightly
 from runner.progress import NoProgress
+from tests.support.records import described
 from tests.support.runner_world import PASSPHRASE
 
 if TYPE_CHECKING:
@@ -47,9 +49,8 @@ def test_a_night_archives_confirms_samples_prunes_and_records_all_of_it(world: W
     assert run.messages == ()
 
     listed = json.loads(world.borg("list", "--json", str(world.repository)).stdout)
-    archive, repository = run.archive, run.repository
+    archive, repository = run.archive, described(run)
     assert archive is not None
-    assert repository is not None
     assert [(each["name"], each["id"]) for each in listed["archives"]] == [(archive.name, archive.id)]
     assert archive.name == f"backup-{run.run_id}"
     assert archive.confirmed
@@ -95,12 +96,14 @@ def test_nights_that_start_in_the_same_second_do_not_take_each_others_name(world
     options = Options(lock_wait=5, progress=NoProgress())
     runs = [
         run_job(
-            *("nightly", "main", config, nightly),
-            options=options,
-            log=Log(lambda: moment, quiet=True),
-            clock=lambda: moment,
-            mail=lambda _run, _previous: "not wanted",
-            signals=EndingSignals(),
+            new_scope(
+                *(JOB, "main", config),
+                options=options,
+                log=Log(lambda: moment, quiet=True),
+                clock=lambda: moment,
+                mail=lambda _run: "not wanted",
+                signals=EndingSignals(),
+            )
         )
         for _ in range(2)
     ]
@@ -193,8 +196,7 @@ def test_a_missing_root_fails_the_night_names_the_archive_apart_and_prunes_nothi
     assert run.archive.name.startswith("incomplete-backup-")
     assert [(root.source, root.present) for root in run.archive.roots] == [("docs", True), ("other", False)]
     assert "prune" not in {step.name for step in run.steps}
-    assert run.repository is not None
-    assert (run.repository.archives, run.repository.incomplete_archives) == (1, 1)
+    assert (described(run).archives, described(run).incomplete_archives) == (1, 1)
     assert world.last_success() == world.history()[0]
     assert world.sample().archive == world.history()[0].archive.name  # type: ignore[union-attr]  # it succeeded
 
@@ -316,11 +318,10 @@ def test_incomplete_archives_never_displace_good_ones_over_days(world: World) ->
         "incomplete-backup-20260116T050000Z",
         run.archive.name,
     ]
-    assert run.repository is not None
-    assert (run.repository.archives, run.repository.incomplete_archives) == (3, 3)
+    assert (described(run).archives, described(run).incomplete_archives) == (3, 3)
     counters = world.step("prune").counters
     assert (counters["kept"], counters["deleted"]) == (3, 9)
-    assert f"{run.repository.oldest_archive_at:%Y-%m-%d}" == "2026-01-15"
+    assert f"{described(run).oldest_archive_at:%Y-%m-%d}" == "2026-01-15"
 
 
 def test_an_archive_that_the_repository_does_not_list_stops_the_night_before_prune(world: World) -> None:

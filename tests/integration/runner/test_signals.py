@@ -20,7 +20,6 @@ from bkp.state.fields import Outcome
 from bkp.state.files import read_record
 from bkp.state.reading import Readable
 from bkp.state.records import Run
-from bkp.state.store import ENDED_WELL
 from tests.support.runner_world import World
 
 if TYPE_CHECKING:
@@ -194,14 +193,14 @@ def _kill_once(world: World, after: float, what: str) -> None:
     if killed is not None:
         outcome = next(run.outcome for run in new if run.run_id == killed.run_id)
         # killed after its end was in the history: that end stands
-        assert outcome is Outcome.INTERRUPTED or (outcome in ENDED_WELL and _wrote_its_end(killed)), what
-        assert not ended_by_itself or outcome in ENDED_WELL, what
+        assert outcome is Outcome.INTERRUPTED or (outcome.is_good and _wrote_its_end(killed)), what
+        assert not ended_by_itself or outcome.is_good, what
         assert is_alive(killed.process) is False
     assert world.chain().intact, f"{what}: {world.chain()}"
     world.wait_until_idle()
     assert world.locks() == [], what
     assert not list(world.state.rglob(".*.tmp")), what
-    assert not Path(world.lock / "main.lock").read_bytes(), f"{what}: the lock names a holder"
+    assert not Path(world.lock / "repository-main.lock").read_bytes(), f"{what}: the lock names a holder"
 
 
 def _record_of(world: World, pid: int) -> Run | None:

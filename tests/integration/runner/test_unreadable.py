@@ -14,6 +14,7 @@ import pytest
 
 from bkp.state.fields import Outcome
 from tests.support.mounts import in_own_mounts
+from tests.support.records import drilled
 from tests.support.runner_world import BKP_RUN
 
 if TYPE_CHECKING:
@@ -68,5 +69,4 @@ def test_a_restored_file_that_cannot_be_read_fails_the_drill_with_the_reason(wor
         Outcome.FAILURE,
         "compare: 1 of 6 restored files are not what was backed up",
     )
-    assert run.drill is not None
-    assert (run.drill.matched, run.drill.mismatched, run.drill.missing) == (5, 1, 0)
+    assert (drilled(run).matched, drilled(run).mismatched, drilled(run).missing) == (5, 1, 0)

@@ -26,7 +26,7 @@ TOP, CHILD, ODD, OFF = "tank/data", "tank/data/child", "tank/data/Büro 1", "tan
 FILES = 100  # in each of the three datasets
 
 DRIVER = """
-import functools, sys, threading
+import dataclasses, functools, sys, threading
 from pathlib import Path
 import msgspec
 from bkp.clock import utc_now
@@ -36,7 +36,8 @@ from runner.lifecycle.context import Options
 from runner.lifecycle.job import exit_code, run_job
 from runner.lifecycle.log import Log
 from runner.lifecycle.signals import ending_signals_raise
-from runner.nightly.job import nightly
+from runner.jobs.nightly.job import JOB, nightly
+from runner.lifecycle.scope import new_scope
 class Bar:  # like one on a terminal: it has a thread while it is shown
     stop = None
     def update(self, progress):
@@ -52,15 +53,15 @@ class Bar:  # like one on a terminal: it has a thread while it is shown
 programs, target, path = sys.argv[1:]
 handled = ending_signals_raise()
 signals = handled.__enter__()
-run = run_job(
-    "nightly", target, load_config(Path(path)),
-    functools.partial(
-        nightly,
-        programs=Programs(zfs=f"{programs}/zfs", mount=f"{programs}/mount", mountinfo=f"{programs}/mountinfo"),
-    ),
-    options=Options(lock_wait=60, progress=Bar()), log=Log(utc_now, quiet=True), clock=utc_now,
-    mail=lambda run, previous: "not wanted", signals=signals,
+work = functools.partial(
+    nightly,
+    programs=Programs(zfs=f"{programs}/zfs", mount=f"{programs}/mount", mountinfo=f"{programs}/mountinfo"),
 )
+run = run_job(new_scope(
+    dataclasses.replace(JOB, work=work), target, load_config(Path(path)),
+    options=Options(lock_wait=60, progress=Bar()), log=Log(utc_now, quiet=True), clock=utc_now,
+    mail=lambda run: "not wanted", signals=signals,
+))
 print(msgspec.json.encode(run).decode())
 sys.exit(exit_code(run))
 """

@@ -82,7 +82,7 @@ def test_sigkill_at_any_step_leaves_no_mount_at_once_and_nothing_after_the_next_
 
     assert server.left() == []
     assert [run["outcome"] for run in server.history()] == ["interrupted", "success"]
-    assert (server.folder / "lock/main.lock").read_text() == ""
+    assert (server.folder / "lock/repository-main.lock").read_text() == ""
 
 
 @pytest.mark.parametrize(

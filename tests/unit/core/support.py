@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from bkp.state.fields import Outcome
 from bkp.state.records import Process, Run
+from tests.support import records
 
 ROOT = Path(__file__).resolve().parents[3]
 START = datetime(2026, 11, 23, 2, 30, tzinfo=UTC)
@@ -17,18 +17,8 @@ PROCESS = Process(pid=4711, started_ticks=12345, boot_id="b00")
 
 def a_run(number: int = 0, **changes: Any) -> Run:
     """A run that ended well, the `number`th night."""
-    started = START + timedelta(days=number)
-    values: dict[str, Any] = {
-        "run_id": f"run-{number}",
-        "job": "nightly",
-        "target": "main",
-        "host": "backup",
-        "outcome": Outcome.SUCCESS,
-        "started_at": started,
-        "ended_at": started + timedelta(minutes=12),
-        "process": PROCESS,
-    }
-    return Run(**(values | changes))
+    values = {"run_id": f"run-{number}", "host": "backup", "result": None, "process": PROCESS} | changes
+    return records.a_run(started=START + timedelta(days=number), **values)
 
 
 def run_unprivileged(folder: Path, code: str) -> str:

@@ -28,7 +28,7 @@ from bkp.state.files import (
 )
 from bkp.state.reading import Missing, Readable, Unreadable
 from bkp.state.records import LedgerLine, LockHolder, Message, Run, Sample, SampleFile
-from bkp.state.store import JobState, StateStore, is_missing, value_of
+from bkp.state.store import JobState, StateStore, value_of
 from tests.unit.core.support import ROOT, START, a_run, run_unprivileged
 
 VALID = encode_record(a_run())
@@ -337,7 +337,7 @@ def test_the_store_keeps_attempt_and_success_apart(tmp_path: Path) -> None:
     store = StateStore(tmp_path)
     good, bad = a_run(1), a_run(2, outcome="failure", reason="no space")
     store.write_running(msgspec.structs.replace(good, outcome="running", ended_at=None), durable=True)
-    assert is_missing(store.read_job("nightly", "main").success)
+    assert isinstance(store.read_job("nightly", "main").success, Missing)
     store.write_ended(msgspec.convert(msgspec.to_builtins(good), Run))
     store.write_ended(msgspec.convert(msgspec.to_builtins(bad), Run))
     state = store.read_job("nightly", "main")
@@ -358,7 +358,6 @@ def test_one_unreadable_file_takes_nothing_else_down(tmp_path: Path) -> None:
     assert isinstance(state.latest, Unreadable)
     assert isinstance(state.success, Readable)
     assert value_of(state.latest) is None
-    assert not is_missing(state.latest)
 
 
 def test_an_empty_or_strange_state_directory_records_nothing(tmp_path: Path) -> None:

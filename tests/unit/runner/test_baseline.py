@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from bkp.liveness import this_process
+from bkp.state.archives import COMPARED
 from bkp.state.fields import Outcome
 from bkp.state.records import Run
 from bkp.state.results import Archive
-from runner.nightly.baseline import BASELINE_NIGHTS, suspicion
+from runner.jobs.nightly.baseline import suspicion
+from tests.support import records
 
 START = datetime(2027, 1, 1, 1, 30, tzinfo=UTC)
 
@@ -40,7 +42,7 @@ def a_night(archive: Archive | None, outcome: Outcome = Outcome.SUCCESS) -> Run:
         outcome=outcome,
         started_at=START,
         process=this_process(),
-        archive=archive,
+        result=records.a_night(archive) if archive else None,
     )
 
 
@@ -83,7 +85,7 @@ def test_a_size_that_somebody_accepted_is_the_usual_one_from_then_on() -> None:
 
 
 def test_only_the_last_good_nights_count_so_that_a_tree_may_shrink_slowly() -> None:
-    nights = [*[a_night(an_archive(1000))] * 100, *[a_night(an_archive(100))] * BASELINE_NIGHTS]
+    nights = [*[a_night(an_archive(1000))] * 100, *[a_night(an_archive(100))] * COMPARED]
     assert suspicion(an_archive(60), nights, 0.5) is None
 
 

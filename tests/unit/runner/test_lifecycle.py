@@ -13,19 +13,25 @@ import msgspec
 import pytest
 
 from bkp.config import parse_config
-from bkp.errors import ExitCode, InterruptedRunError, StepFailedError
+from bkp.errors import DeferredError, ExitCode, InterruptedRunError, StepFailedError
+from bkp.jobs import CHECK
 from bkp.liveness import this_process
 from bkp.secrets import Secret
 from bkp.state.fields import Outcome
 from bkp.state.reading import Readable
-from bkp.state.records import Message, Process, Run, Step
+from bkp.state.records import Ended, Message, Process, Run, Step
 from bkp.state.store import StateStore
-from runner.lifecycle.context import JobContext, Options
+from runner.borg_session import BorgSession, open_borg
+from runner.jobs.check import CHECK_JOB
+from runner.jobs.model import RunnerJob
+from runner.lifecycle.context import Options
 from runner.lifecycle.job import exit_code, run_job
 from runner.lifecycle.log import Log
 from runner.lifecycle.reconcile import reconcile
 from runner.lifecycle.recorder import MAX_MESSAGES, Recorder, worst
+from runner.lifecycle.scope import new_scope
 from runner.lifecycle.signals import EndingSignals, ending_signals_raise
+from runner.notify.decide import recovered, wanted
 from runner.progress import JournalProgress, NoProgress, describe
 
 if TYPE_CHECKING:
@@ -139,9 +145,9 @@ def test_a_dead_run_is_given_its_end_once(tmp_path: Path) -> None:
     assert "died during create without recording its end (pid 1)" in (mended.reason or "")
     assert [step.outcome for step in mended.steps] == [Outcome.INTERRUPTED]
     assert _latest(store) == mended
-    assert list(store.ledger.runs()) == [mended]
+    assert store.ledger.runs() == [mended]
     assert reconcile(store, Ticking(), lambda _: False, pytest.fail) == []
-    assert list(store.ledger.runs()) == [mended]
+    assert store.ledger.runs() == [mended]
 
 
 @pytest.mark.parametrize("alive", [True, None])
@@ -149,6 +155,13 @@ def test_a_run_that_lives_or_may_live_is_left_alone(tmp_path: Path, alive: bool 
     store = StateStore(tmp_path)
     store.write_running(_run(), durable=True)
     assert reconcile(store, Ticking(), lambda _: alive, pytest.fail) == []
+    assert _latest(store).outcome is Outcome.RUNNING
+
+
+def test_a_run_whose_work_goes_on_without_a_process_is_not_interrupted(tmp_path: Path) -> None:
+    store = StateStore(tmp_path)
+    store.write_running(_run(outlives_process=True), durable=True)
+    assert reconcile(store, Ticking(), lambda _: False, pytest.fail) == []
     assert _latest(store).outcome is Outcome.RUNNING
 
 
@@ -161,7 +174,7 @@ def test_a_run_that_died_after_its_end_was_in_the_history_keeps_that_end(tmp_pat
     state = store.read_job("nightly", "main")
     assert isinstance(state.success, Readable)
     assert state.success.value == _latest(store) == ended
-    assert list(store.ledger.runs()) == [ended]
+    assert store.ledger.runs() == [ended]
 
 
 def test_a_dead_run_whose_end_cannot_be_recorded_is_said_and_stops_nothing(tmp_path: Path) -> None:
@@ -206,7 +219,7 @@ mail: {{when: never}}
 
 
 def _go(
-    tmp_path: Path, body: Callable[[JobContext], None], mail: Callable[[Run, Run | None], str] | None = None
+    tmp_path: Path, body: Callable[[BorgSession], None], mail: Callable[[Run], str] | None = None
 ) -> tuple[Run, str]:
     stream = io.StringIO()
     with ending_signals_raise() as signals:
@@ -215,27 +228,27 @@ def _go(
 
 def _go_on(
     tmp_path: Path,
-    body: Callable[[JobContext], None],
-    mail: Callable[[Run, Run | None], str] | None,
+    body: Callable[[BorgSession], None],
+    mail: Callable[[Run], str] | None,
     stream: io.StringIO,
     signals: EndingSignals,
 ) -> tuple[Run, str]:
-    run = run_job(
-        "check",
+    scope = new_scope(
+        RunnerJob(CHECK, open_borg, body, CHECK_JOB.dry_run, CHECK_JOB.rights),
         "main",
         _config(tmp_path),
-        body,
         options=Options(lock_wait=0, progress=NoProgress()),
         log=Log(Ticking(), stream=stream),
         clock=Ticking(),
-        mail=mail or (lambda _run, _previous: "not wanted"),
+        mail=mail or (lambda _run: "not wanted"),
         signals=signals,
     )
+    run = run_job(scope)
     return run, stream.getvalue()
 
 
 def test_a_defect_is_a_recorded_failure_with_its_traceback_in_the_log_and_no_secret(tmp_path: Path) -> None:
-    def body(context: JobContext) -> None:
+    def body(context: BorgSession) -> None:
         secret = (tmp_path / "env").read_text()
         with context.recorder.step("check"):
             raise RuntimeError(secret)
@@ -271,7 +284,7 @@ def test_a_failure_is_never_turned_into_a_success_by_a_signal_that_comes_next(tm
         def message(self, _text: str) -> None:
             pass
 
-    def body(_context: JobContext) -> None:
+    def body(_context: BorgSession) -> None:
         raise UntimelyError("x")
 
     run, _ = _go(tmp_path, body)
@@ -280,7 +293,7 @@ def test_a_failure_is_never_turned_into_a_success_by_a_signal_that_comes_next(tm
 
 
 def test_a_mail_that_cannot_even_be_composed_changes_nothing_but_the_mails_state(tmp_path: Path) -> None:
-    def mail(_run: Run, _previous: Run | None) -> str:
+    def mail(_run: Run) -> str:
         raise UnicodeEncodeError("utf-8", "x", 0, 1, "no")
 
     run, said = _go(tmp_path, lambda _: None, mail)
@@ -291,15 +304,35 @@ def test_a_mail_that_cannot_even_be_composed_changes_nothing_but_the_mails_state
 
 
 def test_the_mail_is_told_how_the_run_before_went(tmp_path: Path) -> None:
-    told: list[Run | None] = []
+    told: list[Ended | None] = []
 
-    def mail(_run: Run, previous: Run | None) -> str:
-        told.append(previous)
+    def mail(run: Run) -> str:
+        told.append(run.before)
         return "not wanted"
 
     first, _ = _go(tmp_path, lambda _: None, mail)
     _go(tmp_path, lambda _: None, mail)
-    assert told == [None, first]
+    assert told == [None, first.end]
+
+
+def test_a_deferred_run_is_no_failure_and_what_came_before_it_stands(tmp_path: Path) -> None:
+    def fail(_session: BorgSession) -> None:
+        raise StepFailedError("the disk is on fire")
+
+    def defer(session: BorgSession) -> None:
+        with session.recorder.step("begin"):
+            raise DeferredError("the pool resilvers")
+
+    failed, _ = _go(tmp_path, fail)
+    deferred, _ = _go(tmp_path, defer)
+    assert (deferred.outcome, deferred.reason) == (Outcome.DEFERRED, "the pool resilvers")
+    assert [step.outcome for step in deferred.steps] == [Outcome.DEFERRED]
+    assert exit_code(deferred) is ExitCode.NOT_NOW
+    assert not wanted(deferred, "problems")
+    assert deferred.end == failed.end
+    works, _ = _go(tmp_path, lambda _: None)
+    assert works.before == failed.end
+    assert recovered(works)
 
 
 def test_each_outcome_has_its_exit_code() -> None:
@@ -308,6 +341,7 @@ def test_each_outcome_has_its_exit_code() -> None:
         Outcome.WARNING: 1,
         Outcome.FAILURE: 3,
         Outcome.SKIPPED: 4,
+        Outcome.DEFERRED: 4,
         Outcome.INTERRUPTED: 130,
     }
     for outcome, code in codes.items():

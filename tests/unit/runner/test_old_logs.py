@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from runner.nightly.old_logs import began_at, remove_old_logs
+from runner.jobs.nightly.old_logs import began_at, remove_old_logs
 
 if TYPE_CHECKING:
     from pathlib import Path

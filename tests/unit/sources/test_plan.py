@@ -3,8 +3,8 @@
 import pytest
 
 from bkp.tools.zfs.replies import Dataset
-from runner.sources.base import LeftOut, PreparedRoot
-from runner.sources.plan import Plan, hidden, plan, swallowed
+from runner.sources.base import Omitted, PreparedRoot
+from runner.sources.plan import Placement, hidden, plan, swallowed
 
 TOP = "tank/Secure/backup"
 
@@ -20,17 +20,17 @@ def mounted(*datasets: Dataset) -> dict[str, tuple[str, ...]]:
     return {each.name: (each.mountpoint,) for each in datasets}
 
 
-def paths(found: Plan) -> list[str]:
+def paths(found: Placement) -> list[str]:
     return [root.path for root in found.roots]
 
 
-def left(found: Plan) -> dict[str, str]:
+def left(found: Placement) -> dict[str, str]:
     return {each.dataset: each.reason for each in found.left_out}
 
 
 def test_a_mounted_dataset_is_covered_where_it_is() -> None:
     top = a_dataset()
-    assert plan([top], mounted(top)) == Plan((PreparedRoot(f"/{TOP}", TOP),), ())
+    assert plan([top], mounted(top)) == Placement((PreparedRoot(f"/{TOP}", TOP),), ())
 
 
 def test_parents_are_covered_before_their_children_whatever_their_names() -> None:
@@ -54,7 +54,7 @@ def test_canmount_off_is_left_out_without_a_warning() -> None:
     top, child = a_dataset(canmount="off"), a_dataset(f"{TOP}/a")
     found = plan([top, child], mounted(child))
     assert paths(found) == [f"/{TOP}/a"]
-    assert found.left_out == (LeftOut(TOP, "canmount=off: it has no files of its own to see", warn=False),)
+    assert found.left_out == (Omitted(TOP, "canmount=off: it has no files of its own to see", warn=False),)
 
 
 def test_canmount_off_that_is_mounted_all_the_same_is_archived() -> None:
@@ -123,7 +123,7 @@ def test_skipped_datasets_are_left_out_with_all_below_and_without_a_warning() ->
     found = plan(datasets, mounted(*datasets), skip=[f"{TOP}/tmp"])
     assert paths(found) == [f"/{TOP}", f"/{TOP}/tmpfoo"]
     assert found.left_out == tuple(
-        LeftOut(each, "skipped by the configuration", warn=False) for each in (f"{TOP}/tmp", f"{TOP}/tmp/deep")
+        Omitted(each, "skipped by the configuration", warn=False) for each in (f"{TOP}/tmp", f"{TOP}/tmp/deep")
     )
 
 
@@ -200,7 +200,7 @@ def test_a_source_without_anything_to_archive_is_a_root_that_is_missing(mountpoi
 
 
 def test_nothing_to_plan_is_an_empty_plan() -> None:
-    assert plan([], {}) == Plan((), ())
+    assert plan([], {}) == Placement((), ())
 
 
 @pytest.mark.parametrize("what", ["repository", "borg cache", "state folder", "log folder", "lock folder"])

@@ -7,15 +7,13 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from bkp.config.model import Jobs
+from bkp.jobs import JOBS
 
 if TYPE_CHECKING:
-    from runner.lifecycle.context import JobContext
+    from runner.borg_session import BorgSession
 
 # JOB-TARGET-RUN.log, as runs name their logs; also of targets that are configured no more.
-_NAME = re.compile(
-    rf"(?:{'|'.join(Jobs.__struct_fields__)})-[a-z0-9][a-z0-9_.-]{{0,62}}-([0-9]{{8}}T[0-9]{{6}}Z)-[0-9a-f]{{8}}\.log"
-)
+_NAME = re.compile(rf"(?:{'|'.join(JOBS)})-[a-z0-9][a-z0-9_.-]{{0,62}}-([0-9]{{8}}T[0-9]{{6}}Z)-[0-9a-f]{{8}}\.log")
 
 
 def began_at(name: str) -> datetime | None:
@@ -51,11 +49,11 @@ def remove_old_logs(folder: str, now: datetime, keep: timedelta) -> tuple[int, s
     return removed, problem
 
 
-def tidy_logs(context: JobContext) -> None:
+def tidy_logs(session: BorgSession) -> None:
     """Remove old logs at the end of a good night, and say so; that one stays is a warning."""
-    keep = context.config.log_keep
-    removed, problem = remove_old_logs(context.config.paths.log, context.clock(), keep)
+    keep = session.config.log_keep
+    removed, problem = remove_old_logs(session.config.paths.log, session.clock(), keep)
     if removed:
-        context.log.detail(f"removed the logs of {removed} runs that began more than {keep} ago")
+        session.log.detail(f"removed the logs of {removed} runs that began more than {keep} ago")
     if problem is not None:
-        context.tell("warning", [problem])
+        session.tell("warning", [problem])

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
     from bkp.config.model import Config
     from bkp.patterns import Matcher
-    from runner.lifecycle.context import JobContext
+    from runner.borg_session import BorgSession
     from runner.sources.base import PreparedSource, SourceKind
 
 
 def prepare(
-    context: JobContext, stack: contextlib.ExitStack, excludes: tuple[str, ...], programs: Programs | None
+    session: BorgSession, stack: contextlib.ExitStack, excludes: tuple[str, ...], programs: Programs | None
 ) -> list[PreparedSource]:
     """Make all sources of the repository readable until `stack` closes, and tell what is wrong with any of them.
 
@@ -32,26 +32,26 @@ def prepare(
     """
     mountinfo = mount_table((programs or Programs()).mountinfo)  # before any snapshot is mounted
     found: list[PreparedSource] = []
-    for name in context.repository.sources:
-        source = context.config.sources[name]
+    for name in session.repository.sources:
+        source = session.config.sources[name]
         kind = (
-            DirectorySource() if source.dataset is None else _dataset_source(context, name, found, excludes, programs)
+            DirectorySource() if source.dataset is None else _dataset_source(session, name, found, excludes, programs)
         )
         found.append(stack.enter_context(kind.prepare(name, source)))
     found = [_without_excluded(each, excluder(excludes)) for each in found]
     roots = [root for each in found for root in each.roots]
     problems = [f"{root.path} {root.problem}" for root in roots if root.problem]
-    context.tell("error", problems)
+    session.tell("error", problems)
     unasked = [f"{out.dataset} is not archived: {out.reason}" for each in found for out in each.left_out if out.warn]
-    context.tell("warning", unasked + _nested(mountinfo, found, excludes))
+    session.tell("warning", unasked + _nested(mountinfo, found, excludes))
     if len(problems) == len(roots):
         raise StepFailedError("no source can be read: " + "; ".join(problems), remedy="mount or correct them")
     return found
 
 
-def excludes_of(context: JobContext) -> tuple[str, ...]:
+def excludes_of(session: BorgSession) -> tuple[str, ...]:
     """Return the patterns of all sources: borg applies them to all roots alike."""
-    sources = (context.config.sources[name] for name in context.repository.sources)
+    sources = (session.config.sources[name] for name in session.repository.sources)
     return tuple(pattern for source in sources for pattern in source.exclude)
 
 
@@ -81,7 +81,7 @@ def _without_excluded(prepared: PreparedSource, excluded: Matcher) -> PreparedSo
 
 
 def _dataset_source(
-    context: JobContext,
+    session: BorgSession,
     name: str,
     before: Sequence[PreparedSource],
     excludes: tuple[str, ...],
@@ -90,24 +90,24 @@ def _dataset_source(
     from bkp.tools.zfs.client import Zfs  # a host without ZFS does not pay for it
     from runner.sources.dataset import DatasetSource
 
-    run = context.recorder.run
+    run = session.recorder.run
     return DatasetSource(
-        zfs=Zfs(context.log.detail, keep_open=context.keep_open, programs=programs or Programs()),
+        zfs=Zfs(session.log.detail, keep_open=session.keep_open, programs=programs or Programs()),
         run_id=run.run_id,
         process=run.process,
-        needed=needed_paths(context.config, context.target) | _other_sources(context, name, before),
+        needed=needed_paths(session.config, session.target) | _other_sources(session, name, before),
         exclude=excludes,
-        warn=lambda text: context.tell("warning", [text]),
-        info=context.log.info,
+        warn=lambda text: session.tell("warning", [text]),
+        info=session.log.info,
     )
 
 
-def _other_sources(context: JobContext, name: str, before: Sequence[PreparedSource]) -> dict[str, str]:
+def _other_sources(session: BorgSession, name: str, before: Sequence[PreparedSource]) -> dict[str, str]:
     """Return where other sources are read: what a snapshot covers there would be archived empty, without a word."""
-    sources = context.config.sources
+    sources = session.config.sources
     directories = {
         f"source {other}": path
-        for other in context.repository.sources
+        for other in session.repository.sources
         if other != name and (path := sources[other].path)
     }
     mounted = {

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from bkp.quantities import format_duration, format_size
 from bkp.state.fields import Outcome
-from bkp.state.records import Message, Run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime, timedelta
+
+    from bkp.state.records import Message, Run
 
 _DELETED = re.compile(r"Deleted data:(?:\s+\S+ [kMGTP]?B){2}\s+(-?[\d.]+) ([kMGTP]?)B\s*\Z")
 _DECIMAL = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15}

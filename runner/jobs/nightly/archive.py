@@ -9,7 +9,7 @@ import msgspec
 
 from bkp.config.model import INCOMPLETE
 from bkp.errors import StepFailedError
-from bkp.state.results import Archive, LeftOut, RepositoryFacts, Root
+from bkp.state.results import Archive, LeftOut, NightlyResult, RepositoryFacts, Root
 from bkp.tools.borg import commands
 from bkp.tools.borg.client import ArchiveListing, Listing, parse_listing
 from bkp.tools.borg.outcome import missing_roots
@@ -19,7 +19,7 @@ from runner.sources.base import identity
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from runner.lifecycle.context import JobContext
+    from runner.borg_session import BorgSession
     from runner.sample import SampleDrawer
     from runner.sources.base import PreparedSource
 
@@ -35,24 +35,24 @@ def archive_name(prefix: str, run_id: str, *, complete: bool) -> str:
     return f"{'' if complete else INCOMPLETE}{prefix}-{run_id}"
 
 
-def create(context: JobContext, prepared: Sequence[PreparedSource], drawer: SampleDrawer) -> Archive:
+def create(session: BorgSession, prepared: Sequence[PreparedSource], drawer: SampleDrawer) -> NightlyResult:
     """Archive every root that can be read (`borg create`); record the archive, its roots, and what was left out."""
-    run = context.recorder.run
+    run = session.recorder.run
     roots = [(each, root) for each in prepared for root in each.roots]
     readable = [root.path for _, root in roots if root.problem is None]
-    name = archive_name(context.repository.archive_prefix, run.run_id, complete=len(readable) == len(roots))
+    name = archive_name(session.repository.archive_prefix, run.run_id, complete=len(readable) == len(roots))
     arguments = commands.create(
-        context.repository,
+        session.repository,
         name,
         readable,
         [each.source for each in prepared],
-        lock_wait=context.options.lock_wait,
+        lock_wait=session.options.lock_wait,
         comment=f"bkp run {run.run_id}",
     )
-    with context.recorder.step("create") as notes:
+    with session.recorder.step("create") as notes:
         drawer.start()
         found = {path: identity(path) for path in readable}
-        reply = context.run_borg(notes, arguments, keep=lambda message: bool(missing_roots(readable, (message,))))
+        reply = session.run_borg(notes, arguments, keep=lambda message: bool(missing_roots(readable, (message,))))
         created = decode(reply.completed.stdout, CreateReply)
         lost = missing_roots(readable, reply.messages) | {path for path in readable if identity(path) != found[path]}
         stats, cache = created.archive.stats, created.cache.stats
@@ -96,15 +96,21 @@ def create(context: JobContext, prepared: Sequence[PreparedSource], drawer: Samp
             "original_bytes": archive.original_bytes,
             "deduplicated_bytes": archive.deduplicated_bytes,
         }
-    context.recorder.update(archive=archive, repository=repository)
-    return archive
+    return record(session, NightlyResult(archive=archive, repository=repository))
 
 
-def confirm(context: JobContext, archive: Archive) -> Listing:
+def record(session: BorgSession, night: NightlyResult) -> NightlyResult:
+    """Put what the night came to so far into the record, and return it."""
+    session.recorder.update(result=night)
+    return night
+
+
+def confirm(session: BorgSession, night: NightlyResult) -> tuple[NightlyResult, Listing]:
     """Ask the repository for tonight's archive. Without that answer nothing is pruned."""
-    with context.recorder.step("confirm") as notes:
-        arguments = commands.list_archives(context.repository, lock_wait=context.options.lock_wait)
-        listing = parse_listing(context.run_borg(notes, arguments).completed.stdout)
+    archive = night.archive
+    with session.recorder.step("confirm") as notes:
+        arguments = commands.list_archives(session.repository, lock_wait=session.options.lock_wait)
+        listing = parse_listing(session.run_borg(notes, arguments).completed.stdout)
         found = next((each for each in listing.archives if each.name == archive.name), None)
         # renaming, which is done to incomplete ones alone, gives an archive a new id
         if found is None or (found.id != archive.id and not archive.name.startswith(INCOMPLETE)):
@@ -113,25 +119,19 @@ def confirm(context: JobContext, archive: Archive) -> Listing:
                 remedy="run `bkp-run check`, and look at the log of this run",
             )
         notes.counters["archives"] = len(listing.archives)
-    context.recorder.update(
-        archive=msgspec.structs.replace(archive, id=found.id, confirmed=True),
-        repository=with_listing(context, listing.archives),
-    )
-    return listing
+    confirmed = msgspec.structs.replace(night, archive=msgspec.structs.replace(archive, id=found.id, confirmed=True))
+    return record(session, with_listing(session, confirmed, listing.archives)), listing
 
 
-def with_listing(context: JobContext, archives: Sequence[ArchiveListing]) -> RepositoryFacts | None:
-    """Return the recorded facts of the repository with its archives counted anew."""
-    facts = context.recorder.run.repository
-    if facts is None:
-        return None
-    prefix = f"{context.repository.archive_prefix}-"
+def with_listing(session: BorgSession, night: NightlyResult, archives: Sequence[ArchiveListing]) -> NightlyResult:
+    """Return the night with the repository's archives counted anew."""
+    prefix = f"{session.repository.archive_prefix}-"
     listed = [each for each in archives if each.name.startswith(prefix)]
     aside = [each for each in archives if each.name.startswith(INCOMPLETE + prefix)]
     times = sorted(each.started_at for each in listed)
-    free, size = _space(context.repository.path)
-    return msgspec.structs.replace(
-        facts,
+    free, size = _space(session.repository.path)
+    facts = msgspec.structs.replace(
+        night.repository,
         archives=len(listed),
         incomplete_archives=len(aside),
         oldest_archive_at=times[0] if times else None,
@@ -139,6 +139,7 @@ def with_listing(context: JobContext, archives: Sequence[ArchiveListing]) -> Rep
         free_bytes=free,
         size_bytes=size,
     )
+    return msgspec.structs.replace(night, repository=facts)
 
 
 def _space(path: str) -> tuple[int | None, int | None]:
@@ -149,14 +150,14 @@ def _space(path: str) -> tuple[int | None, int | None]:
     return facts.f_bavail * facts.f_frsize, facts.f_blocks * facts.f_frsize
 
 
-def set_aside(context: JobContext, archive: Archive) -> Archive:
+def set_aside(session: BorgSession, night: NightlyResult) -> NightlyResult:
     """Rename an archive that turned out to be incomplete, so that prune never counts it; return it as it is now."""
+    archive = night.archive
     if archive.name.startswith(INCOMPLETE):
-        return archive
+        return night
     new_name = INCOMPLETE + archive.name
-    with context.recorder.step("set aside") as notes:
-        arguments = commands.rename(context.repository, archive.name, new_name, lock_wait=context.options.lock_wait)
-        context.run_borg(notes, arguments)
+    with session.recorder.step("set aside") as notes:
+        arguments = commands.rename(session.repository, archive.name, new_name, lock_wait=session.options.lock_wait)
+        session.run_borg(notes, arguments)
     renamed = msgspec.structs.replace(archive, name=new_name)
-    context.recorder.update(archive=renamed)
-    return renamed
+    return record(session, msgspec.structs.replace(night, archive=renamed))

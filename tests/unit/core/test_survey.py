@@ -1,0 +1,205 @@
+"""One reading of the state: how jobs stand, what the past comes to, and when the past is known."""
+
+from __future__ import annotations
+
+from datetime import UTC, timedelta
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+
+from bkp.config import parse_config
+from bkp.past import read_history
+from bkp.state.fields import Outcome
+from bkp.state.observed import not_seen, path_of, read_observation, seen, write_observation
+from bkp.state.reading import Missing, Readable, Unreadable
+from bkp.state.store import StateStore
+from bkp.status import Status
+from bkp.survey import Survey, survey
+from tests.support.records import START, a_drill, a_night, a_run, an_archive, roots
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bkp.state.records import Run
+
+CONFIG = parse_config(
+    "schema: 1\nrepositories: {main: {path: /r, sources: [home, etc]}}\n"
+    "sources: {home: {path: /srv/home}, etc: {path: /srv/etc}}\nmail: {when: never}\n"
+)
+NOW = START + timedelta(hours=1)
+
+
+def look(store: StateStore, *, alive: bool | None = False) -> Survey:
+    return survey(CONFIG, store, lambda: NOW, UTC, lambda _process: alive)
+
+
+def status(found: Survey, job: str = "nightly") -> Status:
+    return next(each.status.status for each in found.standings if each.job == job)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> StateStore:
+    return StateStore(tmp_path / "state")
+
+
+def test_every_configured_job_has_a_standing_though_nothing_ever_ran(store: StateStore) -> None:
+    store.root.mkdir()
+    found = look(store)
+    assert [(each.job, each.status.status) for each in found.standings] == [
+        (job, Status.NEVER) for job in ("nightly", "check", "verify", "drill")
+    ]
+    assert found.past_known
+    assert not found.recorded
+
+
+def test_without_a_state_directory_nothing_is_known(store: StateStore) -> None:
+    found = look(store)
+    assert {each.status.status for each in found.standings} == {Status.UNKNOWN}
+    assert not found.past_known
+
+
+def test_the_past_is_the_newest_of_each_kind_of_history_and_records_together(store: StateStore) -> None:
+    night = START - timedelta(days=2)
+    half = an_archive(night, roots=roots("home", missing=("etc",)))
+    whole = an_archive(night - timedelta(days=1), roots=roots("home", "etc"))
+    store.write_ended(a_run(started=whole.started_at, result=a_night(whole), mail="sent"))
+    store.write_ended(a_run(started=night, outcome=Outcome.FAILURE, result=a_night(half)))
+    store.write_ended(a_run("check", night, Outcome.FAILURE))
+    store.write_ended(a_run("check", NOW - timedelta(minutes=50), Outcome.INTERRUPTED))
+    store.replace_latest(a_run("drill", NOW - timedelta(minutes=30), result=a_drill(missing=1)))
+    past = look(store).past
+    assert past.sources == {("main", "home"): half.started_at, ("main", "etc"): whole.started_at}
+    assert past.verdicts["check", "main"].passed is False
+    assert past.drills["main"].result.missing == 1
+    assert past.mail is not None
+    assert past.mail.result == "sent"
+    assert [archive.id for archive in past.archives["main"]] == [whole.id]
+
+
+def test_a_history_that_lacks_the_newest_record_is_not_whole(store: StateStore) -> None:
+    store.write_ended(a_run())
+    assert look(store).history_problem is None
+    store.replace_latest(a_run("check", START + timedelta(minutes=20)))
+    assert look(store).history_problem == "it lacks the newest recorded run, check on main"
+    assert not look(store).past_known
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda path: path.unlink(), "it is gone, though runs are recorded"),
+        (lambda path: path.write_bytes(b""), "it is gone, though runs are recorded"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-9]), "its last line is torn"),
+        (lambda path: path.write_bytes(b"noise\n"), "line 1 is damaged"),
+    ],
+)
+def test_what_a_damaged_history_lacks_is_unknown(store: StateStore, damage: object, said: str) -> None:
+    store.write_ended(a_run())
+    damage(store.ledger.path)  # type: ignore[operator]
+    found = look(store)
+    assert said in str(found.history_problem)
+    assert not found.past_known
+    assert status(found) is Status.OK, "the record stands beside it"
+
+
+def test_a_success_whose_record_is_gone_is_not_known_rather_than_never(store: StateStore) -> None:
+    store.write_ended(a_run())
+    (store.job_dir("nightly", "main") / "success.json").unlink()
+    (standing,) = [each for each in look(store).standings if each.job == "nightly"]
+    assert standing.success is None
+    assert not standing.success_known
+    assert not next(each for each in look(store).standings if each.job == "check").latest
+
+
+def test_records_of_what_nobody_configured_are_kept_apart(store: StateStore) -> None:
+    store.write_ended(a_run(target="old"))
+    found = look(store)
+    assert [(each.job, each.target) for each in found.others] == [("nightly", "old")]
+    assert found.recorded
+
+
+# ---------------------------------------------------------------- deferred, and without a process
+
+
+def recorded(store: StateStore, outcome: Outcome, before: Run | None, **changes: object) -> Survey:
+    if before is not None:
+        store.write_ended(before)
+    run = a_run(started=NOW - timedelta(minutes=30), outcome=outcome, result=None, reason="the pool resilvers")
+    run = msgspec.structs.replace(run, before=before.end if before else None, **changes)
+    store.replace_latest(run)
+    return look(store)
+
+
+def test_a_deferred_run_leaves_what_came_before_it_in_place(store: StateStore) -> None:
+    good = recorded(store, Outcome.DEFERRED, a_run())
+    assert status(good) is Status.OK
+    assert "deferred: the pool resilvers" in next(each.status.explanation for each in good.standings)
+
+
+def test_a_deferred_run_does_not_hide_the_failure_before_it(store: StateStore) -> None:
+    assert status(recorded(store, Outcome.DEFERRED, a_run(outcome=Outcome.FAILURE, reason="no space"))) is Status.FAILED
+
+
+def test_a_job_that_was_only_ever_deferred_never_ran(store: StateStore) -> None:
+    assert status(recorded(store, Outcome.DEFERRED, None)) is Status.NEVER
+
+
+def test_deferring_past_the_deadline_is_late(store: StateStore) -> None:
+    assert status(recorded(store, Outcome.DEFERRED, a_run(started=START - timedelta(days=3)))) is Status.LATE
+
+
+@pytest.mark.parametrize("alive", [False, None, True])
+def test_a_run_that_goes_on_without_a_process_is_running_until_its_deadline(
+    store: StateStore, alive: bool | None
+) -> None:
+    recorded(store, Outcome.RUNNING, a_run(), outlives_process=True)
+    found = look(store, alive=alive)
+    assert status(found) is Status.RUNNING
+    assert found.standings[0].running_since is not None
+    recorded(store, Outcome.RUNNING, a_run(started=START - timedelta(days=3)), outlives_process=True)
+    assert status(look(store, alive=alive)) is Status.LATE
+
+
+# ---------------------------------------------------------------- a history of many jobs
+
+
+def test_the_nights_are_found_however_many_runs_of_other_jobs_lie_between(store: StateStore) -> None:
+    store.ledger.append(a_run(started=START - timedelta(days=9)))
+    noise = a_run("check", reason="x" * 100_000)
+    for _ in range(60):
+        store.ledger.append(noise)
+    store.ledger.append(a_run(started=START - timedelta(days=8)))
+    nights = store.ledger.last_runs(400, job="nightly", target="main")
+    assert [run.started_at for run in nights] == [START - timedelta(days=days) for days in (9, 8)]
+    assert len(read_history(store.ledger).past.archives["main"]) == 2
+
+
+# ---------------------------------------------------------------- observations
+
+
+def test_an_observation_is_replaced_whole_and_is_no_run(store: StateStore) -> None:
+    write_observation(store.root, "pools", "vault", {"tank": seen({"state": "ONLINE"}, "zpool status", NOW)})
+    reading = read_observation(store.root, "pools", dict[str, str])
+    assert isinstance(reading, Readable)
+    part = reading.value.parts["tank"]
+    assert (part.value, part.seen_at, part.error) == ({"state": "ONLINE"}, NOW, None)
+    assert list(store.recorded()) == []
+    assert not store.ledger.path.exists()
+
+
+def test_what_cannot_be_seen_keeps_its_last_value_with_the_time_of_that(store: StateStore) -> None:
+    later = NOW + timedelta(minutes=5)
+    before = seen("ONLINE", "zpool status", NOW)
+    part = not_seen("zpool took longer than 20 s", "zpool status", later, before)
+    assert (part.value, part.seen_at, part.looked_at) == ("ONLINE", NOW, later)
+    assert part.error is not None
+    assert not_seen("no such pool", "zpool status", later, None).value is None
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b'{"schema": 2, "host": "h", "parts": {}}', b'{"schema": 1, "par'])
+def test_an_observation_that_is_damaged_is_unreadable(store: StateStore, content: bytes) -> None:
+    assert isinstance(read_observation(store.root, "pools", str), Missing)
+    path_of(store.root, "pools").parent.mkdir(parents=True)
+    path_of(store.root, "pools").write_bytes(content)
+    assert isinstance(read_observation(store.root, "pools", str), Unreadable)
