@@ -24,7 +24,7 @@ Examples:
 
 \b
 Exit codes: 0 success, 1 success with warnings, 2 usage or configuration,
-3 failure, 4 another run holds the lock, 130 interrupted.
+3 failure, 4 not now (another run holds the lock, or deferred), 130 interrupted.
 """
 
 
