@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -86,6 +87,23 @@ def test_a_wrong_call_has_the_form_of_every_error(program: str) -> None:
     assert error.startswith(f"{program}: error: No such option")
     assert remedy.startswith(f"  remedy: `{program}")
     assert remedy.endswith("--help` shows how it is called")
+
+
+@each_program
+def test_on_a_terminal_an_error_is_red_unless_no_colour_is_wanted(program: str) -> None:
+    def said(**environment: str) -> str:
+        ours, theirs = pty.openpty()
+        try:
+            command = [str(BIN / program), "--no-such-option"]
+            inherited = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+            subprocess.run(command, env=inherited | environment, stderr=theirs, check=False, timeout=120)
+            return os.read(ours, 10_000).decode()
+        finally:
+            os.close(ours)
+            os.close(theirs)
+
+    assert said().startswith(f"\x1b[31m{program}: error:\x1b[0m No such option")
+    assert said(NO_COLOR="1").startswith(f"{program}: error: No such option")
 
 
 def test_what_an_encoding_lacks_is_shown_by_its_number() -> None:
