@@ -20,7 +20,7 @@ def outlive_readers() -> None:
 
     What a program does and what it ends with must not depend on being read, and click would end it with 1. Beneath
     everything that prints, what nobody reads is dropped. Another failure of standard output raises `OutputError`; of
-    standard error it could not be told to anybody.
+    standard error it could not be told to anybody. What the terminal's encoding lacks is shown by its number.
     """
     for name, vital in (("stdout", True), ("stderr", False)):
         stream = getattr(sys, name)
@@ -33,7 +33,7 @@ def _rebuilt(stream: io.TextIOWrapper, *, vital: bool) -> io.TextIOWrapper:
     return io.TextIOWrapper(
         io.BufferedWriter(_Output(stream.fileno(), vital=vital)),
         encoding=stream.encoding,
-        errors=stream.errors,
+        errors="backslashreplace",
         line_buffering=stream.line_buffering,
         write_through=stream.write_through,
     )

@@ -1,1 +1,3 @@
 """bkp-exporter: Prometheus metrics and a status page from the recorded state."""
+
+PROGRAM = "bkp-exporter"

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from bkp import __version__
+from bkp.cli import Program, examples, run
+from bkp.errors import ExitCode
+from exporter import PROGRAM
 
-DEFAULT_CONFIG = "/etc/bkp/config.yml"
+if TYPE_CHECKING:
+    from pathlib import Path
 
-_CONFIG = click.option(
-    "-c",
-    "--config",
-    "config_path",
-    type=click.Path(path_type=Path),
-    default=DEFAULT_CONFIG,
-    show_default=True,
-    envvar="BKP_CONFIG",
-    show_envvar=True,
-    help="The configuration file.",
-)
 _FORMAT = click.option(
     "--format",
     "format_",
@@ -53,94 +43,56 @@ SIGHUP looks for changes now; SIGTERM and Ctrl-C end it with exit code 0. Exit c
 """
 
 
-def _print_version(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
-    if wanted:
-        click.echo(f"bkp-exporter {__version__}")
-        context.exit()
-
-
-@click.group(
-    invoke_without_command=True,
-    epilog=EPILOG,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-)
-@_CONFIG
+@click.group(cls=Program, invoke_without_command=True, epilog=EPILOG)
 @click.option(
     "--listen", metavar="HOST:PORT", help="Where to listen instead of exporter.listen; port 0 takes a free one."
 )
 @click.option("--once", is_flag=True, help="Print the metrics to standard output and end; the same as `metrics`.")
-@click.option(
-    "--version",
-    is_flag=True,
-    callback=_print_version,
-    expose_value=False,
-    is_eager=True,
-    help="Show the version and exit.",
-)
 @click.pass_context
-def cli(context: click.Context, config_path: Path, listen: str | None, *, once: bool) -> None:
+def cli(context: click.Context, listen: str | None, *, once: bool) -> int:
     """Serve the recorded state of the backups: metrics for Prometheus and a status page.
 
     Everything comes from the files that bkp-run writes. A scrape gets what was prepared when the state last changed:
     it costs about a millisecond and can neither slow down nor lock out a backup.
     """
-    context.obj = config_path
     if context.invoked_subcommand is not None:
-        return
+        return ExitCode.SUCCESS
     if once:
-        _print_metrics(config_path, "text")
-        return
+        return _print_metrics(context.obj, "text")
     from exporter.service import serve
 
-    serve(config_path, listen)
+    serve(context.obj, listen)
+    return ExitCode.SUCCESS
 
 
-@cli.command(epilog="\b\nExamples:\n  bkp-exporter metrics\n  bkp-exporter metrics --config ./config.yml\n")
-@_CONFIG
+@cli.command(epilog=examples("bkp-exporter metrics", "bkp-exporter metrics --config ./config.yml"))
 @_FORMAT
-@click.pass_context
-def metrics(context: click.Context, config_path: Path, format_: str) -> None:
+@click.pass_obj
+def metrics(config_path: Path, format_: str) -> int:
     """Print the metrics, as a scrape would get them now."""
-    _print_metrics(_given(context, config_path), format_)
+    return _print_metrics(config_path, format_)
 
 
-@cli.command(epilog="\b\nExample:\n  bkp-exporter page > status.html\n")
-@_CONFIG
-@click.pass_context
-def page(context: click.Context, config_path: Path) -> None:
+@cli.command(epilog=examples("bkp-exporter page > status.html"))
+@click.pass_obj
+def page(config_path: Path) -> None:
     """Print the status page (HTML), as a visitor would get it now."""
     from exporter.service import take_snapshot
 
-    click.echo(take_snapshot(_given(context, config_path)).page(), nl=False)
+    click.echo(take_snapshot(config_path).page(), nl=False)
 
 
-def _given(context: click.Context, config_path: Path) -> Path:
-    """Return --config of the subcommand, or else that given before it."""
-    explicit = context.get_parameter_source("config_path") is click.core.ParameterSource.COMMANDLINE
-    return config_path if explicit or not isinstance(context.obj, Path) else context.obj
-
-
-def _print_metrics(config_path: Path, format_: str) -> None:
-    from bkp.errors import ExitCode
+def _print_metrics(config_path: Path, format_: str) -> int:
     from exporter.service import take_snapshot
 
     exposition = take_snapshot(config_path).exposition
     click.echo((exposition.openmetrics if format_ == "openmetrics" else exposition.text).plain, nl=False)
-    if exposition.failed:
-        sys.exit(ExitCode.FAILURE)
+    return ExitCode.FAILURE if exposition.failed else ExitCode.SUCCESS
 
 
-def main(arguments: list[str] | None = None) -> Any:
-    """Run the command line; every failure that a person can mend ends in one message and its exit code."""
-    from bkp.errors import BkpError
-    from bkp.output import outlive_readers
-
-    outlive_readers()
-    try:
-        return cli.main(arguments, prog_name="bkp-exporter")
-    except BkpError as exc:
-        click.echo(f"bkp-exporter: error: {exc}", err=True)
-        sys.exit(exc.exit_code)
+def main() -> NoReturn:
+    """Run the command line and end with one of `ExitCode`."""
+    run(PROGRAM, cli)
 
 
 if __name__ == "__main__":

@@ -1,1 +1,3 @@
 """bkp-run: the backup server's scheduled work, each run recorded whatever happens."""
+
+PROGRAM = "bkp-run"

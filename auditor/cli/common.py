@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,24 +21,6 @@ if TYPE_CHECKING:
 FILE = click.Path(dir_okay=False, path_type=Path)
 FOLDER = click.Path(readable=False, path_type=Path)  # why it cannot be read is said where it is read
 
-CONFIG_VARIABLE = "BKP_CONFIG"
-DEFAULT_CONFIG = Path("/etc/bkp/config.yml")
-CONFIG_HELP = f"The configuration file.  [env var: {CONFIG_VARIABLE}; default: {DEFAULT_CONFIG}]"
-
-
-def _or_the_groups(ctx: click.Context, _param: click.Parameter, value: Path | None) -> Path | None:
-    named: Path | None = ctx.obj
-    return value if value is not None else named
-
-
-config_option = click.option(
-    "--config",
-    "-c",
-    "config_path",
-    type=FILE,
-    callback=_or_the_groups,
-    help=CONFIG_HELP,
-)
 rules_option = click.option(
     "--rules", "rules_dir", type=FOLDER, help="Folder of rules in place of the configured or shipped ones."
 )
@@ -59,24 +40,19 @@ def rules_folder(given: Path | None, config: Config | None) -> Path:
     return Path(config.audit.rules) if config is not None and config.audit.rules else shipped_rules()
 
 
-def config_file(named: Path | None) -> Path:
-    """Return the configuration file: as named in the call, by the environment, or the default."""
-    return named or Path(os.environ.get(CONFIG_VARIABLE) or DEFAULT_CONFIG)
-
-
-def read_config(named: Path | None) -> Config:
+def read_config(path: Path) -> Config:
     """Return the configuration of this host."""
     from bkp.config import load_config
 
-    return load_config(config_file(named))
+    return load_config(path)
 
 
-def collect_live(config: Config, named: Path | None, now: datetime) -> Evidence:
+def collect_live(config: Config, path: Path, now: datetime) -> Evidence:
     """Return the evidence of this host, saying on a terminal what is being looked at."""
     from auditor.facts.collect import collect
 
     with _progress() as say:
-        return collect(config, config_file(named).absolute(), now, say)
+        return collect(config, path.absolute(), now, say)
 
 
 @contextlib.contextmanager

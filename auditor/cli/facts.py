@@ -7,14 +7,12 @@ from pathlib import Path
 import click
 
 from auditor import PROGRAM_VERSION
-from auditor.cli.common import collect_live, config_option, moment, read_config
+from auditor.cli.common import collect_live, moment, read_config
 from auditor.cli.output import OUTPUT, check_outputs, is_stdout, write_output
+from bkp.cli import examples
 
 
-@click.command(
-    epilog="\b\nExamples:\n  bkp-audit facts -o facts.json\n  bkp-audit facts | less\n  bkp-audit facts --list\n"
-)
-@config_option
+@click.command(epilog=examples("bkp-audit facts -o facts.json", "bkp-audit facts | less", "bkp-audit facts --list"))
 @click.option(
     "-o",
     "--output",
@@ -23,7 +21,8 @@ from auditor.cli.output import OUTPUT, check_outputs, is_stdout, write_output
     help="File to write, mode 0600.  [default: standard output]",
 )
 @click.option("--list", "list_only", is_flag=True, help="List every fact that a rule may use; look at nothing.")
-def facts(config_path: Path | None, output: Path, list_only: bool) -> int:
+@click.pass_obj
+def facts(config_path: Path, output: Path, list_only: bool) -> int:
     """Collect facts from this host and save them; judge nothing.
 
     The file holds no secret, but it names the files that hold them: it is written for its owner only.

@@ -1,25 +1,21 @@
-"""The `bkp-audit` command and the one place where an error becomes a message and an exit code."""
+"""The `bkp-audit` command: its commands, and the exit codes of its errors."""
 
 from __future__ import annotations
 
-import sys
-import traceback
 from typing import TYPE_CHECKING, NoReturn
 
 import click
-from click.core import ParameterSource
 
-from auditor import PROGRAM, PROGRAM_VERSION
-from auditor.cli.common import CONFIG_HELP, CONFIG_VARIABLE, FILE
+from auditor import PROGRAM
 from auditor.cli.facts import facts
 from auditor.cli.rules import rules
 from auditor.cli.run import run
 from auditor.exit_codes import MEANING, AuditExit
-from bkp.errors import BkpError, ExitCode
-from bkp.output import OutputError, outlive_readers
+from bkp import cli
+from bkp.output import OutputError
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from bkp.errors import BkpError
 
 _EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code:d}  {text}" for code, text in MEANING.items())
 
@@ -44,8 +40,8 @@ Examples:
 _OWN_FLAGS = ("--help", "--version", "-h")
 
 
-class _RunByDefault(click.Group):
-    """A group whose first word may be left out: then it is `run`. --config may stand before or after that word."""
+class _RunByDefault(cli.Program):
+    """A program whose first word may be left out: then it is `run`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         at = _after_config(args)
@@ -67,29 +63,9 @@ def _after_config(args: list[str]) -> int:
     return at
 
 
-def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
-    if value and not ctx.resilient_parsing:
-        click.echo(PROGRAM_VERSION)
-        ctx.exit()
-
-
-@click.group(cls=_RunByDefault, help=_HELP, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option(
-    "--version", is_flag=True, callback=_print_version, expose_value=False, is_eager=True, help="Say the version."
-)
-@click.option(
-    "--config",
-    "-c",
-    "config_path",
-    type=FILE,
-    envvar=CONFIG_VARIABLE,
-    help=CONFIG_HELP,
-)
-@click.pass_context
-def command(ctx: click.Context, config_path: Path | None) -> None:
+@click.group(cls=_RunByDefault, help=_HELP, epilog=_EPILOG)
+def command() -> None:
     """Judge this backup server."""
-    # the variable is only a default: what is named here is what the commands below take for asked for
-    ctx.obj = config_path if ctx.get_parameter_source("config_path") is ParameterSource.COMMANDLINE else None
 
 
 command.add_command(run)
@@ -98,29 +74,9 @@ command.add_command(rules)
 
 
 def main() -> NoReturn:
-    """Run the command line and exit with one of `AuditExit`, or 130 after Ctrl-C."""
-    outlive_readers()
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
-    try:
-        result = command.main(prog_name=PROGRAM, standalone_mode=False)
-    except click.exceptions.Exit as exc:
-        sys.exit(exc.exit_code)
-    except click.ClickException as exc:
-        exc.show()
-        sys.exit(AuditExit.INVALID)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo(f"{PROGRAM}: interrupted", err=True)
-        sys.exit(ExitCode.INTERRUPTED)
-    except OutputError as exc:
-        click.echo(f"{PROGRAM}: {exc}", err=True)
-        sys.exit(AuditExit.UNJUDGED)
-    except BkpError as exc:
-        click.echo(f"{PROGRAM}: {exc}", err=True)
-        sys.exit(AuditExit.INVALID)
-    except Exception:  # noqa: BLE001  # a defect must not look like a finding, exit code 1
-        traceback.print_exc()
-        click.echo(f"{PROGRAM}: this is a defect of {PROGRAM}: no verdict of this run counts", err=True)
-        sys.exit(AuditExit.UNJUDGED)
-    sys.exit(int(result or 0))
+    """Run the command line and end with one of `AuditExit`, or 130 after Ctrl-C."""
+    cli.run(PROGRAM, command, exit_code=_exit_code, after_defect=": no verdict of this run counts")
+
+
+def _exit_code(error: BkpError) -> int:
+    return AuditExit.UNJUDGED if isinstance(error, OutputError) else AuditExit.INVALID

@@ -8,6 +8,7 @@ import click
 
 from auditor.cli.common import read_config, rules_folder, rules_option
 from auditor.exit_codes import AuditExit
+from bkp.cli import examples, named_config
 from bkp.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from auditor.rules.model import Rule, RuleSet
 
 
-@click.group(epilog="\b\nExamples:\n  bkp-audit rules list\n  bkp-audit rules show PRM-001\n")
+@click.group(epilog=examples("bkp-audit rules list", "bkp-audit rules show PRM-001"))
 def rules() -> None:
     """Look at the rules themselves: lint, list, show, test."""
 
@@ -24,14 +25,14 @@ def rules() -> None:
 def _load(rules_dir: Path | None) -> RuleSet:
     from auditor.rules.folder import load_frameworks, load_rules
 
-    named: Path | None = click.get_current_context().obj  # --config before the command's name
+    named = named_config()
     folder = rules_folder(rules_dir, read_config(named) if named is not None and rules_dir is None else None)
     found = load_rules(folder)
     load_frameworks(folder, found)
     return found
 
 
-@rules.command(epilog="\b\nExample:\n  bkp-audit rules lint --rules ./rules\n")
+@rules.command(epilog=examples("bkp-audit rules lint --rules ./rules"))
 @rules_option
 def lint(rules_dir: Path | None) -> int:
     """Check every rule file: form, names, types, citations, and that its scenarios hold and prove it both ways."""
@@ -46,7 +47,7 @@ def lint(rules_dir: Path | None) -> int:
     return AuditExit.INVALID if complaints else AuditExit.CLEAN
 
 
-@rules.command("list", epilog="\b\nExamples:\n  bkp-audit rules list\n  bkp-audit rules list --json | jq '.[].id'\n")
+@rules.command("list", epilog=examples("bkp-audit rules list", "bkp-audit rules list --json | jq '.[].id'"))
 @rules_option
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def list_rules(rules_dir: Path | None, as_json: bool) -> int:
@@ -66,7 +67,7 @@ def list_rules(rules_dir: Path | None, as_json: bool) -> int:
     return 0
 
 
-@rules.command(epilog="\b\nExample:\n  bkp-audit rules show PRM-001\n")
+@rules.command(epilog=examples("bkp-audit rules show PRM-001"))
 @click.argument("rule_id", metavar="ID")
 @rules_option
 def show(rule_id: str, rules_dir: Path | None) -> int:
@@ -100,7 +101,7 @@ def _every(rule: Rule) -> str:
     return rule.every.text if rule.every else "run"
 
 
-@rules.command(epilog="\b\nExample:\n  bkp-audit rules test --rules ./rules\n")
+@rules.command(epilog=examples("bkp-audit rules test --rules ./rules"))
 @rules_option
 @click.option("-v", "--verbose", is_flag=True, help="Show the scenarios that hold, too.")
 def test(rules_dir: Path | None, verbose: bool) -> int:

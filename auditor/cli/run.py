@@ -14,13 +14,13 @@ from auditor import PROGRAM, PROGRAM_VERSION
 from auditor.cli.common import (
     FILE,
     collect_live,
-    config_option,
     moment,
     read_config,
     rules_folder,
     rules_option,
 )
 from auditor.cli.output import OUTPUT, check_outputs, is_stdout, print_text, write_output
+from bkp.cli import complain, examples, named_config
 from bkp.errors import UsageError
 from bkp.output import OutputError
 
@@ -34,17 +34,15 @@ if TYPE_CHECKING:
 _SEVERITIES = ("critical", "high", "medium", "low", "info")
 _COLOURS = {"fail": "red", "error": "magenta", "unattested": "yellow", "pass": "green", "na": "bright_black"}
 
-_EPILOG = """\b
-Examples:
-  bkp-audit --html report.html --json report.json
-  bkp-audit --facts facts.json --waivers waivers.yml --at 2026-01-31T12:00:00Z
-  ssh server bkp-audit facts | bkp-audit --facts -
-  bkp-audit --json - | jq .totals
-"""
 
-
-@click.command(epilog=_EPILOG)
-@config_option
+@click.command(
+    epilog=examples(
+        "bkp-audit --html report.html --json report.json",
+        "bkp-audit --facts facts.json --waivers waivers.yml --at 2026-01-31T12:00:00Z",
+        "ssh server bkp-audit facts | bkp-audit --facts -",
+        "bkp-audit --json - | jq .totals",
+    )
+)
 @rules_option
 @click.option(
     "--facts",
@@ -76,8 +74,9 @@ Examples:
 @click.option("--at", help="Judge as of this time instead of now, for replays.")
 @click.option("-v", "--verbose", is_flag=True, help="Show the evidence of every rule.")
 @click.option("-q", "--quiet", is_flag=True, help="Print no text report.")
+@click.pass_obj
 def run(
-    config_path: Path | None,
+    config_path: Path,
     rules_dir: Path | None,
     facts_path: Path | None,
     waivers_path: Path | None,
@@ -92,7 +91,7 @@ def run(
     now = moment(at)
     check_outputs(html_path, json_path)
     if facts_path is not None:
-        if config_path is not None:
+        if named_config() is not None:
             raise UsageError("--facts judges saved facts and reads no configuration", remedy="leave out --config")
         from auditor.facts_file import load_evidence
 
@@ -181,7 +180,7 @@ def _show(report: Report, html_path: Path | None, json_path: Path | None, *, ver
         except OutputError as exc:
             failures.append(exc)
     for failure in failures[:-1]:
-        click.echo(f"{PROGRAM}: {failure}", err=True)
+        complain(PROGRAM, failure)
     if failures:
         raise failures[-1]
 

@@ -1,6 +1,6 @@
 """The typed configuration: one strict YAML file, `/etc/bkp/config.yml`, read by all three programs."""
 
-from bkp.config.load import DEFAULT_PATH, load_config, parse_config
+from bkp.config.load import load_config, parse_config
 from bkp.config.model import Config
 
-__all__ = ["DEFAULT_PATH", "Config", "load_config", "parse_config"]
+__all__ = ["Config", "load_config", "parse_config"]

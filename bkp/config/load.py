@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bkp.clock import local_zone, utc_now
@@ -17,11 +16,10 @@ from bkp.yamlfile.typed import as_mapping, convert
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from pathlib import Path
 
-DEFAULT_PATH = Path("/etc/bkp/config.yml")
 
-
-def load_config(path: Path = DEFAULT_PATH, *, schedules: bool = False) -> Config:
+def load_config(path: Path, *, schedules: bool = False) -> Config:
     """Return the configuration in `path`.
 
     `schedules`: refuse those that elapse no more. Only who writes the file is to be stopped by one: a job that its

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bkp.cli import complain
 from bkp.clock import local_zone, utc_now
 from bkp.config import load_config
 from bkp.errors import BkpError, ExitCode, StateError
 from bkp.jobs import Kind
+from runner import PROGRAM
 from runner.commands import options
 from runner.commands.jobs import chosen_targets
 
@@ -36,7 +38,6 @@ def list_command(config_path: Path, target: str | None, as_json: bool, lock_wait
     """
     from bkp.tools.borg.client import Borg, passphrase_of
     from runner.views import archives
-    from runner.views.terminal import complain
 
     config = load_config(config_path)
     wait = (config.lock_wait if lock_wait is None else lock_wait).total_seconds()
@@ -51,7 +52,8 @@ def list_command(config_path: Path, target: str | None, as_json: bool, lock_wait
         except BkpError as exc:
             if len(targets) == 1:
                 raise
-            complain(f"{each}: {exc}")  # and show the others: that one is broken makes them the more interesting
+            # and show the others: that one is broken makes them the more interesting
+            complain(PROGRAM, f"{each}: {exc}")
             code = ExitCode.FAILURE
             continue
         made = _made(store, each)

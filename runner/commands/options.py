@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from bkp import cli
 from bkp.config.values import Duration
 
 
@@ -24,10 +25,7 @@ class DurationType(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # 
             self.fail(str(exc), param, ctx)
 
 
-def examples(*lines: str) -> str:
-    """Return the end of a command's help: how it is called, line by line as written."""
-    return "\n".join(("\b", "Examples:", *(f"  {line}" for line in lines)))
-
+examples = cli.examples
 
 target = click.option("--target", "-t", help="Only this repository (a name from the configuration).")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout, for scripts.")

@@ -1,10 +1,9 @@
-"""What a terminal adds to text: colour beside the word that it repeats, and lines that break between words."""
+"""What a terminal adds to text: colour beside the word that it repeats."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import sys
 
 import click
 
@@ -27,7 +26,6 @@ _COLOURS = {
     Status.NEVER: "red",
     Status.UNKNOWN: "magenta",
 }
-WIDEST = 100
 
 
 def coloured(text: str, of: Outcome | Status) -> str:
@@ -39,16 +37,3 @@ def say(text: str | bytes, *, err: bool = False) -> None:
     """Print. Output that cannot be written changes nothing about how the run went, nor about its exit code."""
     with contextlib.suppress(OutputError):
         click.echo(text, err=err, color=False if os.environ.get("NO_COLOR") else None)
-
-
-def complain(error: str) -> None:
-    """Print an error and its remedy on stderr; on a terminal in lines of its width."""
-    if sys.stderr.isatty():
-        width = min(WIDEST, os.get_terminal_size(sys.stderr.fileno()).columns or WIDEST)
-        lines = [click.wrap_text(line.strip(), width, _indent(line), "    ") for line in error.splitlines()]
-        error = "\n".join(lines)
-    say(f"{click.style('bkp-run: error:', fg='red')} {error}", err=True)
-
-
-def _indent(line: str) -> str:
-    return line[: len(line) - len(line.lstrip())]

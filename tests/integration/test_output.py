@@ -100,7 +100,7 @@ def test_output_that_cannot_be_written_is_one_clear_error_with_exit_code_3(
         )
     assert done.returncode == 3
     first, remedy = done.stderr.splitlines()
-    assert first.startswith(f"{command[0]}: ")
+    assert first.startswith(f"{command[0]}: error: ")
     assert first.endswith("cannot write to standard output: No space left on device")
     assert remedy.startswith("  remedy: ")
 

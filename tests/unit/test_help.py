@@ -12,13 +12,11 @@ from click.testing import CliRunner
 
 from auditor.cli.main import command as bkp_audit
 from exporter.cli import cli as bkp_exporter
-from runner.cli import _add_commands
 from runner.cli import cli as bkp_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_add_commands()
 PROGRAMS: dict[str, click.Command] = {"bkp-run": bkp_run, "bkp-exporter": bkp_exporter, "bkp-audit": bkp_audit}
 
 

@@ -340,7 +340,7 @@ def test_the_configuration_comes_from_the_environment_where_no_option_names_it(w
 
 def test_help_and_version_need_no_configuration(world: World) -> None:
     world.config_file.unlink()
-    assert world.succeed("--version").stdout.strip() == f"bkp-run, version {__version__}"
+    assert world.succeed("--version").stdout.strip() == f"bkp-run {__version__}"
     said = world.succeed("--help").stdout
     for command in ("nightly", "check", "verify", "drill", "list", "restore", "status", "history", "config"):
         assert f"  {command} " in said
@@ -379,7 +379,7 @@ def _nothing(_world: World) -> None:
         (_nothing, ("check",), 0, "check of main: success"),
         (_warned, ("check",), 1, "wanted at most 0600"),
         (_warned, ("check", "--quiet"), 1, "wanted at most 0600"),
-        (_nothing, (), 2, "Usage: bkp-run"),
+        (_nothing, (), 2, "Missing command.\n  remedy: `bkp-run --help`"),
         (_nothing, ("nigthly",), 2, "No such command"),
         (_nothing, ("nightly", "--no-such-option"), 2, "No such option"),
         (_nothing, ("nightly", "--target", "other"), 2, "no repository 'other'\n  remedy: configured: main"),

@@ -63,7 +63,7 @@ def test_a_full_disk_is_said_and_the_other_reports_are_written(tmp_path: Path, o
     other = {"--html": "--json", "--json": "--html"}[option]
     done = audit(*SAVED, option, "/dev/full", other, str(tmp_path / "other"))
     said = one_line(done, 3)
-    assert said.startswith("bkp-audit: cannot write /dev/full: No space left on device\n  remedy: ")
+    assert said.startswith("bkp-audit: error: cannot write /dev/full: No space left on device\n  remedy: ")
     assert "FINDINGS" in done.stdout
     assert (tmp_path / "other").stat().st_size > 1000
 
@@ -90,7 +90,7 @@ def test_a_standard_output_that_takes_nothing_is_said_in_one_line(words: list[st
     with Path("/dev/full").open("wb") as full:
         done = audit(*words, stdout=full, env=os.environ | {"PYTHONUNBUFFERED": unbuffered})
     said = one_line(done, 3)
-    assert said.startswith("bkp-audit: cannot write to standard output: No space left on device\n  remedy: ")
+    assert said.startswith("bkp-audit: error: cannot write to standard output: No space left on device\n  remedy: ")
     assert len(said.splitlines()) == 2
 
 

@@ -256,7 +256,7 @@ def test_a_folder_that_the_account_cannot_enter_ends_the_run_and_is_named(tmp_pa
     done = subprocess.run(call, capture_output=True, text=True, check=False)
     (tmp_path / closed).chmod(0o755)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith(f"bkp-audit: {tmp_path / closed}: cannot be looked into: Permission denied")
+    assert done.stderr.startswith(f"bkp-audit: error: {tmp_path / closed}: cannot be looked into: Permission denied")
     assert "remedy: let this account read and enter it" in done.stderr
 
 

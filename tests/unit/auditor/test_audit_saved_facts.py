@@ -37,9 +37,9 @@ def test_facts_may_come_from_standard_input() -> None:
 def test_an_error_in_facts_from_standard_input_names_it_and_the_line() -> None:
     done = audit("--facts", "-", *RULES, *AT, input=FACTS.replace('"host.name"', '"host.nam"', 1))
     assert done.returncode == 2
-    assert done.stderr.startswith("bkp-audit: standard input:")
+    assert done.stderr.startswith("bkp-audit: error: standard input:")
     assert audit("--facts", "-", *RULES, input=" " * (9 << 20)).stderr.startswith(
-        "bkp-audit: standard input: is larger than 8 MiB"
+        "bkp-audit: error: standard input: is larger than 8 MiB"
     )
 
 
@@ -78,7 +78,9 @@ def test_a_time_zone_that_is_not_known_here_is_an_error_and_never_taken_for_utc(
     line = 1 + FACTS[: FACTS.index('"timezone"')].count("\n")
     done = audit("--facts", str(path), *RULES, *AT)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith(f"bkp-audit: {path}:{line}: timezone: this machine knows no time zone {zone!r}")
+    assert done.stderr.startswith(
+        f"bkp-audit: error: {path}:{line}: timezone: this machine knows no time zone {zone!r}"
+    )
     assert "remedy: write the name of the host's zone there" in done.stderr
 
 
