@@ -62,9 +62,7 @@ def a_drill(*, matched: int = 20, mismatched: int = 0, missing: int = 0) -> Dril
     )
 
 
-def a_run(
-    job: str = "nightly", started: datetime = START, outcome: Outcome = Outcome.SUCCESS, **changes: Any
-) -> Run:
+def a_run(job: str = "nightly", started: datetime = START, outcome: Outcome = Outcome.SUCCESS, **changes: Any) -> Run:
     """Return a run of 12 minutes with the result of its job; one that is `running` has no end and no result."""
     running = outcome is Outcome.RUNNING
     result = {
