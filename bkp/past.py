@@ -157,7 +157,7 @@ def read_history(ledger: Ledger) -> History:
     try:
         chain = ledger.walk(past.see)
     except StateError as exc:
-        return History(ledger.path, problem=exc.message)
+        return History(ledger.path, problem=exc.message.removeprefix(f"the history {ledger.path} "))
     unread = not past.run_ids and not chain.lines and not chain.intact
     problem = "has no line that can be read" if unread else None
     return History(ledger.path, past, chain, problem, None if unread else written_at)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from auditor.catalogue.model import FactSpec, FactType, Namespace
+from bkp.jobs import DRILL, JOBS, NIGHTLY
 
-_OUTCOMES = ("running", "success", "warning", "failure", "interrupted", "skipped")
+_OUTCOMES = ("running", "success", "warning", "failure", "interrupted", "skipped", "deferred")
 _STATUSES = ("ok", "late", "failed", "never", "running", "unknown")
 _SEVERITIES = ("critical", "high", "medium", "low", "info")
 _KINDS = ("regular file", "folder", "symbolic link", "other")
@@ -135,7 +136,7 @@ NAMESPACES: tuple[Namespace, ...] = (
     _space(
         "archive",
         "The newest good archive of each repository, as its run recorded it.",
-        "state: jobs/nightly/TARGET/success.json, history.jsonl, borg list",
+        f"state: jobs/{NIGHTLY.name}/TARGET/success.json, history.jsonl, borg list",
         ("id", T.TEXT, "archive id"),
         ("started_at", T.TIME, "when it was begun"),
         ("confirmed", T.BOOLEAN, "whether the run found it in the repository before pruning"),
@@ -143,15 +144,15 @@ NAMESPACES: tuple[Namespace, ...] = (
         ("files", T.INTEGER, "files in it", {"unit": "files"}),
         ("original_bytes", T.INTEGER, "size before compression and deduplication", {"unit": "bytes"}),
         ("missing_sources", T.TEXT_LIST, "configured sources that are not in it"),
-        ("earlier_archives", T.INTEGER, "archives the median is taken over, at most 10", {"unit": "archives"}),
-        ("size_ratio", T.NUMBER, "its original size over the median of the earlier ones", {"unit": "1 = the same"}),
+        ("earlier_archives", T.INTEGER, "usual archives the median is taken over, at most 30", {"unit": "archives"}),
+        ("size_ratio", T.NUMBER, "its original size over the median of the usual ones", {"unit": "1 = the same"}),
         instance="a configured repository",
     ),
     _space(
         "job",
         "Each job of bkp-run on each of its targets.",
         "state: jobs/JOB/TARGET/*.json, judged by bkp.status",
-        ("job", T.TEXT, "name of the job", {"values": ("nightly", "check", "verify", "drill")}),
+        ("job", T.TEXT, "name of the job", {"values": tuple(JOBS)}),
         ("target", T.TEXT, "what it works on"),
         ("scheduled", T.BOOLEAN, "whether the configuration gives it a schedule"),
         ("status", T.TEXT, "what it is, seen when the facts were collected", {"values": _STATUSES}),
@@ -165,7 +166,7 @@ NAMESPACES: tuple[Namespace, ...] = (
     _space(
         "restore",
         "The restore drill of each repository: a recorded sample restored and compared.",
-        "state: jobs/drill/TARGET/success.json",
+        f"state: jobs/{DRILL.name}/TARGET/success.json",
         ("last_success_at", T.TIME, "end of the last drill that ended well"),
         ("files", T.INTEGER, "files of the sample", {"unit": "files"}),
         ("matched", T.INTEGER, "files restored with the recorded SHA-256", {"unit": "files"}),

@@ -108,12 +108,12 @@ def _condition(condition: Condition, context: Context) -> tuple[Truth, Observati
     if value is None and not condition.operator.judges_absence:
         where = f" ({printable(fact.source)})" if fact else ""
         return _absent(condition), _observation(name, None, f"{name}: found nothing{where}, wanted {wanted}", fact)
-    outcome = condition.operator.test(value, operand, context.now)  # type: ignore[arg-type]  # absence is judged by some
+    answer = condition.operator.test(value, operand, context.now)  # type: ignore[arg-type]  # absence is judged by some
     found = show(condition.fact.spec, value, context.now)
-    detail = f" ({outcome.detail})" if outcome.detail and not outcome.holds else ""
-    as_wanted = "as wanted" if outcome.holds and found == wanted else f"wanted {wanted}"
+    detail = f" ({answer.detail})" if answer.detail and not answer.holds else ""
+    as_wanted = "as wanted" if answer.holds and found == wanted else f"wanted {wanted}"
     sentence = f"{name}: found {found}, {as_wanted}{detail}"
-    return Truth.TRUE if outcome.holds else Truth.FALSE, _observation(name, outcome.holds, sentence, fact)
+    return Truth.TRUE if answer.holds else Truth.FALSE, _observation(name, answer.holds, sentence, fact)
 
 
 def _absent(condition: Condition) -> Truth:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from auditor.facts.key import MAX_BYTES, parse_key_export
 from auditor.facts.nights import nights_missing
 from bkp.errors import BkpError, SecretFileError
+from bkp.jobs import NIGHTLY
 from bkp.secrets import Secret
 from bkp.state.files import read_bytes
 from bkp.state.reading import Missing, Unreadable
@@ -164,7 +165,7 @@ def _retention(
         return
     counted = set(_counted(repository, listing))
     starts = sorted(archive.started_at for archive in listing.archives if archive.name in counted)
-    job = config.jobs.nightly
+    job = config.job(NIGHTLY.name)
     missing = nights_missing(starts, job.schedule, job.grace, repository.keep.daily, builder.now, zone)
     values = {"archives": len(starts), "nights_missing": missing}
-    builder.add("retention", name, "borg list, against jobs.nightly.schedule", values)
+    builder.add("retention", name, f"borg list, against jobs.{NIGHTLY.name}.schedule", values)

@@ -12,15 +12,12 @@ from auditor.facts.builder import FactBuilder
 from auditor.facts.history import collect_history
 from auditor.facts.host import collect_config, collect_escrow, collect_host
 from auditor.facts.permissions import collect_permissions
-from auditor.facts.runs import (
-    collect_archives,
-    collect_jobs,
-    collect_mail,
-    collect_restores,
-)
+from auditor.facts.runs import collect_archives, collect_jobs, collect_mail, collect_restores
 from auditor.facts.zfs import collect_zfs
 from bkp.clock import local_zone
+from bkp.liveness import is_alive
 from bkp.state.store import StateStore
+from bkp.survey import survey
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,8 +30,9 @@ def collect(config: Config, config_path: Path, now: datetime, say: Callable[[str
     """Return the evidence of this host at `now`; `say` hears what is being looked at."""
     zone = local_zone()
     builder = FactBuilder(now)
-    store = StateStore(Path(config.paths.state))
     attestation_path = Path(config.audit.attestations or f"{config.paths.state}/{FILE_NAME}")
+    say("records of runs")  # first: borg may take minutes, and a record written meanwhile would lie in the future
+    seen = survey(config, StateStore(Path(config.paths.state)), lambda: now, zone, is_alive)
     say("host and configuration")
     collect_host(builder, config, zone)
     collect_config(builder, config)
@@ -42,12 +40,11 @@ def collect(config: Config, config_path: Path, now: datetime, say: Callable[[str
     collect_permissions(builder, config, config_path, attestation_path)
     listings = collect_repositories(builder, config, zone, say)
     collect_zfs(builder, config, say)
-    say("records of runs")
-    collect_jobs(builder, config, store, zone)
-    history = collect_history(builder, config, store)
-    collect_archives(builder, config, store, history, listings)
-    collect_restores(builder, config, store)
-    collect_mail(builder, config.mail, history)
+    collect_jobs(builder, seen)
+    collect_history(builder, seen)
+    collect_archives(builder, config, seen, listings)
+    collect_restores(builder, config, seen)
+    collect_mail(builder, config.mail, seen)
     collect_escrow(builder, config)
     attestations = read_attestations(attestation_path)
     values = {

@@ -8,67 +8,61 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
+from auditor.catalogue import namespace
 from auditor.facts.history import SOURCE as HISTORY
-from bkp.liveness import is_alive
-from bkp.state.fields import Outcome
+from auditor.facts.history import doubt
+from bkp.jobs import DRILL, NIGHTLY
+from bkp.state.archives import missing_sources, since_accepted, usual
 from bkp.state.reading import Readable, Unreadable
-from bkp.status import job_status
+from bkp.state.results import DrillResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import tzinfo
 
     from auditor.facts.builder import FactBuilder
-    from auditor.facts.history import History
     from bkp.config.model import Config, Mail
+    from bkp.jobs import JobSpec
+    from bkp.state.reading import Reading
     from bkp.state.records import Run
     from bkp.state.results import Archive
-    from bkp.state.store import JobState, StateStore
+    from bkp.survey import Survey
     from bkp.tools.borg.client import Listing
 
-MEDIAN_OF = 10
+
+def collect_jobs(builder: FactBuilder, survey: Survey) -> None:
+    """Add job.*: how every configured job stands on each of its targets."""
+    for standing in survey.standings:
+        status, state = standing.status, standing.state
+        instance, source = f"{status.job}.{status.target}", f"state: jobs/{status.job}/{status.target}"
+        values = {
+            "job": status.job,
+            "target": status.target,
+            "scheduled": status.scheduled,
+            "status": str(status.status),
+            "explanation": status.explanation,
+            "last_outcome": str(standing.latest.outcome) if standing.latest else None,
+            "last_attempt_at": status.last_attempt_at,
+            "last_success_at": status.last_success_at,
+            "deadline": status.deadline,
+        }
+        builder.add("job", instance, source, values)
+        if isinstance(state.latest, Unreadable):
+            fields = ("last_outcome", "last_attempt_at")
+            builder.fail("job", instance, source, f"latest.json {state.latest.reason}", fields)
+        if isinstance(state.success, Unreadable):
+            fields = ("last_success_at", "deadline")
+            builder.fail("job", instance, source, f"success.json {state.success.reason}", fields)
 
 
-def collect_jobs(builder: FactBuilder, config: Config, store: StateStore, zone: tzinfo) -> None:
-    """Add job.*: every configured job on each of its targets, judged by bkp.status as the exporter judges it."""
-    for name, job in config.jobs.items():
-        for target in config.targets(name):
-            state = store.read_job(name, target)
-            instance, source = f"{name}.{target}", f"state: jobs/{name}/{target}"
-            latest = state.latest.value if isinstance(state.latest, Readable) else None
-            alive = is_alive(latest.process) if latest is not None and latest.outcome is Outcome.RUNNING else None
-            status = job_status(state, job, builder.now, zone, alive=alive)
-            values = {
-                "job": name,
-                "target": target,
-                "scheduled": job.schedule is not None,
-                "status": str(status.status),
-                "explanation": status.explanation,
-                "last_outcome": str(latest.outcome) if latest else None,
-                "last_attempt_at": status.last_attempt_at,
-                "last_success_at": status.last_success_at,
-                "deadline": status.deadline,
-            }
-            builder.add("job", instance, source, values)
-            if isinstance(state.latest, Unreadable):
-                fields = ("last_outcome", "last_attempt_at")
-                builder.fail("job", instance, source, f"latest.json {state.latest.reason}", fields)
-            if isinstance(state.success, Unreadable):
-                fields = ("last_success_at", "deadline")
-                builder.fail("job", instance, source, f"success.json {state.success.reason}", fields)
-
-
-def collect_archives(
-    builder: FactBuilder, config: Config, store: StateStore, history: History, listings: dict[str, Listing]
-) -> None:
-    """Add archive.*: the archive of the newest nightly run that ended well, compared with those before it."""
+def collect_archives(builder: FactBuilder, config: Config, survey: Survey, listings: dict[str, Listing]) -> None:
+    """Add archive.*: the archive of the newest nightly run that ended well, compared with the usual ones before it."""
     for name, repository in config.repositories.items():
-        source = f"state: jobs/nightly/{name}/success.json"
-        state = store.read_job("nightly", name)
-        run = _recorded(builder, "archive", name, source, state)
+        source = _source(NIGHTLY, name)
+        success = _success(survey, NIGHTLY, name)
+        run = _recorded(builder, "archive", name, source, success)
         archive = run.archive if run is not None else None
-        if not isinstance(state.success, Unreadable):
-            _compare(builder, name, archive, history)
+        if not isinstance(success, Unreadable):
+            _compare(builder, name, archive, survey)
         if run is None or archive is None:
             continue
         values = {
@@ -77,7 +71,7 @@ def collect_archives(
             "confirmed": archive.confirmed,
             "files": archive.files,
             "original_bytes": archive.original_bytes,
-            "missing_sources": _missing_sources(archive, repository.sources),
+            "missing_sources": missing_sources(archive, repository.sources),
         }
         builder.add("archive", name, source, values, at=run.ended_at)
         if name in listings:
@@ -87,20 +81,14 @@ def collect_archives(
             builder.fail("archive", name, "borg list", "the repository could not be listed", ("in_repository",))
 
 
-def _missing_sources(archive: Archive, sources: tuple[str, ...]) -> tuple[str, ...]:
-    present = {root.source for root in archive.roots if root.present}
-    absent = {root.source for root in archive.roots if not root.present}
-    return tuple(sorted(absent | (set(sources) - present)))
-
-
-def _compare(builder: FactBuilder, name: str, archive: Archive | None, history: History) -> None:
+def _compare(builder: FactBuilder, name: str, archive: Archive | None, survey: Survey) -> None:
     """Add what the history says of earlier archives. One that is not whole would say "too few" where there are many."""
-    if history.doubt is not None:
-        builder.fail("archive", name, HISTORY, history.doubt, ("earlier_archives", "size_ratio"))
+    if (reason := doubt(survey)) is not None:
+        builder.fail("archive", name, HISTORY, reason, ("earlier_archives", "size_ratio"))
         return
-    others = [item for item in history.archives.get(name, ()) if archive is None or item.id != archive.id]
-    earlier = [item.original_bytes for item in others][-MEDIAN_OF:]
-    middle = median(earlier) if earlier else 0
+    nights = since_accepted(survey.past.archives.get(name, ()))  # an accepted one is compared with none before it
+    earlier = usual([each for each in nights if archive is None or each.id != archive.id])
+    middle = median(each.original_bytes for each in earlier) if earlier else 0
     values = {
         "earlier_archives": len(earlier),
         "size_ratio": archive.original_bytes / middle if middle and archive is not None else None,
@@ -108,40 +96,42 @@ def _compare(builder: FactBuilder, name: str, archive: Archive | None, history: 
     builder.add("archive", name, HISTORY, values)
 
 
-def collect_restores(builder: FactBuilder, config: Config, store: StateStore) -> None:
+def collect_restores(builder: FactBuilder, config: Config, survey: Survey) -> None:
     """Add restore.*: the newest restore drill that ended well."""
     for name in config.repositories:
-        source = f"state: jobs/drill/{name}/success.json"
-        run = _recorded(builder, "restore", name, source, store.read_job("drill", name))
+        source = _source(DRILL, name)
+        run = _recorded(builder, "restore", name, source, _success(survey, DRILL, name))
         if run is None:
             continue
-        drill = run.drill
-        values = {
-            "last_success_at": run.ended_at,
-            "files": drill.files if drill else None,
-            "matched": drill.matched if drill else None,
-            "mismatched": drill.mismatched if drill else None,
-            "missing": drill.missing if drill else None,
-            "seconds": drill.seconds if drill else None,
-        }
-        builder.add("restore", name, source, values)
+        drill = run.result if isinstance(run.result, DrillResult) else None
+        compared = ("files", "matched", "mismatched", "missing", "seconds")
+        values = {field: getattr(drill, field, None) for field in compared}
+        builder.add("restore", name, source, {"last_success_at": run.ended_at, **values})
 
 
-def _recorded(builder: FactBuilder, space: str, name: str, source: str, state: JobState) -> Run | None:
+def _source(spec: JobSpec, target: str) -> str:
+    return f"state: jobs/{spec.name}/{target}/success.json"
+
+
+def _success(survey: Survey, spec: JobSpec, target: str) -> Reading[Run]:
+    """Return what was read of the last success of a configured job."""
+    found = (each.state.success for each in survey.standings if (each.job, each.target) == (spec.name, target))
+    return next(found)
+
+
+def _recorded(builder: FactBuilder, space: str, name: str, source: str, success: Reading[Run]) -> Run | None:
     """Return the last success; where there is none, add the facts as absent, and where it is unreadable, as errors."""
-    if isinstance(state.success, Readable):
-        return state.success.value
-    if isinstance(state.success, Unreadable):
-        builder.fail(space, name, source, f"success.json {state.success.reason}")
+    if isinstance(success, Readable):
+        return success.value
+    if isinstance(success, Unreadable):
+        builder.fail(space, name, source, f"success.json {success.reason}")
         return None
-    from auditor.catalogue import namespace
-
     known = namespace(space)
-    builder.add(space, name, f"{source}: no run has succeeded", dict.fromkeys(known.fields if known else ()))
+    builder.add(space, name, f"{source}: no success is recorded", dict.fromkeys(known.fields if known else ()))
     return None
 
 
-def collect_mail(builder: FactBuilder, mail: Mail, history: History) -> None:
+def collect_mail(builder: FactBuilder, mail: Mail, survey: Survey) -> None:
     """Add mail.*: whether mail is wanted, could leave, and what became of the newest one."""
     source = "the configuration, stat(2), access(2)"
     builder.add("mail", None, source, {"when": str(mail.when)})
@@ -155,11 +145,12 @@ def collect_mail(builder: FactBuilder, mail: Mail, history: History) -> None:
         except OSError as exc:
             builder.fail("mail", None, source, exc.strerror or "cannot be looked at", (field,))
     source = "state: jobs/*/*/latest.json, history.jsonl"
-    if history.mail_doubt is not None:
-        builder.fail("mail", None, source, history.mail_doubt, ("last_result", "last_result_at"))
+    # The history's line of a run does not hold what became of its mail; the run's record does.
+    if (reason := doubt(survey) or survey.damaged_record) is not None:
+        builder.fail("mail", None, source, reason, ("last_result", "last_result_at"))
         return
-    newest = history.newest_mail
-    result = {"last_result": newest.mail if newest else None, "last_result_at": newest.ended_at if newest else None}
+    newest = survey.past.mail
+    result = {"last_result": newest.result if newest else None, "last_result_at": newest.ended_at if newest else None}
     builder.add("mail", None, source, result)
 
 

@@ -1,13 +1,13 @@
 """About twenty operators, each a comparison that explains itself: "found 0644, wanted at most 0600"."""
 
 from auditor.operators import ages, comparison, lists, modes, presence, text  # they register themselves
-from auditor.operators.registry import OPERATORS, OperandError, Operator, Outcome
+from auditor.operators.registry import OPERATORS, Answer, OperandError, Operator
 
 __all__ = [
     "OPERATORS",
+    "Answer",
     "OperandError",
     "Operator",
-    "Outcome",
     "ages",
     "comparison",
     "lists",

@@ -7,7 +7,7 @@ from typing import Any
 
 from auditor.catalogue import FactSpec, FactType, Value
 from auditor.durations import IsoDuration, parse_iso_duration
-from auditor.operators.registry import OperandError, Operator, Outcome, register
+from auditor.operators.registry import Answer, OperandError, Operator, register
 from auditor.operators.values import describe
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
@@ -22,16 +22,16 @@ def _duration(_spec: FactSpec, value: Any) -> IsoDuration:
         raise OperandError(f"found {describe(value)}, {exc}") from None
 
 
-def _younger(value: Value, operand: IsoDuration, now: datetime) -> Outcome:
+def _younger(value: Value, operand: IsoDuration, now: datetime) -> Answer:
     assert isinstance(value, datetime)  # noqa: S101  # the operator takes times only
     if value > now + CLOCK_TOLERANCE:
-        return Outcome(holds=False, detail="it lies in the future")
-    return Outcome(value >= operand.before(now))
+        return Answer(holds=False, detail="it lies in the future")
+    return Answer(value >= operand.before(now))
 
 
-def _older(value: Value, operand: IsoDuration, now: datetime) -> Outcome:
+def _older(value: Value, operand: IsoDuration, now: datetime) -> Answer:
     assert isinstance(value, datetime)  # noqa: S101  # the operator takes times only
-    return Outcome(value < operand.before(now))
+    return Answer(value < operand.before(now))
 
 
 register(

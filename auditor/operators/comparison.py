@@ -6,7 +6,7 @@ import operator
 from typing import TYPE_CHECKING, Any
 
 from auditor.catalogue import FactSpec, FactType, Value
-from auditor.operators.registry import OperandError, Operator, Outcome, register
+from auditor.operators.registry import Answer, OperandError, Operator, register
 from auditor.operators.values import describe, show, typed
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def _order(name: str, words: str, test: Callable[[Any, Any], bool]) -> None:
             _ORDERED,
             "a number",
             typed,
-            lambda value, operand, _now: Outcome(test(value, operand)),
+            lambda value, operand, _now: Answer(test(value, operand)),
             lambda spec, operand: f"{words} {show(spec, operand)}",
         )
     )
@@ -54,7 +54,7 @@ register(
         _PLAIN,
         "a value of the fact's type",
         typed,
-        lambda value, operand, _now: Outcome(value == operand),
+        lambda value, operand, _now: Answer(value == operand),
         show,
     )
 )
@@ -65,7 +65,7 @@ register(
         _PLAIN,
         "a value of the fact's type",
         typed,
-        lambda value, operand, _now: Outcome(value != operand),
+        lambda value, operand, _now: Answer(value != operand),
         lambda spec, operand: f"anything but {show(spec, operand)}",
     )
 )
@@ -76,7 +76,7 @@ register(
         _PLAIN,
         "a list of values",
         _choices,
-        lambda value, operand, _now: Outcome(value in operand),
+        lambda value, operand, _now: Answer(value in operand),
         _either,
     )
 )
@@ -87,7 +87,7 @@ register(
         _PLAIN,
         "a list of values",
         _choices,
-        lambda value, operand, _now: Outcome(value not in operand),
+        lambda value, operand, _now: Answer(value not in operand),
         _neither,
     )
 )
@@ -97,8 +97,8 @@ _order("gt", "more than", operator.gt)
 _order("ge", "at least", operator.ge)
 
 
-def _same(value: Value, operand: Value, _now: datetime) -> Outcome:
-    return Outcome(value == operand)
+def _same(value: Value, operand: Value, _now: datetime) -> Answer:
+    return Answer(value == operand)
 
 
 register(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from auditor.catalogue import FactSpec, FactType, Value
-from auditor.operators.registry import OperandError, Operator, Outcome, register
+from auditor.operators.registry import Answer, OperandError, Operator, register
 from auditor.operators.values import describe, quoted, show_list, typed
 
 if TYPE_CHECKING:
@@ -32,14 +32,14 @@ def _tuple(value: Value) -> tuple[str, ...]:
     return value if isinstance(value, tuple) else ()
 
 
-def _superset(value: Value, operand: tuple[str, ...], _now: datetime) -> Outcome:
+def _superset(value: Value, operand: tuple[str, ...], _now: datetime) -> Answer:
     lacking = tuple(item for item in operand if item not in _tuple(value))
-    return Outcome(not lacking, f"lacking {show_list(lacking)}" if lacking else "")
+    return Answer(not lacking, f"lacking {show_list(lacking)}" if lacking else "")
 
 
-def _subset(value: Value, operand: tuple[str, ...], _now: datetime) -> Outcome:
+def _subset(value: Value, operand: tuple[str, ...], _now: datetime) -> Answer:
     beyond = tuple(item for item in _tuple(value) if item not in operand)
-    return Outcome(not beyond, f"beyond them {show_list(beyond)}" if beyond else "")
+    return Answer(not beyond, f"beyond them {show_list(beyond)}" if beyond else "")
 
 
 def _bounds(_spec: FactSpec, value: Any) -> tuple[int, int | None]:
@@ -55,10 +55,10 @@ def _bounds(_spec: FactSpec, value: Any) -> tuple[int, int | None]:
     raise OperandError(f"found {describe(value)}, wanted a whole number, or a mapping of min and max")
 
 
-def _count(value: Value, operand: tuple[int, int | None], _now: datetime) -> Outcome:
+def _count(value: Value, operand: tuple[int, int | None], _now: datetime) -> Answer:
     low, high = operand
     number = len(_tuple(value))
-    return Outcome(low <= number and (high is None or number <= high), f"it has {number}" if number else "")
+    return Answer(low <= number and (high is None or number <= high), f"it has {number}" if number else "")
 
 
 def _say_bounds(_spec: FactSpec, operand: tuple[int, int | None]) -> str:
@@ -81,7 +81,7 @@ register(
         _LISTS,
         "text",
         _item,
-        lambda value, operand, _now: Outcome(operand in _tuple(value)),
+        lambda value, operand, _now: Answer(operand in _tuple(value)),
         lambda _spec, operand: f"a list with {quoted(operand)}",
     )
 )

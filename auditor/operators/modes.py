@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from auditor.catalogue import FactSpec, FactType, Value
-from auditor.operators.registry import OperandError, Operator, Outcome, register
+from auditor.operators.registry import Answer, OperandError, Operator, register
 from auditor.operators.values import MODE_FORM, describe
 
 if TYPE_CHECKING:
@@ -35,10 +35,10 @@ def _mode(_spec: FactSpec, value: Any) -> int:
     return int(value, 8)
 
 
-def _at_most(value: Value, operand: int, _now: datetime) -> Outcome:
+def _at_most(value: Value, operand: int, _now: datetime) -> Answer:
     extra = int(str(value), 8) & ~operand
     names = ", ".join(name for bit, name in _BITS if extra & bit)
-    return Outcome(not extra, f"beyond it: {names}" if extra else "")
+    return Answer(not extra, f"beyond it: {names}" if extra else "")
 
 
 register(
@@ -48,7 +48,7 @@ register(
         _MODES,
         "a mode in quotes",
         _mode,
-        lambda value, operand, _now: Outcome(int(str(value), 8) == operand),
+        lambda value, operand, _now: Answer(int(str(value), 8) == operand),
         lambda _spec, operand: f"{operand:04o}",
     )
 )

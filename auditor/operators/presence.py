@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from auditor.operators.registry import ANY_TYPE, OperandError, Operator, Outcome, register
+from auditor.operators.registry import ANY_TYPE, Answer, OperandError, Operator, register
 
 if TYPE_CHECKING:
     from auditor.catalogue import FactSpec
@@ -22,7 +22,7 @@ register(
         ANY_TYPE,
         None,
         _nothing,
-        lambda value, _operand, _now: Outcome(value is not None),
+        lambda value, _operand, _now: Answer(value is not None),
         lambda _spec, _operand: "a value",
         judges_absence=True,
     )
@@ -34,7 +34,7 @@ register(
         ANY_TYPE,
         None,
         _nothing,
-        lambda value, _operand, _now: Outcome(value is None),
+        lambda value, _operand, _now: Answer(value is None),
         lambda _spec, _operand: "nothing",
         judges_absence=True,
     )

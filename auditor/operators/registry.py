@@ -18,7 +18,7 @@ class OperandError(ValueError):
     """A rule's value does not fit the operator or the fact's type; the text says what was wanted."""
 
 
-class Outcome(NamedTuple):
+class Answer(NamedTuple):
     """Whether the condition holds, and, where "found X, wanted Y" needs it, a clause that says more."""
 
     holds: bool
@@ -39,7 +39,7 @@ class Operator:
     types: frozenset[FactType]
     takes: str | None
     operand: Callable[[FactSpec, Any], Any]
-    test: Callable[[Value, Any, datetime], Outcome]
+    test: Callable[[Value, Any, datetime], Answer]
     wanted: Callable[[FactSpec, Any], str]
     reference: bool = False
     judges_absence: bool = False

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from auditor.catalogue import FactSpec, FactType, Value
-from auditor.operators.registry import OperandError, Operator, Outcome, register
+from auditor.operators.registry import Answer, OperandError, Operator, register
 from auditor.operators.values import describe, quoted
 
 if TYPE_CHECKING:
@@ -25,11 +25,11 @@ def _pattern(_spec: FactSpec, value: Any) -> re.Pattern[str]:
         raise OperandError(f"{quoted(value)} is no regular expression: {exc}") from None
 
 
-def _matches(value: Value, operand: re.Pattern[str], _now: datetime) -> Outcome:
+def _matches(value: Value, operand: re.Pattern[str], _now: datetime) -> Answer:
     text = str(value)
     if len(text) > _MAX_TEXT:
-        return Outcome(holds=False, detail=f"longer than {_MAX_TEXT} characters")
-    return Outcome(operand.fullmatch(text) is not None)
+        return Answer(holds=False, detail=f"longer than {_MAX_TEXT} characters")
+    return Answer(operand.fullmatch(text) is not None)
 
 
 register(

@@ -60,4 +60,4 @@ def usual(archives: Sequence[Archive]) -> list[Archive]:
 def since_accepted(archives: Sequence[Archive]) -> Sequence[Archive]:
     """Return the archives since the last one whose size was accepted by hand, that one included."""
     accepted = [index for index, archive in enumerate(archives) if archive.size_accepted]
-    return archives[accepted[-1] :] if accepted else archives
+    return list(archives)[accepted[-1] :] if accepted else archives

@@ -7,8 +7,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from auditor.catalogue import resolve
 from auditor.evidence import Fact
 from auditor.facts.builder import FactBuilder
 from auditor.facts.history import collect_history
@@ -16,11 +18,17 @@ from auditor.facts.runs import collect_archives, collect_jobs, collect_mail, col
 from auditor.report import Verdict
 from auditor.rules.folder import load_rules
 from bkp.config import parse_config
+from bkp.jobs import JOBS
+from bkp.liveness import is_alive
+from bkp.state.archives import COMPARED
 from bkp.state.fields import Outcome
-from bkp.state.records import Process, Run
-from bkp.state.results import Archive
+from bkp.state.reading import Readable
+from bkp.state.records import Run
 from bkp.state.store import StateStore
+from bkp.status import Status
+from bkp.survey import survey
 from tests.support.audit_world import report_on
+from tests.support.records import a_night, a_run, an_archive, roots
 
 ROOT = Path(__file__).resolve().parents[3]
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
@@ -35,22 +43,18 @@ UNKNOWN_WITHOUT_HISTORY = (
     "mail.last_result",
     "mail.last_result_at",
 )
-PROCESS = Process(pid=1, started_ticks=1, boot_id="b")
 RULES = {rule.id: rule for rule in load_rules(ROOT / "rules").rules}
 
 
-def a_run(number: int, job: str = "nightly", **changes: Any) -> Run:
-    at = NOW - timedelta(days=10 - number)
-    archive = Archive(
-        name=f"backup-{number}", id=f"{number:064x}", started_at=at, ended_at=at, confirmed=True,
-        files=100, original_bytes=1000, compressed_bytes=1, deduplicated_bytes=1,
-    )  # fmt: skip
-    values: dict[str, Any] = {
-        "run_id": f"{job}-{number}", "job": job, "target": "main", "host": "h", "outcome": Outcome.SUCCESS,
-        "started_at": at, "ended_at": at + timedelta(minutes=5), "process": PROCESS,
-        "archive": archive if job == "nightly" else None,
-    }  # fmt: skip
-    return Run(**(values | changes))
+def the_run(number: int, job: str = "nightly", outcome: Outcome = Outcome.SUCCESS, **changes: Any) -> Run:
+    """Return the run of one day."""
+    return a_run(job, NOW - timedelta(days=10 - number), outcome, **changes)
+
+
+def the_night(number: int, **changes: Any) -> Run:
+    """Return a good night whose archive is unlike the others."""
+    run = the_run(number)
+    return msgspec.structs.replace(run, result=a_night(an_archive(run.started_at, **changes)))
 
 
 @pytest.fixture
@@ -58,18 +62,19 @@ def store(tmp_path: Path) -> StateStore:
     """Five good nights of equal size, and a drill."""
     store = StateStore(tmp_path / "state")
     for number in range(5):
-        store.write_ended(a_run(number))
-    store.write_ended(a_run(5, "drill"))
+        store.write_ended(the_run(number))
+    store.write_ended(the_run(5, "drill"))
     return store
 
 
 def facts_of(store: StateStore) -> dict[str, Fact]:
     builder = FactBuilder(NOW)
-    collect_jobs(builder, CONFIG, store, UTC)
-    history = collect_history(builder, CONFIG, store)
-    collect_archives(builder, CONFIG, store, history, {})
-    collect_restores(builder, CONFIG, store)
-    collect_mail(builder, CONFIG.mail, history)
+    seen = survey(CONFIG, store, lambda: NOW, UTC, is_alive)
+    collect_jobs(builder, seen)
+    collect_history(builder, seen)
+    collect_archives(builder, CONFIG, seen, {})
+    collect_restores(builder, CONFIG, seen)
+    collect_mail(builder, CONFIG.mail, seen)
     return builder.facts
 
 
@@ -84,7 +89,68 @@ def test_a_whole_history_gives_every_fact(store: StateStore) -> None:
     assert facts["history.lines"].value == 6
     assert facts["archive.main.earlier_archives"].value == 4
     assert facts["archive.main.size_ratio"].value == 1.0
+    assert {field: facts[f"restore.main.{field}"].value for field in ("files", "matched", "seconds")} == {
+        "files": 20, "matched": 20, "seconds": 12.5,
+    }  # fmt: skip
     assert verdicts(facts, "HIS-001", "RUN-008", "ALR-001") == [Verdict.PASS] * 3
+
+
+@pytest.mark.parametrize(
+    ("nights", "earlier", "ratio"),
+    [
+        ([the_night(6, original_bytes=10, size_suspicion="small"), the_night(7)], 5, 1.0),
+        ([the_night(6, original_bytes=10, roots=roots("home", missing=("gone",))), the_night(7)], 5, 1.0),
+        ([the_night(6, original_bytes=10, size_accepted=True), the_night(7, original_bytes=20)], 1, 2.0),
+        ([the_night(6, original_bytes=10, size_accepted=True)], 0, None),
+        ([the_night(6, original_bytes=10), the_night(7, original_bytes=2000)], 6, 2.0),
+    ],
+    ids=[
+        "a suspicious night",
+        "a night with a root missing",
+        "an accepted night",
+        "the accepted night itself",
+        "small",
+    ],
+)
+def test_the_newest_archive_is_compared_with_the_nights_that_the_runner_calls_usual(
+    store: StateStore, nights: list[Run], earlier: int, ratio: float | None
+) -> None:
+    for night in nights:
+        store.write_ended(night)
+    facts = facts_of(store)
+    assert (facts["archive.main.earlier_archives"].value, facts["archive.main.size_ratio"].value) == (earlier, ratio)
+
+
+def test_no_more_nights_are_compared_with_than_the_runner_compares_with(tmp_path: Path) -> None:
+    store = StateStore(tmp_path)
+    for number in range(COMPARED + 5):
+        store.write_ended(the_run(number - 30))
+    assert facts_of(store)["archive.main.earlier_archives"].value == COMPARED
+
+
+def test_a_source_that_the_newest_archive_lacks_is_named(store: StateStore) -> None:
+    assert facts_of(store)["archive.main.missing_sources"].value == ("home",), "its archive names no root"
+    store.write_ended(the_night(6, roots=roots("home")))
+    assert facts_of(store)["archive.main.missing_sources"].value == ()
+
+
+def test_a_deferred_run_is_told_as_such_and_its_job_stands_as_before(store: StateStore) -> None:
+    before = store.read_job("drill", "main").latest
+    assert isinstance(before, Readable)
+    deferred = the_run(8, "drill", Outcome.DEFERRED, result=None, reason="on battery", before=before.value.end)
+    store.write_ended(deferred)
+    facts = facts_of(store)
+    assert facts["job.drill.main.last_outcome"].value == "deferred"
+    assert facts["job.drill.main.status"].value == "ok"
+    assert "deferred: on battery" in str(facts["job.drill.main.explanation"].value)
+    assert facts["history.intact"].value is True
+
+
+@pytest.mark.parametrize(
+    ("field", "words"), [("job", set(JOBS)), ("status", set(Status)), ("last_outcome", set(Outcome))]
+)
+def test_the_catalogue_knows_every_word_that_the_state_can_say_of_a_job(field: str, words: set[str]) -> None:
+    assert set(resolve(f"job.check.main.{field}").spec.values) == words
 
 
 def not_there(path: Path) -> None:
@@ -187,27 +253,27 @@ def test_a_server_on_which_nothing_has_run_yet_has_no_history_to_be_missed(tmp_p
     assert facts["archive.main.earlier_archives"].value == 0
     assert facts["mail.last_result"] == Fact(None, facts["mail.last_result"].source, NOW)
     assert verdicts(facts, "HIS-001", "RUN-008") == [Verdict.FAIL, Verdict.NOT_APPLICABLE]
-    store.write_running(a_run(1, outcome=Outcome.RUNNING, ended_at=None, archive=None), durable=True)
+    store.write_running(the_run(1, outcome=Outcome.RUNNING), durable=True)
     assert facts_of(store)["history.intact"].value is True, "a first run that goes on has no line yet"
 
 
 def test_a_history_begun_anew_is_whole_from_its_first_run_on(store: StateStore) -> None:
     store.ledger.path.rename(store.ledger.path.with_name("history.jsonl.damaged"))
-    store.write_ended(a_run(6))
+    store.write_ended(the_run(6))
     facts = facts_of(store)
     assert facts["history.intact"].value is True
     assert facts["archive.main.earlier_archives"].value == 0
 
 
 def test_the_newest_mail_is_that_of_the_records_because_no_line_of_the_history_holds_it(store: StateStore) -> None:
-    failed = a_run(6, outcome=Outcome.FAILURE, archive=None)
+    failed = the_run(6, outcome=Outcome.FAILURE, result=None)
     store.write_ended(failed)
-    store.replace_latest(a_run(6, outcome=Outcome.FAILURE, archive=None, mail="failed"))
+    store.replace_latest(the_run(6, outcome=Outcome.FAILURE, result=None, mail="failed"))
     facts = facts_of(store)
     assert (facts["mail.last_result"].value, facts["mail.last_result_at"].value) == ("failed", failed.ended_at)
     assert verdicts(facts, "ALR-001") == [Verdict.FAIL]
-    store.write_ended(a_run(7, "check"))
-    store.replace_latest(a_run(7, "check", mail="sent"))
+    store.write_ended(the_run(7, "check"))
+    store.replace_latest(the_run(7, "check", mail="sent"))
     assert facts_of(store)["mail.last_result"].value == "sent"
 
 

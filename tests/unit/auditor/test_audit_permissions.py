@@ -142,10 +142,12 @@ COLLECT = """
 import sys
 from pathlib import Path
 from auditor.facts.builder import FactBuilder
-from auditor.facts.history import History
 from auditor.facts.permissions import collect_permissions
 from auditor.facts.runs import collect_mail
 from bkp.config import parse_config
+from bkp.liveness import is_alive
+from bkp.state.store import StateStore
+from bkp.survey import survey
 from datetime import datetime, UTC
 closed = Path(sys.argv[1])
 config = parse_config(f"schema: 1\\nrepositories: {{main: {{path: {closed}/r, sources: [s]}}}}\\n"
@@ -153,7 +155,8 @@ config = parse_config(f"schema: 1\\nrepositories: {{main: {{path: {closed}/r, so
     f"mail: {{to: root@example.com, msmtp: {closed}/msmtp, config: {closed}/msmtprc}}\\n")
 builder = FactBuilder(datetime.now(UTC))
 collect_permissions(builder, config, closed / "config.yml", closed / "attestations.jsonl")
-collect_mail(builder, config.mail, History())
+state = StateStore(closed / "state")
+collect_mail(builder, config.mail, survey(config, state, lambda: builder.now, UTC, is_alive))
 for name, fact in builder.facts.items():
     print(name, fact.value, fact.error, sep="\\t")
 """
