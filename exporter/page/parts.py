@@ -11,7 +11,7 @@ from bkp.quantities import format_duration
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from exporter.model import Model
+    from bkp.survey import Survey
 
 
 @dataclass(frozen=True)
@@ -38,15 +38,15 @@ def length(seconds: float) -> str:
     return format_duration(timedelta(seconds=seconds))
 
 
-def moment_of(model: Model, moment: datetime) -> Moment:
+def moment_of(survey: Survey, moment: datetime) -> Moment:
     """Return the moment in the host's zone; in UTC where the zone cannot say it (the years 1 and 9999)."""
     try:
-        local = moment.astimezone(model.zone)
+        local = moment.astimezone(survey.zone)
     except OverflowError:
         local = moment
-    today = model.now.astimezone(model.zone)
+    today = survey.now.astimezone(survey.zone)
     day = f"{local:%a} {local.day} {local:%b}" + ("" if local.year == today.year else f" {local.year}")
-    distance = moment - model.now
+    distance = moment - survey.now
     span = format_duration(abs(distance))
     relative = "now" if abs(distance.total_seconds()) < 1 else f"in {span}" if distance.days >= 0 else f"{span} ago"
     return Moment(

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from bkp.state.fields import Outcome
-from bkp.state.records import Process, Run
+from bkp.state.records import Message, Process, Run, Step
 from bkp.state.results import Archive, CheckResult, DrillResult, NightlyResult, RepositoryFacts, Root
 
 START = datetime(2026, 11, 23, 2, 30, tzinfo=UTC)
@@ -62,9 +62,7 @@ def a_drill(*, matched: int = 20, mismatched: int = 0, missing: int = 0) -> Dril
     )
 
 
-def a_run(
-    job: str = "nightly", started: datetime = START, outcome: Outcome = Outcome.SUCCESS, **changes: Any
-) -> Run:
+def a_run(job: str = "nightly", started: datetime = START, outcome: Outcome = Outcome.SUCCESS, **changes: Any) -> Run:
     """Return a run of 12 minutes with the result of its job; one that is `running` has no end and no result."""
     running = outcome is Outcome.RUNNING
     result = {
@@ -87,3 +85,20 @@ def a_run(
         "versions": {"borg": "1.4.0"},
     }
     return Run(**(values | changes))
+
+
+def steps(started: datetime, *names: str, failed: str | None = None, exit_code: int = 0) -> tuple[Step, ...]:
+    """Return steps of 2, 4, 6 … minutes, one after the other."""
+    found = []
+    for number, name in enumerate(names, 1):
+        ended = started + timedelta(minutes=2 * number)
+        outcome = Outcome.FAILURE if name == failed else Outcome.SUCCESS
+        code = exit_code if name == failed else 0
+        found.append(Step(name=name, started_at=started, ended_at=ended, outcome=outcome, exit_code=code))
+        started = ended
+    return tuple(found)
+
+
+def a_message(text: str, level: Any = "warning") -> Message:
+    """Return a message of borg's."""
+    return Message(level=level, text=text, msgid="FileNotFound")

@@ -89,7 +89,29 @@ def test_a_history_of_which_a_line_can_be_read_is_broken_and_not_unreadable(worl
     metrics = Metrics(world)
     assert metrics.value("state_file_unreadable", file="history.jsonl") == 0
     assert (metrics.value("history_intact"), metrics.value("history_lines")) == (0, 0)
-    path.write_bytes(b"")
+
+
+def _empty(lines: bytes) -> bytes:
+    return lines[:0]
+
+
+def _cut_the_last_line(lines: bytes) -> bytes:
+    return b"".join(lines.splitlines(keepends=True)[:-1])
+
+
+@pytest.mark.parametrize("deed", [_empty, _cut_the_last_line])
+def test_a_history_without_the_newest_recorded_run_does_not_hold_though_its_chain_does(
+    world: World, deed: Callable[[bytes], bytes]
+) -> None:
+    healthy(world)
+    world.record(make_run("check", "23 08:00"))
+    path = world.store.ledger.path
+    path.write_bytes(deed(path.read_bytes()))
     metrics = Metrics(world)
     assert metrics.value("state_file_unreadable", file="history.jsonl") == 0
-    assert metrics.value("history_intact") == 1
+    assert metrics.value("history_intact") == 0
+    page = build_page(world.model())
+    assert page.tone == "late"
+    assert any("history of runs does not hold" in problem for problem in page.problems)
+    (note,) = [note for note in page.notes if note.label == "history"]
+    assert note.tone == "bad"
