@@ -33,7 +33,7 @@ from tests.support.records import a_night, steps
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SERIES_OF_A_REPOSITORY = 209
+SERIES_OF_A_REPOSITORY = 222
 STEPS = ("prepare", "create", "confirm", "sample", "prune", "compact")
 OPENMETRICS = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"
 

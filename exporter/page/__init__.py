@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bkp.status import Status
 from exporter.page.jobs import JobCard, job_card, sentence
-from exporter.page.parts import Fact, Moment, moment_of
+from exporter.page.parts import Moment, Row, moment_of
 from exporter.page.repositories import RepositoryCard, is_of_repository, repository_card
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Page:
     problems: tuple[str, ...]
     others: tuple[JobCard, ...]
     repositories: tuple[RepositoryCard, ...]
-    notes: tuple[Fact, ...]
+    notes: tuple[Row, ...]
     several: bool
 
 
@@ -77,7 +77,7 @@ def build_page(model: Model) -> Page:
         others=tuple(card for card in cards.values() if not is_of_repository(card)),
         repositories=tuple(repository_card(model, repository, cards.values()) for repository in model.repositories),
         notes=tuple(_notes(model)),
-        several=len(model.repositories) > 1,
+        several=len({job.target for job in survey.standings}) > 1,
     )
 
 
@@ -128,16 +128,16 @@ def _clause(problem: str) -> str:
     return problem if problem.startswith(("is ", "has ", "cannot ")) else f"has a problem: {problem}"
 
 
-def _notes(model: Model) -> list[Fact]:
+def _notes(model: Model) -> list[Row]:
     survey = model.survey
-    notes = [Fact("configuration", f"{model.config.path}, loaded", moment_of(survey, model.config.loaded_at))]
+    notes = [Row("configuration", f"{model.config.path}, loaded", moment_of(survey, model.config.loaded_at))]
     chain = survey.history.chain
     if chain is not None and not chain.intact:
-        notes.append(Fact("history", f"chain broken after {chain.lines} lines", tone="bad"))
+        notes.append(Row("history", f"chain broken after {chain.lines} lines", tone="bad"))
     elif chain is not None and survey.history_problem is not None:
-        notes.append(Fact("history", f"{chain.lines} runs; {survey.history_problem}", tone="bad"))
+        notes.append(Row("history", f"{chain.lines} runs; {survey.history_problem}", tone="bad"))
     elif chain is not None:
-        notes.append(Fact("history", f"{chain.lines} runs, chain intact"))
+        notes.append(Row("history", f"{chain.lines} runs, chain intact"))
     elif not survey.history.exists:
-        notes.append(Fact("history", "not begun") if survey.past_known else Fact("history", "not known", tone="warn"))
+        notes.append(Row("history", "not begun") if survey.past_known else Row("history", "not known", tone="warn"))
     return notes

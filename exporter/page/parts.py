@@ -1,4 +1,4 @@
-"""What cards are made of: a fact, and a moment in the words and the time zone of the people who read it."""
+"""What cards are made of: a row, and a moment in the words and the time zone of the people who read it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Moment:
 
 
 @dataclass(frozen=True)
-class Fact:
+class Row:
     """One line of a card: a label, then a text, a moment or both. `tone` colours it."""
 
     label: str

@@ -45,8 +45,8 @@ def test_without_a_state_directory_the_page_says_why_nothing_is_known(world: Wor
     assert page.problems == (f"N{why[1:]}.",)
     assert {(card.word, card.why) for card in page.attention} == {("unknown", f"N{why[1:]}.")}
     (card,) = page.repositories
-    jobs = [fact for job in card.jobs for fact in job.facts]
-    said = {fact.label: fact.text for fact in (*jobs, *card.facts, *card.sources, *card.proofs, *page.notes)}
+    jobs = [row for job in card.jobs for row in job.rows]
+    said = {row.label: row.text for row in (*jobs, *card.rows, *card.sources, *card.proofs, *page.notes)}
     for label in ("last success", "contents", "home", "etc", "structure (check)", "restore drill", "history"):
         assert said[label] == "not known", label
 

@@ -106,8 +106,8 @@ def test_a_broken_history_is_no_reason_to_be_green(world: World) -> None:
 
 def test_an_archive_that_is_no_good_one_says_why_it_is_not_confirmed(world: World) -> None:
     def confirmed() -> tuple[str, str]:
-        (fact,) = [fact for fact in build_page(world.model()).repositories[0].archive if fact.label == "confirmed"]
-        return fact.text, fact.tone
+        (row,) = [row for row in build_page(world.model()).repositories[0].archive if row.label == "confirmed"]
+        return row.text, row.tone
 
     healthy(world)
     assert confirmed() == ("yes", "")
@@ -216,8 +216,8 @@ def test_never_is_as_grave_in_a_row_as_in_the_status_beside_it(world: World) -> 
     def tones() -> tuple[str, set[str], set[str]]:
         (card,) = build_page(world.model()).repositories
         nightly = next(job for job in card.jobs if job.job == "nightly")
-        rows = {fact.tone for fact in nightly.facts if fact.text == "never"}
-        return nightly.status, rows, {fact.tone for fact in card.sources if fact.text == "never"}
+        rows = {row.tone for row in nightly.rows if row.text == "never"}
+        return nightly.status, rows, {row.tone for row in card.sources if row.text == "never"}
 
     assert tones() == ("never", {"warn"}, {"warn"})
     world.record(make_run("nightly", "23 01:30", Outcome.FAILURE))
@@ -235,14 +235,14 @@ def test_a_deferred_run_is_said_and_is_not_a_bad_one(world: World) -> None:
     assert (page.headline, page.tone) == ("All 4 jobs are in order", "ok")
     (card,) = [card for card in page.repositories[0].jobs if card.job == "check"]
     assert card.why == "Deferred: a night runs."
-    assert [(fact.text, fact.tone) for fact in card.facts if fact.label == "last attempt"] == [("deferred", "")]
-    assert "took" not in {fact.label for fact in card.facts}
+    assert [(row.text, row.tone) for row in card.rows if row.label == "last attempt"] == [("deferred", "")]
+    assert "took" not in {row.label for row in card.rows}
 
 
 def test_the_last_archive_is_described_as_terminal_and_mail_do(world: World) -> None:
     made = archive(at("23 01:30"), missing=("etc",))
     world.record(make_run("nightly", "23 01:30", Outcome.FAILURE, result=a_night(made)))
     (card,) = build_page(world.model()).repositories
-    said = {fact.label: fact.text for fact in card.archive}
+    said = {row.label: row.text for row in card.archive}
     assert {line.label.lower(): line.text for line in describe_archive(made)}.items() <= said.items()
     assert {"made", "took", "confirmed", "missing root"} <= said.keys()
