@@ -27,12 +27,13 @@ from typing import TYPE_CHECKING
 
 from benchmarks.measure import table
 from bkp.clock import utc_now
-from tests.support.exporter_world import World, archive, drill, facts, make_run, steps
+from tests.support.exporter_world import World, archive, facts, make_run
+from tests.support.records import a_night, steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SERIES_OF_A_REPOSITORY = 209
+SERIES_OF_A_REPOSITORY = 222
 STEPS = ("prepare", "create", "confirm", "sample", "prune", "compact")
 OPENMETRICS = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"
 
@@ -51,15 +52,13 @@ def make_world(folder: Path, repositories: int, nights: int) -> World:
                     start,
                     target=target,
                     steps=steps(start, *STEPS),
-                    archive=made,
-                    repository=facts(start),
+                    result=a_night(made, facts(start)),
                     mail="not wanted",
                 )
             )
         start = now - timedelta(hours=20)
         for job in ("check", "verify", "drill"):
-            result = drill() if job == "drill" else None
-            world.record(make_run(job, start, target=target, steps=steps(start, job), drill=result, mail="not wanted"))
+            world.record(make_run(job, start, target=target, steps=steps(start, job), mail="not wanted"))
     return world
 
 

@@ -90,12 +90,12 @@ class Exposer:
                 failed.append(name)
             else:
                 samples += found
-                self._last_success[name] = model.now
+                self._last_success[name] = model.survey.now
             samples.append(Sample(m.COLLECTOR_SUCCESS, (name,), float(found is not None)))
             samples.append(Sample(m.COLLECTOR_DURATION, (name,), seconds))
             samples += when(m.COLLECTOR_LAST_SUCCESS, (name,), self._last_success.get(name))
         samples.append(Sample(m.BUILD_INFO, self._build, 1))
-        samples.append(Sample(m.SNAPSHOT, (), model.now.timestamp()))
+        samples.append(Sample(m.SNAPSHOT, (), model.survey.now.timestamp()))
         return self._render(samples, tuple(failed))
 
     def _run(self, name: str, collect: Collect, model: Model) -> list[Sample] | None:

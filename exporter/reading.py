@@ -1,4 +1,4 @@
-"""The edge: configuration and state files in, one `Reading` out. Nothing else of the exporter reads a file of bkp's."""
+"""The edge: configuration and state files in, one `Look` out. Nothing else of the exporter reads a file of bkp's."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import hashlib
 import logging
 import os
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,13 +13,15 @@ from bkp.clock import Clock, local_zone
 from bkp.config import Config, load_config
 from bkp.errors import BkpError
 from bkp.liveness import PROC, is_alive
-from bkp.state.fields import Outcome
+from bkp.past import History, read_history
 from bkp.state.reading import Readable
-from bkp.state.store import JobState, Presence, StateStore
-from exporter.history import History, JobTarget, read_history
+from bkp.state.store import JobState, StateStore
+from bkp.survey import Survey, configured, survey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from datetime import datetime, tzinfo
+
+    from bkp.state.records import Process
 
 log = logging.getLogger("bkp-exporter")
 
@@ -28,7 +29,7 @@ Stamp = tuple[int, int, int, int] | None
 
 
 @dataclass(frozen=True)
-class ConfigReading:
+class LoadedConfig:
     """The configuration in use, and whether it is what the file says now. `loaded_at` is UTC."""
 
     config: Config
@@ -39,25 +40,12 @@ class ConfigReading:
 
 
 @dataclass(frozen=True)
-class JobReading:
-    """The records of one job on one target; `alive` is what the process table says of a record that runs."""
-
-    state: JobState
-    alive: bool | None
-
-
-@dataclass(frozen=True)
-class Reading:
+class Look:
     """Everything that is read from the host at one moment."""
 
-    now: datetime
-    zone: tzinfo
     host: str
-    config: ConfigReading
-    jobs: tuple[JobReading, ...]
-    recorded: tuple[JobTarget, ...]
-    history: History
-    presence: Presence
+    config: LoadedConfig
+    survey: Survey
 
 
 def stamp(path: Path) -> Stamp:
@@ -69,14 +57,6 @@ def stamp(path: Path) -> Stamp:
     return facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns
 
 
-def modified_at(seen: Stamp) -> datetime | None:
-    """Return the modification time in a stamp; None for none, or one that no calendar has (file systems allow it)."""
-    try:
-        return datetime.fromtimestamp(seen[2] / 1e9, UTC) if seen else None
-    except (OverflowError, ValueError, OSError):
-        return None
-
-
 class ConfigWatch:
     """The configuration file over time: loaded again when it changes, the last good one kept when it is bad or gone."""
 
@@ -86,34 +66,34 @@ class ConfigWatch:
         self._clock = clock
         self._stamp = stamp(path)
         self._complaint = ""
-        self.reading = self._load()
+        self.loaded = self._load()
 
-    def refresh(self) -> ConfigReading:
+    def refresh(self) -> LoadedConfig:
         """Load the file if it has changed since it was last looked at, or was bad then."""
         seen = stamp(self.path)
-        if seen == self._stamp and self.reading.current:
-            return self.reading
+        if seen == self._stamp and self.loaded.current:
+            return self.loaded
         self._stamp = seen
         try:
-            self.reading = self._load()
+            self.loaded = self._load()
         except BkpError as exc:
             if str(exc) != self._complaint:
                 log.warning("configuration not loaded, the one before it stays in use: %s", exc)
             self._complaint = str(exc)
-            old = self.reading
-            self.reading = ConfigReading(old.config, old.path, old.loaded_at, old.sha256, current=False)
+            old = self.loaded
+            self.loaded = LoadedConfig(old.config, old.path, old.loaded_at, old.sha256, current=False)
         else:
             self._complaint = ""
             log.info("configuration %s loaded", self.path)
-        return self.reading
+        return self.loaded
 
-    def _load(self) -> ConfigReading:
+    def _load(self) -> LoadedConfig:
         config = load_config(self.path)
         try:
             content = self.path.read_bytes()
         except OSError:  # replaced or removed this moment: the next look finds the stamp changed
             content = b""
-        return ConfigReading(config, self.path, self._clock(), hashlib.sha256(content).hexdigest(), current=True)
+        return LoadedConfig(config, self.path, self._clock(), hashlib.sha256(content).hexdigest(), current=True)
 
 
 class HostReader:
@@ -130,7 +110,7 @@ class HostReader:
 
     def fingerprint(self) -> tuple[Stamp, ...]:
         """Return what changes when anything that `read` reads has changed; it costs a stat(2) for each file."""
-        config = self._watch.reading.config
+        config = self._watch.loaded.config
         store = StateStore(Path(config.paths.state))
         paths = [self._watch.path, store.root, store.root / "jobs", store.ledger.path]
         for job, target in configured(config):
@@ -138,29 +118,25 @@ class HostReader:
             paths += [folder / "latest.json", folder / "success.json"]
         return tuple(stamp(path) for path in paths)
 
-    def read(self) -> Reading:
+    def read(self) -> Look:
         """Read everything. Never raises for anything that a file may hold."""
         config = self._watch.refresh()
         store = StateStore(Path(config.config.paths.state))
-        jobs = tuple(self._read_job(store, job, target) for job, target in configured(config.config))
-        return Reading(
-            now=self._clock(),
-            zone=self._zone or local_zone(),
-            host=config.config.host or os.uname().nodename,
-            config=config,
-            jobs=jobs,
-            recorded=tuple(store.recorded()),
-            history=self._read_history(store),
-            presence=store.presence(),
+        found = survey(
+            config.config,
+            store,
+            self._clock,
+            self._zone or local_zone(),
+            self._is_alive,
+            read_job=lambda job, target: self._read_job(store, job, target),
+            history=lambda: self._read_history(store),
         )
+        return Look(config.config.host or os.uname().nodename, config, found)
 
-    def _read_job(self, store: StateStore, job: str, target: str) -> JobReading:
-        state = self._job_state(store, job, target)
-        latest = state.latest.value if isinstance(state.latest, Readable) else None
-        running = latest is not None and latest.outcome is Outcome.RUNNING
-        return JobReading(state, is_alive(latest.process, self._proc) if latest is not None and running else None)
+    def _is_alive(self, process: Process) -> bool | None:
+        return is_alive(process, self._proc)
 
-    def _job_state(self, store: StateStore, job: str, target: str) -> JobState:
+    def _read_job(self, store: StateStore, job: str, target: str) -> JobState:
         """Return the records, the same objects as before where no file has changed.
 
         What was unreadable or not there is tried anew: no stamp can tell a missing file from a folder that is closed
@@ -182,13 +158,6 @@ class HostReader:
         seen = stamp(store.ledger.path)
         known = self._history
         if known is None or known.path != store.ledger.path or seen is None or seen != self._history_stamp:
-            known = read_history(store.ledger, modified_at(seen))
+            known = read_history(store.ledger)
         self._history, self._history_stamp = known, seen
         return known
-
-
-def configured(config: Config) -> Iterator[JobTarget]:
-    """Yield every job on every target that the configuration names, in its order."""
-    for job, _settings in config.jobs.items():  # noqa: PERF102  # a section of the file, not a dict
-        for target in config.targets(job):
-            yield job, target

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from exporter.exposition import Exposition
-    from exporter.reading import Reading
+    from exporter.reading import Look
 
 log = logging.getLogger("bkp-exporter")
 
@@ -32,7 +32,7 @@ class Reader(Protocol):
     def fingerprint(self) -> object:
         """Return what changes when `read` would return something else."""
 
-    def read(self) -> Reading:
+    def read(self) -> Look:
         """Return everything as it is now."""
 
 

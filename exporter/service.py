@@ -48,7 +48,7 @@ def serve(config_path: Path, listen: str | None) -> None:
     holder = _Late()
     from exporter.server import ExporterServer
 
-    server = ExporterServer(address or watch.reading.config.exporter.listen, holder.fresh)
+    server = ExporterServer(address or watch.loaded.config.exporter.listen, holder.fresh)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.2}, name="server", daemon=True).start()
     print(f"bkp-exporter: serving http://{server.address}/", flush=True)  # noqa: T201  # what --listen HOST:0 is for
     refresher = holder.refresher = make_refresher(watch)

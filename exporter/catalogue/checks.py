@@ -5,13 +5,13 @@ from __future__ import annotations
 from exporter.catalogue.metric import Metric, Section
 
 _CHECK = ("repository", "job_name")
-_NO_CHECK = "none has ended with a verdict, or the records cannot be read"
+_NO_CHECK = "none has ended with a verdict, or a later one may be hidden: the history is not whole"
 
 PASSED = Metric(
     "bkp_check_passed",
     "Verdict of the last check of the repository that came to one: 1 passed, 0 failed. job_name is check for the"
     " repository's structure and verify for its data.",
-    "outcome of the newest run in latest.json, success.json or the history that was neither interrupted nor skipped",
+    "newest run in latest.json, success.json or the history that ended in success, warning or failure",
     _CHECK,
     absent=_NO_CHECK,
 )
@@ -26,17 +26,17 @@ FINISHED = Metric(
 SECTION = Section(
     "checks",
     "Checks",
-    "What borg check last said of each repository. A check that is under way, was interrupted or was skipped leaves the"
-    " verdict before it in place.",
+    "What borg check last said of each repository. A check that is under way, was interrupted, skipped or deferred"
+    " leaves the verdict before it in place.",
     (PASSED, FINISHED),
 )
 
 _REPOSITORY = ("repository",)
-_NO_DRILL = "no drill has compared files yet, or the records cannot be read"
+_NO_DRILL = "no drill has compared files yet, or a later one may be hidden: the history is not whole"
 
 
 def _files(name: str, help_text: str, field: str) -> Metric:
-    return Metric(name, help_text, f"drill.{field}", _REPOSITORY, absent=_NO_DRILL)
+    return Metric(name, help_text, f"result.{field} of a drill", _REPOSITORY, absent=_NO_DRILL)
 
 
 DRILL_FINISHED = Metric(
@@ -60,7 +60,7 @@ DRILL_MISSING = _files(
 DRILL_BYTES = Metric(
     "bkp_drill_restored_bytes",
     "Bytes that the last restore drill restored.",
-    "drill.bytes",
+    "result.bytes of a drill",
     _REPOSITORY,
     "bytes",
     absent=_NO_DRILL,
@@ -68,7 +68,7 @@ DRILL_BYTES = Metric(
 DRILL_DURATION = Metric(
     "bkp_drill_duration_seconds",
     "How long the last restore drill took to restore and compare.",
-    "drill.seconds",
+    "result.seconds of a drill",
     _REPOSITORY,
     "seconds",
     absent=_NO_DRILL,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from bkp.state.fields import Outcome
+from bkp.status import Status
 from exporter.catalogue.metric import Metric, Section
 
 _JOB = ("job_name", "target")
-OUTCOMES = ("running", "success", "warning", "failure", "interrupted", "skipped")
-STATUSES = ("ok", "late", "failed", "never", "running", "unknown")
+OUTCOMES = tuple(outcome.value for outcome in Outcome)
+STATUSES = tuple(status.value for status in Status)
 MAIL = ("sent", "failed", "not wanted")
 
 INFO = Metric(
@@ -90,7 +92,7 @@ LAST_MAIL = Metric(
 RUNNING_SINCE = Metric(
     "bkp_job_running_since_timestamp_seconds",
     "Start of the run that is under way.",
-    "latest.json: started_at, where its process lives",
+    "latest.json: started_at, where its process lives or the work goes on without one",
     _JOB,
     "seconds",
     absent="no run is known to be under way",

@@ -9,21 +9,21 @@ _UNREAD = "no readable record has the figure"
 
 
 def _count(name: str, help_text: str, field: str) -> Metric:
-    return Metric(name, help_text, f"repository.{field}", _REPOSITORY, absent=_UNREAD)
+    return Metric(name, help_text, f"result.repository.{field}", _REPOSITORY, absent=_UNREAD)
 
 
 def _bytes(name: str, help_text: str, field: str) -> Metric:
-    return Metric(name, help_text, f"repository.{field}", _REPOSITORY, "bytes", absent=_UNREAD)
+    return Metric(name, help_text, f"result.repository.{field}", _REPOSITORY, "bytes", absent=_UNREAD)
 
 
 def _time(name: str, help_text: str, field: str) -> Metric:
-    return Metric(name, help_text, f"repository.{field}", _REPOSITORY, "seconds", absent=_UNREAD)
+    return Metric(name, help_text, f"result.repository.{field}", _REPOSITORY, "seconds", absent=_UNREAD)
 
 
 INFO = Metric(
     "bkp_repository_info",
     "The repository's Borg id and encryption mode, as borg last named them to the runner.",
-    "repository.id, repository.encryption",
+    "result.repository.id, result.repository.encryption",
     ("repository", "id", "encryption"),
     kind="info",
     absent=_UNREAD,
@@ -89,7 +89,7 @@ SIZE = _bytes(
 SECTION = Section(
     "repositories",
     "Repositories",
-    "From the newest run, of any job, whose record has the figure. The exporter itself never opens a repository.",
+    "From the newest night whose record has the figure. The exporter itself never opens a repository.",
     (
         INFO,
         FACTS_AT,
@@ -111,7 +111,7 @@ _NO_ARCHIVE = "no readable record names an archive"
 
 
 def _archive(name: str, help_text: str, field: str, unit: Unit | None = None) -> Metric:
-    return Metric(name, help_text, f"archive.{field}", _REPOSITORY, unit, absent=_NO_ARCHIVE)
+    return Metric(name, help_text, f"result.archive.{field}", _REPOSITORY, unit, absent=_NO_ARCHIVE)
 
 
 ARCHIVE_START = _archive(
@@ -120,14 +120,14 @@ ARCHIVE_START = _archive(
 ARCHIVE_DURATION = _archive(
     "bkp_last_archive_duration_seconds",
     "How long borg took to make the last archive.",
-    "ended_at - archive.started_at",
+    "ended_at - result.archive.started_at",
     "seconds",
 )
 ARCHIVE_CONFIRMED = _archive(
     "bkp_last_archive_confirmed",
     "1 if the last archive is a good one: the repository lists it, it holds files, and no source is missing. 0 if not,"
     " or not yet.",
-    "confirmed, archive.files, archive.roots",
+    "confirmed, result.archive.files, result.archive.roots",
 )
 ARCHIVE_FILES = _archive("bkp_last_archive_files", "Files in the last archive.", "files")
 ARCHIVE_ORIGINAL = _archive(
@@ -143,7 +143,9 @@ ARCHIVE_DEDUPLICATED = _archive(
     "bytes",
 )
 ARCHIVE_MISSING = _archive(
-    "bkp_last_archive_missing_sources", "Sources whose path was not there when the last archive was made.", "roots"
+    "bkp_last_archive_missing_sources",
+    "Sources that the last archive lacks: a path of theirs was not there, or the archive does not know them.",
+    "roots, against the sources of the configuration",
 )
 
 ARCHIVE_SECTION = Section(

@@ -8,8 +8,8 @@ LAST_COMPLETE = Metric(
     "bkp_source_last_complete_backup_timestamp_seconds",
     "Start of the newest archive that the repository has confirmed, that holds files, and that has every path of this"
     " source, even if it was set aside because another source was missing. 0: there never was one.",
-    "archive.started_at of the newest nightly run with archive.confirmed, archive.files above 0, and archive.roots that"
-    " has the source as present",
+    "result.archive.started_at of the newest night whose archive is confirmed, has files above 0, and has every root of"
+    " the source as present",
     ("repository", "source"),
     "seconds",
     absent="no readable record has the source, and the history cannot be read whole",

@@ -53,8 +53,9 @@ SECTION = Section(
 
 HISTORY_INTACT = Metric(
     "bkp_history_intact",
-    "1 if every line of the history is readable and chained to the one before it, 0 if not.",
-    "history.jsonl",
+    "1 if every line of the history is readable and chained to the one before it, and the newest recorded run has a"
+    " line, 0 if not.",
+    "history.jsonl, latest.json and success.json",
     absent="there is no history yet, or it cannot be opened",
 )
 HISTORY_LINES = Metric(

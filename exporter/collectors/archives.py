@@ -20,11 +20,10 @@ def collect(model: Model) -> Iterator[Sample]:
         archive, labels = repository.archive, (repository.name,)
         if archive is None:
             continue
-        missing = {root.source for root in archive.roots if not root.present}
         yield Sample(m.ARCHIVE_START, labels, archive.started_at.timestamp())
         yield from duration(m.ARCHIVE_DURATION, labels, (archive.ended_at - archive.started_at).total_seconds())
         yield Sample(m.ARCHIVE_CONFIRMED, labels, float(is_good(archive)))
-        yield Sample(m.ARCHIVE_MISSING, labels, len(missing))
+        yield Sample(m.ARCHIVE_MISSING, labels, len(repository.missing))
         yield Sample(m.ARCHIVE_FILES, labels, archive.files)
         yield Sample(m.ARCHIVE_ORIGINAL, labels, archive.original_bytes)
         yield Sample(m.ARCHIVE_COMPRESSED, labels, archive.compressed_bytes)

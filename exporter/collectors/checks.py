@@ -17,6 +17,6 @@ def collect(model: Model) -> Iterator[Sample]:
     """Yield the samples of every check that came to a verdict."""
     for check in model.checks:
         if check.verdict is not None:
-            labels = (check.repository, check.job)
+            labels = (check.target, check.job)
             yield Sample(m.PASSED, labels, float(check.verdict.passed))
             yield Sample(m.FINISHED, labels, check.verdict.ended_at.timestamp())

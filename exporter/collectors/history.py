@@ -1,4 +1,4 @@
-"""Whether the chain of the history holds."""
+"""Whether the history is whole."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def collect(model: Model) -> Iterator[Sample]:
     """Yield the samples of the history, if there is one that can be read."""
-    chain = model.history.chain
+    chain = model.survey.history.chain
     if chain is not None:
-        yield Sample(m.HISTORY_INTACT, (), float(chain.intact))
+        yield Sample(m.HISTORY_INTACT, (), float(model.survey.history_problem is None))
         yield Sample(m.HISTORY_LINES, (), chain.lines)

@@ -12,16 +12,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bkp.state.records import Run
-    from exporter.model import JobFacts, Model
+    from bkp.survey import Standing
+    from exporter.model import Model
 
 Labels = tuple[str, ...]
 
 
 def collect(model: Model) -> Iterator[Sample]:
     """Yield the samples of all jobs."""
-    for job in model.jobs:
+    for job in model.survey.standings:
         labels = (job.job, job.target)
-        schedule = job.config.schedule.text if job.config.schedule else ""
+        schedule = job.settings.schedule.text if job.settings.schedule else ""
         yield Sample(m.INFO, (*labels, schedule), 1)
         yield from state_set(m.STATUS, labels, job.status.status)
         yield from _success(job, labels)
@@ -30,13 +31,13 @@ def collect(model: Model) -> Iterator[Sample]:
         yield from when(m.RUNNING_SINCE, labels, job.running_since)
 
 
-def _success(job: JobFacts, labels: Labels) -> Iterator[Sample]:
+def _success(job: Standing, labels: Labels) -> Iterator[Sample]:
     """Yield 0 where there never was a success: the one documented number that stands for an absence."""
     if not job.success_known:
         return
     if job.success is None:
         yield Sample(m.LAST_SUCCESS, labels, 0)
-        if job.config.schedule is not None:
+        if job.settings.schedule is not None:
             yield Sample(m.DEADLINE, labels, 0)
         return
     yield from when(m.LAST_SUCCESS, labels, job.success.ended_at)

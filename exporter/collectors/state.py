@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 
 def collect(model: Model) -> Iterator[Sample]:
     """Yield the samples of every state file that is there or ought to be."""
-    yield from known(m.DIRECTORY_PRESENT, (), model.presence.there)
-    if model.presence.there is not False:
+    presence = model.survey.presence
+    yield from known(m.DIRECTORY_PRESENT, (), presence.there)
+    if presence.there is not False:
         yield Sample(m.UNREADABLE_FILES, (), sum(file.problem is not None for file in model.files))
-    if model.presence.problem is None:
-        yield Sample(m.UNCONFIGURED, (), len(model.unconfigured))
+    if presence.problem is None:
+        yield Sample(m.UNCONFIGURED, (), len(model.survey.others))
     for file in model.files:
         labels = (label_text(file.name),)
         yield Sample(m.FILE_UNREADABLE, labels, float(file.problem is not None))

@@ -17,7 +17,7 @@ MAX_STEPS = 64  # a record is only a file: it must not decide how many series Pr
 
 def collect(model: Model) -> Iterator[Sample]:
     """Yield the samples of all steps; of steps with the same name only those of the last."""
-    for job in model.jobs:
+    for job in model.survey.standings:
         if job.latest is None:
             continue
         steps = {label_text(step.name): step for step in job.latest.steps[:MAX_STEPS]}

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bkp.status import Status
-from exporter.model import unhealthy
 from exporter.page.jobs import JobCard, job_card, sentence
-from exporter.page.parts import Fact, Moment, moment_of
-from exporter.page.repositories import RepositoryCard, repository_card
+from exporter.page.parts import Moment, Row, moment_of
+from exporter.page.repositories import RepositoryCard, is_of_repository, repository_card
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
-    from exporter.model import JobFacts, Model
+    from bkp.survey import Standing
+    from exporter.model import Model
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 
@@ -35,7 +35,7 @@ class Page:
     problems: tuple[str, ...]
     others: tuple[JobCard, ...]
     repositories: tuple[RepositoryCard, ...]
-    notes: tuple[Fact, ...]
+    notes: tuple[Row, ...]
     several: bool
 
 
@@ -63,36 +63,37 @@ def _template() -> Template:
 
 def build_page(model: Model) -> Page:
     """Return what the page says."""
-    cards = {(job.job, job.target): job_card(model, job) for job in model.jobs}
-    bad = unhealthy(model)
+    survey = model.survey
+    cards = {(job.job, job.target): job_card(survey, job) for job in survey.standings}
+    bad = tuple(job for job in survey.standings if job.status.needs_attention)
     problems = tuple(_problems(model))
     return Page(
         host=model.host,
-        now=moment_of(model, model.now),
+        now=moment_of(survey, survey.now),
         tone=_tone(model, bad, problems),
         headline=_headline(model, bad, problems),
         attention=tuple(cards[job.job, job.target] for job in bad),
         problems=problems,
-        others=tuple(card for card in cards.values() if card.target not in model.config.config.repositories),
+        others=tuple(card for card in cards.values() if not is_of_repository(card)),
         repositories=tuple(repository_card(model, repository, cards.values()) for repository in model.repositories),
         notes=tuple(_notes(model)),
-        several=len(model.repositories) > 1,
+        several=len({job.target for job in survey.standings}) > 1,
     )
 
 
-def _tone(model: Model, bad: tuple[JobFacts, ...], problems: tuple[str, ...]) -> str:
+def _tone(model: Model, bad: tuple[Standing, ...], problems: tuple[str, ...]) -> str:
     statuses = {job.status.status for job in bad}
     for status in _GRAVITY:
         if status in statuses:
             return status.value
-    return "late" if problems else "ok" if model.jobs else "unknown"
+    return "late" if problems else "ok" if model.survey.standings else "unknown"
 
 
-def _headline(model: Model, bad: tuple[JobFacts, ...], problems: tuple[str, ...]) -> str:
-    total = len(model.jobs)
+def _headline(model: Model, bad: tuple[Standing, ...], problems: tuple[str, ...]) -> str:
+    total = len(model.survey.standings)
     if bad:
         return f"{len(bad)} of {total} jobs {'needs' if len(bad) == 1 else 'need'} attention"
-    running = sum(job.status.status is Status.RUNNING for job in model.jobs)
+    running = sum(job.status.status is Status.RUNNING for job in model.survey.standings)
     text = f"All {total} jobs are in order" + (f", {running} running" if running else "")
     return f"{text}, but not everything is" if problems else text
 
@@ -104,21 +105,21 @@ def _problems(model: Model) -> list[str]:
             "The configuration file is not valid or is gone; this page shows the one before it. "
             "`bkp-run config check` says what is wrong."
         )
-    if model.presence.problem is not None:
-        found.append(sentence(model.presence.problem))
+    if model.survey.presence.problem is not None:
+        found.append(sentence(model.survey.presence.problem))
     else:
         unusable = (file for file in model.files if file.problem)
         found += [f"State file {file.name} cannot be used: it {_clause(file.problem or '')}." for file in unusable]
-    chain = model.history.chain
-    if chain is not None and not chain.intact:
-        found.append(f"The history of runs does not hold: {chain.problem or 'its last line is torn'}.")
-    for repository in model.repositories:
-        missing = [root for root in (repository.archive.roots if repository.archive else ()) if not root.present]
-        found += [
-            f"The last archive of {repository.name} lacks source {root.source} ({root.path})." for root in missing
-        ]
+    if model.survey.history.chain is not None and model.survey.history_problem is not None:
+        found.append(f"The history of runs does not hold: {model.survey.history_problem}.")
     found += [
-        f"{job} on {target} has records, but is not in the configuration." for job, target in model.unconfigured[:20]
+        f"The last archive of {repository.name} lacks source {source}."
+        for repository in model.repositories
+        for source in repository.missing
+    ]
+    found += [
+        f"{each.job} on {each.target} has records, but is not in the configuration."
+        for each in model.survey.others[:20]
     ]
     return found
 
@@ -127,12 +128,16 @@ def _clause(problem: str) -> str:
     return problem if problem.startswith(("is ", "has ", "cannot ")) else f"has a problem: {problem}"
 
 
-def _notes(model: Model) -> list[Fact]:
-    chain = model.history.chain
-    notes = [Fact("configuration", f"{model.config.path}, loaded", moment_of(model, model.config.loaded_at))]
-    if chain is not None:
-        text = f"{chain.lines} runs, chain intact" if chain.intact else f"chain broken after {chain.lines} lines"
-        notes.append(Fact("history", text, tone="" if chain.intact else "bad"))
-    elif not model.history.exists:
-        notes.append(Fact("history", "not begun") if model.past_known else Fact("history", "not known", tone="warn"))
+def _notes(model: Model) -> list[Row]:
+    survey = model.survey
+    notes = [Row("configuration", f"{model.config.path}, loaded", moment_of(survey, model.config.loaded_at))]
+    chain = survey.history.chain
+    if chain is not None and not chain.intact:
+        notes.append(Row("history", f"chain broken after {chain.lines} lines", tone="bad"))
+    elif chain is not None and survey.history_problem is not None:
+        notes.append(Row("history", f"{chain.lines} runs; {survey.history_problem}", tone="bad"))
+    elif chain is not None:
+        notes.append(Row("history", f"{chain.lines} runs, chain intact"))
+    elif not survey.history.exists:
+        notes.append(Row("history", "not begun") if survey.past_known else Row("history", "not known", tone="warn"))
     return notes

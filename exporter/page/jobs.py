@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 from bkp.quantities import format_duration
 from bkp.state.fields import Outcome
-from bkp.state.store import ENDED_WELL
 from bkp.status import Status
-from exporter.page.parts import Fact, length, moment_of
+from exporter.page.parts import Row, length, moment_of
 
 if TYPE_CHECKING:
-    from exporter.model import JobFacts, Model
+    from bkp.survey import Standing, Survey
 
 WORDS = {
     Status.OK: "ok",
@@ -34,10 +33,10 @@ class JobCard:
     status: str
     word: str
     why: str
-    facts: tuple[Fact, ...]
+    rows: tuple[Row, ...]
 
 
-def job_card(model: Model, job: JobFacts) -> JobCard:
+def job_card(survey: Survey, job: Standing) -> JobCard:
     """Return the card of a job."""
     status = job.status
     return JobCard(
@@ -47,7 +46,7 @@ def job_card(model: Model, job: JobFacts) -> JobCard:
         status=status.status.value,
         word=WORDS[status.status],
         why=sentence(status.explanation),
-        facts=tuple(_job_facts(model, job)),
+        rows=tuple(_job_rows(survey, job)),
     )
 
 
@@ -59,36 +58,38 @@ def sentence(text: str) -> str:
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
 
 
-def _job_facts(model: Model, job: JobFacts) -> list[Fact]:
-    facts = []
+def _job_rows(survey: Survey, job: Standing) -> list[Row]:
+    rows = []
     if job.running_since is not None:
-        facts.append(Fact("running since", moment=moment_of(model, job.running_since)))
+        rows.append(Row("running since", moment=moment_of(survey, job.running_since)))
     if job.status.status is Status.LATE and job.status.deadline is not None:
-        facts.append(Fact("late since", moment=moment_of(model, job.status.deadline), tone="bad"))
-    if job.latest is not None and job.running_since is None and job.latest.outcome not in ENDED_WELL:
-        since = job.latest.ended_at or job.latest.started_at
-        outcome = "no end recorded" if job.latest.outcome is Outcome.RUNNING else str(job.latest.outcome)
-        facts.append(Fact("last attempt", outcome, moment_of(model, since), tone="bad"))
-    facts.append(_last_success(model, job))
-    if job.config.schedule is None:
-        facts.append(Fact("deadline", "none: run by hand"))
-    elif job.status.deadline is not None and job.status.deadline >= model.now:
-        facts.append(Fact("next deadline", moment=moment_of(model, job.status.deadline)))
-    if job.config.schedule is not None:
-        facts.append(Fact("schedule", f"{job.config.schedule.text}, grace {format_duration(job.config.grace)}"))
-    seconds = job.latest.seconds if job.latest is not None else None
-    if seconds is not None:
-        facts.append(Fact("took", length(seconds)))
-    warnings = sum(message.level == "warning" for message in job.latest.messages) if job.latest is not None else 0
+        rows.append(Row("late since", moment=moment_of(survey, job.status.deadline), tone="bad"))
+    latest = job.latest
+    deferred = latest is not None and latest.outcome is Outcome.DEFERRED
+    if latest is not None and job.running_since is None and not latest.outcome.is_good:
+        since = latest.ended_at or latest.started_at
+        outcome = "no end recorded" if latest.outcome is Outcome.RUNNING else str(latest.outcome)
+        rows.append(Row("last attempt", outcome, moment_of(survey, since), tone="" if deferred else "bad"))
+    rows.append(_last_success(survey, job))
+    if job.settings.schedule is None:
+        rows.append(Row("deadline", "none: run by hand"))
+    elif job.status.deadline is not None and job.status.deadline >= survey.now:
+        rows.append(Row("next deadline", moment=moment_of(survey, job.status.deadline)))
+    if job.settings.schedule is not None:
+        rows.append(Row("schedule", f"{job.settings.schedule.text}, grace {format_duration(job.settings.grace)}"))
+    seconds = latest.seconds if latest is not None else None
+    if seconds is not None and not deferred:  # it did no work
+        rows.append(Row("took", length(seconds)))
+    warnings = sum(message.level == "warning" for message in latest.messages) if latest is not None else 0
     if warnings or job.status.warnings:
-        facts.append(Fact("warnings", str(warnings or "yes"), tone="warn"))
-    return facts
+        rows.append(Row("warnings", str(warnings or "yes"), tone="warn"))
+    return rows
 
 
-def _last_success(model: Model, job: JobFacts) -> Fact:
+def _last_success(survey: Survey, job: Standing) -> Row:
     if not job.success_known:
-        return Fact("last success", "not known", tone="warn")
+        return Row("last success", "not known", tone="warn")
     if job.success is None:
         bad = job.status.status in {Status.FAILED, Status.LATE}  # else no graver than the status beside it
-        return Fact("last success", "never", tone="bad" if bad else "warn")
-    return Fact("last success", moment=moment_of(model, job.success.ended_at or job.success.started_at))
+        return Row("last success", "never", tone="bad" if bad else "warn")
+    return Row("last success", moment=moment_of(survey, job.success.ended_at or job.success.started_at))

@@ -1,4 +1,4 @@
-"""What cards are made of: a fact, and a moment in the words and the time zone of the people who read it."""
+"""What cards are made of: a row, and a moment in the words and the time zone of the people who read it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bkp.quantities import format_duration
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from exporter.model import Model
+    from bkp.survey import Survey
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Moment:
 
 
 @dataclass(frozen=True)
-class Fact:
+class Row:
     """One line of a card: a label, then a text, a moment or both. `tone` colours it."""
 
     label: str
@@ -38,15 +38,15 @@ def length(seconds: float) -> str:
     return format_duration(timedelta(seconds=seconds))
 
 
-def moment_of(model: Model, moment: datetime) -> Moment:
+def moment_of(survey: Survey, moment: datetime) -> Moment:
     """Return the moment in the host's zone; in UTC where the zone cannot say it (the years 1 and 9999)."""
     try:
-        local = moment.astimezone(model.zone)
+        local = moment.astimezone(survey.zone)
     except OverflowError:
         local = moment
-    today = model.now.astimezone(model.zone)
+    today = survey.now.astimezone(survey.zone)
     day = f"{local:%a} {local.day} {local:%b}" + ("" if local.year == today.year else f" {local.year}")
-    distance = moment - model.now
+    distance = moment - survey.now
     span = format_duration(abs(distance))
     relative = "now" if abs(distance.total_seconds()) < 1 else f"in {span}" if distance.days >= 0 else f"{span} ago"
     return Moment(

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bkp.jobs import JOBS, Kind
 from bkp.quantities import format_size
 from bkp.state.archives import flaw, is_good
+from bkp.state.results import describe_archive
 from bkp.status import Status
-from exporter.history import NIGHTLY
-from exporter.page.parts import Fact, length, moment_of
+from exporter.page.parts import Row, length, moment_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,28 +36,29 @@ class RepositoryCard:
     name: str
     path: str
     jobs: tuple[JobCard, ...]
-    facts: tuple[Fact, ...]
-    archive: tuple[Fact, ...]
-    proofs: tuple[Fact, ...]
-    sources: tuple[Fact, ...]
+    rows: tuple[Row, ...]
+    archive: tuple[Row, ...]
+    proofs: tuple[Row, ...]
+    sources: tuple[Row, ...]
     bars: tuple[Bar, ...]
 
 
 def repository_card(model: Model, repository: Repository, cards: Iterable[JobCard]) -> RepositoryCard:
     """Return the cards of a repository, with those of its jobs."""
-    own = tuple(card for card in cards if card.target == repository.name)
-    never = "warn" if any(card.job == NIGHTLY and card.status == Status.NEVER for card in own) else "bad"
+    own = tuple(card for card in cards if card.target == repository.name and is_of_repository(card))
+    # Before the first run of any job there is nothing graver than the statuses beside it.
+    never = "warn" if all(card.status == Status.NEVER for card in own) else "bad"
     return RepositoryCard(
         name=repository.name,
         path=model.config.config.repositories[repository.name].path,
         jobs=own,
-        facts=tuple(_repository_facts(model, repository)),
-        archive=tuple(_archive_facts(model, repository)),
+        rows=tuple(_contents(model, repository)),
+        archive=tuple(_archive_rows(model, repository)),
         proofs=tuple(_proofs(model, repository.name)),
         sources=tuple(
-            Fact(source.source, moment=moment_of(model, source.last_complete_at))
+            Row(source.source, moment=moment_of(model.survey, source.last_complete_at))
             if source.last_complete_at is not None
-            else Fact(source.source, "never" if source.known else "not known", tone=never if source.known else "warn")
+            else Row(source.source, "never" if source.known else "not known", tone=never if source.known else "warn")
             for source in model.sources
             if source.repository == repository.name
         ),
@@ -64,63 +66,65 @@ def repository_card(model: Model, repository: Repository, cards: Iterable[JobCar
     )
 
 
-def _repository_facts(model: Model, repository: Repository) -> list[Fact]:
+def is_of_repository(card: JobCard) -> bool:
+    """Return whether the job works on a repository. A pool may have the same name as one."""
+    return JOBS[card.job].kind is Kind.REPOSITORY
+
+
+def _contents(model: Model, repository: Repository) -> list[Row]:
     facts = repository.facts
     if facts is None:
-        text = "not known: no run has described it yet" if model.past_known else "not known"
-        return [Fact("contents", text, tone="warn")]
+        text = "not known: no run has described it yet" if model.survey.past_known else "not known"
+        return [Row("contents", text, tone="warn")]
     found = []
     if facts.newest_archive_at is not None:
-        found.append(Fact("newest archive", moment=moment_of(model, facts.newest_archive_at)))
+        found.append(Row("newest archive", moment=moment_of(model.survey, facts.newest_archive_at)))
     if facts.oldest_archive_at is not None:
-        found.append(Fact("oldest archive", moment=moment_of(model, facts.oldest_archive_at)))
+        found.append(Row("oldest archive", moment=moment_of(model.survey, facts.oldest_archive_at)))
     if facts.archives is not None:
         extra = f", and {facts.incomplete_archives} incomplete" if facts.incomplete_archives else ""
-        found.append(Fact("archives", f"{facts.archives}{extra}", tone="warn" if facts.incomplete_archives else ""))
-    found.append(Fact("encryption", facts.encryption))
+        found.append(Row("archives", f"{facts.archives}{extra}", tone="warn" if facts.incomplete_archives else ""))
+    found.append(Row("encryption", facts.encryption))
     return found
 
 
-def _archive_facts(model: Model, repository: Repository) -> list[Fact]:
+def _archive_rows(model: Model, repository: Repository) -> list[Row]:
     archive = repository.archive
     if archive is None:
         return []
     doubt = None if is_good(archive) else flaw(archive) or "the repository has not confirmed it"
-    confirmed = Fact("confirmed", "yes") if doubt is None else Fact("confirmed", f"no: {doubt}", tone="bad")
+    confirmed = Row("confirmed", "yes") if doubt is None else Row("confirmed", f"no: {doubt}", tone="bad")
     return [
-        Fact("name", archive.name),
-        Fact("made", moment=moment_of(model, archive.started_at)),
-        Fact("files", f"{archive.files:,}"),
-        Fact("size", format_size(archive.original_bytes)),
-        Fact("added", format_size(archive.deduplicated_bytes)),
-        Fact("took", length((archive.ended_at - archive.started_at).total_seconds())),
+        *(Row(line.label.lower(), line.text) for line in describe_archive(archive)),
+        Row("made", moment=moment_of(model.survey, archive.started_at)),
+        Row("took", length((archive.ended_at - archive.started_at).total_seconds())),
         confirmed,
     ]
 
 
-def _proofs(model: Model, name: str) -> list[Fact]:
+def _proofs(model: Model, name: str) -> list[Row]:
     found = []
     for check in model.checks:
-        if check.repository == name:
-            label = "structure (check)" if check.job == "check" else "all data (verify)"
+        if check.target == name and JOBS[check.job].kind is Kind.REPOSITORY:
+            label = f"{JOBS[check.job].verdict} ({check.job})"
             if check.verdict is None:
-                found.append(Fact(label, "no verdict yet" if model.past_known else "not known", tone="warn"))
+                found.append(Row(label, "no verdict yet" if model.survey.past_known else "not known", tone="warn"))
             else:
                 passed = check.verdict.passed
-                moment = moment_of(model, check.verdict.ended_at)
-                found.append(Fact(label, "passed" if passed else "failed", moment, tone="good" if passed else "bad"))
-    found += [_drill_fact(model, drill) for drill in model.drills if drill.repository == name]
+                moment = moment_of(model.survey, check.verdict.ended_at)
+                found.append(Row(label, "passed" if passed else "failed", moment, tone="good" if passed else "bad"))
+    found += [_drill_row(model, drill) for drill in model.drills if drill.repository == name]
     return found
 
 
-def _drill_fact(model: Model, drill: Drill) -> Fact:
+def _drill_row(model: Model, drill: Drill) -> Row:
     if drill.drilled is None:
-        return Fact("restore drill", "no file restored yet" if model.past_known else "not known", tone="warn")
+        return Row("restore drill", "no file restored yet" if model.survey.past_known else "not known", tone="warn")
     result = drill.drilled.result
     wrong = [f"{count} {word}" for count, word in ((result.mismatched, "differ"), (result.missing, "missing")) if count]
     text = f"{result.matched} of {result.files} files identical" + (f" ({', '.join(wrong)})" if wrong else "")
     good = result.files > 0 and result.matched == result.files and not wrong
-    return Fact("restore drill", text, moment_of(model, drill.drilled.ended_at), tone="good" if good else "bad")
+    return Row("restore drill", text, moment_of(model.survey, drill.drilled.ended_at), tone="good" if good else "bad")
 
 
 def _bars(repository: Repository) -> list[Bar]:

@@ -8,23 +8,32 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-import msgspec
-
 from bkp.state.fields import Outcome
-from bkp.state.records import Message, Process, Run, Step
-from bkp.state.results import Archive, DrillResult, RepositoryFacts, Root
 from bkp.state.store import StateStore
 from exporter.model import Model, build_model
 from exporter.reading import ConfigWatch, HostReader
+from tests.support.records import (
+    GIB,
+    PROCESS,
+    a_drill,
+    a_message,
+    a_night,
+    a_repository,
+    a_run,
+    an_archive,
+    roots,
+    steps,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from bkp.state.records import Process, Run
+    from bkp.state.results import Archive, RepositoryFacts
+
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)  # a Monday; 10:00 in Berlin
 BERLIN = ZoneInfo("Europe/Berlin")
-BOOT = "7d3c1d1e-0000-4000-8000-000000000001"
-GIB = 1 << 30
 
 
 def at(text: str) -> datetime:
@@ -35,43 +44,23 @@ def at(text: str) -> datetime:
     return datetime.fromisoformat(f"2026-11-{int(day):02d}T{clock}").replace(tzinfo=UTC)
 
 
-def steps(started: datetime, *names: str, failed: str | None = None, exit_code: int = 0) -> tuple[Step, ...]:
-    """Return steps of 2, 4, 6 … minutes, one after the other."""
-    found = []
-    for number, name in enumerate(names, 1):
-        ended = started + timedelta(minutes=2 * number)
-        outcome = Outcome.FAILURE if name == failed else Outcome.SUCCESS
-        code = exit_code if name == failed else 0
-        found.append(Step(name=name, started_at=started, ended_at=ended, outcome=outcome, exit_code=code))
-        started = ended
-    return tuple(found)
-
-
 def archive(
     started: datetime, sources: Sequence[str] = ("home", "etc"), missing: Sequence[str] = (), **changes: Any
 ) -> Archive:
-    """Return an archive of these sources, of which some were missing; the runner confirms it all the same."""
-    made = Archive(
-        name=f"backup-{started:%Y-%m-%dT%H:%M:%S}",
-        id="5f" * 32,
-        started_at=started + timedelta(minutes=1),
-        ended_at=started + timedelta(minutes=9),
-        files=48_213,
-        original_bytes=212 * GIB,
-        compressed_bytes=148 * GIB,
-        deduplicated_bytes=734 << 20,
-        confirmed=True,
-        roots=tuple(Root(source=name, path=f"/srv/{name}", present=name not in missing) for name in sources),
-    )
-    return msgspec.structs.replace(made, **changes)
+    """Return the archive of a night, of these sources, of which some were missing; it is confirmed all the same."""
+    values: dict[str, Any] = {
+        "files": 48_213,
+        "original_bytes": 212 * GIB,
+        "compressed_bytes": 148 * GIB,
+        "deduplicated_bytes": 734 << 20,
+        "roots": roots(*(name for name in sources if name not in missing), missing=tuple(missing)),
+    }
+    return an_archive(started + timedelta(minutes=1), **(values | changes))
 
 
 def facts(newest: datetime, **changes: Any) -> RepositoryFacts:
     """Return what borg says of a repository whose newest archive is of `newest`."""
     values: dict[str, Any] = {
-        "id": "ab" * 32,
-        "location": "/tank/Secure/Borg/backup-repo",
-        "encryption": "repokey-blake2",
         "archives": 17,
         "incomplete_archives": 0,
         "oldest_archive_at": newest - timedelta(days=180),
@@ -84,47 +73,17 @@ def facts(newest: datetime, **changes: Any) -> RepositoryFacts:
         "free_bytes": 1260 * GIB,
         "size_bytes": 1800 * GIB,
     }
-    return RepositoryFacts(**(values | changes))
+    return a_repository(**(values | changes))
 
 
-def drill(*, mismatched: int = 0, missing: int = 0) -> DrillResult:
-    """Return a drill of 20 files."""
-    return DrillResult(
-        archive="backup-2026-11-21T02:30:00",
-        archive_id="5f" * 32,
-        files=20,
-        bytes=61_203_456,
-        matched=20 - mismatched - missing,
-        mismatched=mismatched,
-        missing=missing,
-        seconds=12.5,
-    )
-
-
-def warning(text: str, level: Any = "warning") -> Message:
-    """Return a message."""
-    return Message(level=level, text=text, msgid="FileNotFound")
-
-
-def make_run(
-    job: str, started: datetime | str, outcome: Outcome = Outcome.SUCCESS, *, target: str = "main", **changes: Any
-) -> Run:
-    """Return a run of 12 minutes; one that is `running` has no end."""
+def make_run(job: str, started: datetime | str, outcome: Outcome = Outcome.SUCCESS, **changes: Any) -> Run:
+    """Return a run. Unless a result is given, a night made a whole archive, and what did not end well has none."""
     started = at(started) if isinstance(started, str) else started
-    ended = None if outcome is Outcome.RUNNING else started + timedelta(minutes=12)
-    values: dict[str, Any] = {
-        "run_id": f"{started:%Y%m%dT%H%M%S}-{job}",
-        "job": job,
-        "target": target,
-        "host": "vault",
-        "outcome": outcome,
-        "started_at": started,
-        "ended_at": ended,
-        "process": Process(pid=4242, started_ticks=777, boot_id=BOOT),
-        "log": f"/var/log/borg/{job}.log",
-        "versions": {"borg": "1.4.0"},
-    }
-    return Run(**(values | changes))
+    if not outcome.is_good:
+        changes.setdefault("result", None)
+    elif job == "nightly":
+        changes.setdefault("result", a_night(archive(started)))
+    return a_run(job, started, outcome, **changes)
 
 
 @dataclass
@@ -145,7 +104,7 @@ class World:
         self.store.root.mkdir(parents=True, exist_ok=True)
         self.config_path = self.root / "config.yml"
         self.config_path.write_text(self.config_text(), encoding="utf-8")
-        self.set_boot(BOOT)
+        self.set_boot(PROCESS.boot_id)
 
     def config_text(self) -> str:
         """Return the configuration file's text."""
@@ -220,16 +179,12 @@ def healthy(world: World) -> None:
                 start,
                 target=target,
                 steps=steps(start, *names),
-                archive=made,
-                repository=facts(made.started_at),
+                result=a_night(made, facts(made.started_at)),
                 mail="not wanted",
             )
             world.record(run)
         for job, night in (("verify", "15 03:45"), ("check", "22 03:30"), ("drill", "21 04:30")):
-            result = drill() if job == "drill" else None
-            world.record(
-                make_run(job, night, target=target, steps=steps(at(night), job), drill=result, mail="not wanted")
-            )
+            world.record(make_run(job, night, target=target, steps=steps(at(night), job), mail="not wanted"))
 
 
 def every_status(world: World) -> None:
@@ -238,8 +193,8 @@ def every_status(world: World) -> None:
     world.config_path.write_text(world.config_text(), encoding="utf-8")
     start = at("23 01:30")
     messages = (
-        warning("/srv/home/anna/.cache/x: file changed while we backed it up"),
-        warning("/srv/home/b: vanished"),
+        a_message("/srv/home/anna/.cache/x: file changed while we backed it up"),
+        a_message("/srv/home/b: vanished"),
     )
     world.record(
         make_run(
@@ -247,8 +202,7 @@ def every_status(world: World) -> None:
             start,
             Outcome.WARNING,
             steps=steps(start, "snapshot", "create", "confirm", "prune", "compact"),
-            archive=archive(start),
-            repository=facts(start),
+            result=a_night(archive(start), facts(start)),
             messages=messages,
             reason="2 files changed while they were read",
             mail="sent",
@@ -257,7 +211,10 @@ def every_status(world: World) -> None:
     partial = archive(at("22 01:30"), missing=("etc",))
     world.record(
         make_run(
-            "nightly", "20 01:30", target="photos", archive=archive(at("20 01:30")), repository=facts(at("20 01:30"))
+            "nightly",
+            "20 01:30",
+            target="photos",
+            result=a_night(archive(at("20 01:30")), facts(at("20 01:30"))),
         ),
         make_run(
             "nightly",
@@ -265,8 +222,8 @@ def every_status(world: World) -> None:
             Outcome.FAILURE,
             target="photos",
             steps=steps(at("22 01:30"), "snapshot", "create", "confirm", failed="confirm", exit_code=1),
-            archive=partial,
-            messages=(warning("source etc: /srv/etc is not there", "error"),),
+            result=a_night(partial),
+            messages=(a_message("source etc: /srv/etc is not there", "error"),),
             reason="source etc is missing: /srv/etc is not there",
             mail="sent",
         ),
@@ -280,7 +237,7 @@ def every_status(world: World) -> None:
             "21 04:30",
             Outcome.FAILURE,
             target="photos",
-            drill=drill(mismatched=1, missing=2),
+            result=a_drill(matched=17, mismatched=1, missing=2),
             reason="3 of 20 restored files are not what was backed up",
         ),
     )
@@ -290,12 +247,11 @@ def every_status(world: World) -> None:
             "nightly",
             "23 01:30",
             target="mirror",
-            archive=archive(at("23 01:30")),
-            repository=facts(at("23 01:30"), free_bytes=150 * GIB, incomplete_archives=1),
+            result=a_night(archive(at("23 01:30")), facts(at("23 01:30"), free_bytes=150 * GIB, incomplete_archives=1)),
         ),
         running,
         make_run("check", "22 03:30", target="mirror"),
-        make_run("drill", "21 04:30", target="mirror", drill=drill()),
+        make_run("drill", "21 04:30", target="mirror"),
     )
     world.start_process(running.process)
     torn = world.path("check", "latest", "mirror")

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from bkp.state.fields import Outcome
-from bkp.state.records import Process, Run
+from bkp.state.records import Message, Process, Run, Step
 from bkp.state.results import Archive, CheckResult, DrillResult, NightlyResult, RepositoryFacts, Root
 
 START = datetime(2026, 11, 23, 2, 30, tzinfo=UTC)
@@ -97,3 +97,20 @@ def described(run: Run) -> RepositoryFacts:
     """Return the repository as a night describes it."""
     assert isinstance(run.result, NightlyResult)
     return run.result.repository
+
+
+def steps(started: datetime, *names: str, failed: str | None = None, exit_code: int = 0) -> tuple[Step, ...]:
+    """Return steps of 2, 4, 6 … minutes, one after the other."""
+    found = []
+    for number, name in enumerate(names, 1):
+        ended = started + timedelta(minutes=2 * number)
+        outcome = Outcome.FAILURE if name == failed else Outcome.SUCCESS
+        code = exit_code if name == failed else 0
+        found.append(Step(name=name, started_at=started, ended_at=ended, outcome=outcome, exit_code=code))
+        started = ended
+    return tuple(found)
+
+
+def a_message(text: str, level: Any = "warning") -> Message:
+    """Return a message of borg's."""
+    return Message(level=level, text=text, msgid="FileNotFound")

@@ -15,12 +15,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bkp.state.fields import Outcome
-from bkp.state.files import MAX_BYTES
+from bkp.state.files import MAX_BYTES, modified_at
 from bkp.state.records import Run, Step
+from bkp.state.results import CheckResult
 from exporter.page import render_page
-from exporter.reading import modified_at
-from tests.support.exporter_world import World, archive, at, drill, facts, healthy, make_run
+from tests.support.exporter_world import World, archive, at, facts, healthy, make_run
 from tests.support.exposition import Metrics, expose, openmetrics_series, text_series
+from tests.support.records import a_drill, a_night
 
 DAMAGED = "jobs/check/main/latest.json"
 
@@ -106,17 +107,16 @@ def test_a_history_that_is_no_file_takes_only_the_history_away(world: World, dam
 
 @pytest.mark.parametrize("seconds", [2**38, -(2**38), 2**62])
 def test_a_modification_time_that_no_calendar_has_is_no_time(seconds: int) -> None:
-    assert modified_at((1, 1, seconds * 10**9, 1)) is None
-    assert modified_at((1, 1, 1_795_000_000 * 10**9, 1)) == datetime.fromtimestamp(1_795_000_000, UTC)
+    assert modified_at(seconds * 10**9) is None
+    assert modified_at(1_795_000_000 * 10**9) == datetime.fromtimestamp(1_795_000_000, UTC)
 
 
 def test_texts_from_files_become_valid_label_values_of_bounded_length(world: World) -> None:
     names = ['quote " here', "line\nfeed", "back\\slash", "nul\x00", "ümläut 備份", "x" * 5000, "tab\t\x7f"]
     started = at("23 01:30")
     steps = tuple(Step(name=name, started_at=started, ended_at=started, outcome=Outcome.SUCCESS) for name in names)
-    world.record(
-        make_run("nightly", started, steps=steps, repository=facts(started, encryption='e"\n\\', id="i\n" * 500))
-    )
+    described = facts(started, encryption='e"\n\\', id="i\n" * 500)
+    world.record(make_run("nightly", started, steps=steps, result=a_night(repository=described)))
     exposition = expose(world)
     series = text_series(exposition.text.plain)
     assert series == openmetrics_series(exposition.openmetrics.plain)
@@ -144,7 +144,7 @@ def test_steps_of_one_name_give_one_series_and_a_record_cannot_make_thousands(wo
     nightly = {"job_name": "nightly", "target": "main"}
     assert metrics.value("job_last_attempt_step_duration_seconds", step="prune", **nightly) == 60
     assert metrics.state("job_last_attempt_step_outcome", "outcome", step="prune", **nightly) == "success"
-    assert sum(name == "bkp_job_last_attempt_step_outcome" for name, _ in metrics.series) <= 64 * 6
+    assert sum(name == "bkp_job_last_attempt_step_outcome" for name, _ in metrics.series) <= 64 * len(Outcome)
 
 
 times = st.datetimes(timezones=st.timezones())
@@ -163,10 +163,15 @@ runs = st.builds(
         st.builds(Step, name=texts, started_at=times, ended_at=st.none() | times, outcome=st.sampled_from(Outcome)),
         max_size=3,
     ).map(tuple),
-    archive=st.none() | times.map(lambda moment: msgspec.structs.replace(archive(at("20 01:30")), started_at=moment)),
-    repository=st.none()
-    | st.builds(facts, times.map(lambda _: at("20 01:30")), encryption=texts, newest_archive_at=times),
-    drill=st.none() | st.just(drill(missing=1)),
+    result=st.none()
+    | st.builds(
+        a_night,
+        st.builds(archive, st.just(at("20 01:30")), started_at=times),
+        st.builds(facts, st.just(at("20 01:30")), encryption=texts, newest_archive_at=times),
+    )
+    | st.builds(CheckResult, all_data=st.booleans())
+    | st.just(a_drill(missing=1)),
+    outlives_process=st.booleans(),
 )
 
 

@@ -10,7 +10,7 @@ from bkp.state.reading import Missing, Readable
 from bkp.state.store import JobState
 from exporter.exposition import Exposer, Exposition
 from exporter.model import Model
-from exporter.reading import HostReader, Reading
+from exporter.reading import HostReader, Look
 from exporter.refresh import STALE, TICK, Refresher
 from exporter.web import answer
 from tests.support.exporter_world import NOW, World, at, healthy, make_run
@@ -120,7 +120,7 @@ def test_a_reading_that_fails_leaves_the_old_snapshot_for_a_while_and_then_nothi
     class Failing(HostReader):
         broken = False
 
-        def read(self) -> Reading:
+        def read(self) -> Look:
             if self.broken:
                 raise OSError(5, "Input/output error")
             return super().read()
@@ -178,7 +178,7 @@ def test_a_record_is_read_again_only_when_its_file_changes(world: World) -> None
     reader = world.reader()
 
     def states() -> dict[str, JobState]:
-        return {job.state.job: job.state for job in reader.read().jobs}
+        return {job.job: job.state for job in reader.read().survey.standings}
 
     first = states()
     assert all(state is first[job] for job, state in states().items())
@@ -198,10 +198,10 @@ def test_a_record_is_read_again_only_when_its_file_changes(world: World) -> None
 def test_the_history_is_read_again_only_when_it_changes(world: World) -> None:
     healthy(world)
     reader = world.reader()
-    first = reader.read().history
-    assert reader.read().history is first
+    first = reader.read().survey.history
+    assert reader.read().survey.history is first
     world.record(make_run("check", "23 08:00"))
-    again = reader.read().history
+    again = reader.read().survey.history
     assert again is not first
     assert again.chain is not None
     assert first.chain is not None

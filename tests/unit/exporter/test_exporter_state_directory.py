@@ -45,8 +45,8 @@ def test_without_a_state_directory_the_page_says_why_nothing_is_known(world: Wor
     assert page.problems == (f"N{why[1:]}.",)
     assert {(card.word, card.why) for card in page.attention} == {("unknown", f"N{why[1:]}.")}
     (card,) = page.repositories
-    jobs = [fact for job in card.jobs for fact in job.facts]
-    said = {fact.label: fact.text for fact in (*jobs, *card.facts, *card.sources, *card.proofs, *page.notes)}
+    jobs = [row for job in card.jobs for row in job.rows]
+    said = {row.label: row.text for row in (*jobs, *card.rows, *card.sources, *card.proofs, *page.notes)}
     for label in ("last success", "contents", "home", "etc", "structure (check)", "restore drill", "history"):
         assert said[label] == "not known", label
 
@@ -89,7 +89,29 @@ def test_a_history_of_which_a_line_can_be_read_is_broken_and_not_unreadable(worl
     metrics = Metrics(world)
     assert metrics.value("state_file_unreadable", file="history.jsonl") == 0
     assert (metrics.value("history_intact"), metrics.value("history_lines")) == (0, 0)
-    path.write_bytes(b"")
+
+
+def _empty(lines: bytes) -> bytes:
+    return lines[:0]
+
+
+def _cut_the_last_line(lines: bytes) -> bytes:
+    return b"".join(lines.splitlines(keepends=True)[:-1])
+
+
+@pytest.mark.parametrize("deed", [_empty, _cut_the_last_line])
+def test_a_history_without_the_newest_recorded_run_does_not_hold_though_its_chain_does(
+    world: World, deed: Callable[[bytes], bytes]
+) -> None:
+    healthy(world)
+    world.record(make_run("check", "23 08:00"))
+    path = world.store.ledger.path
+    path.write_bytes(deed(path.read_bytes()))
     metrics = Metrics(world)
     assert metrics.value("state_file_unreadable", file="history.jsonl") == 0
-    assert metrics.value("history_intact") == 1
+    assert metrics.value("history_intact") == 0
+    page = build_page(world.model())
+    assert page.tone == "late"
+    assert any("history of runs does not hold" in problem for problem in page.problems)
+    (note,) = [note for note in page.notes if note.label == "history"]
+    assert note.tone == "bad"

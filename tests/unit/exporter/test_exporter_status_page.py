@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from bkp.state.fields import Outcome
+from bkp.state.results import describe_archive
 from exporter.page import build_page, render_page
 from exporter.web import STYLE, answer
-from tests.support.exporter_world import GIB, World, archive, at, every_status, facts, healthy, make_run
-from tests.support.exporter_world import warning as message
+from tests.support.exporter_world import World, archive, at, every_status, facts, healthy, make_run
+from tests.support.records import GIB, a_message, a_night
 
 
 class Reader(HTMLParser):
@@ -105,8 +106,8 @@ def test_a_broken_history_is_no_reason_to_be_green(world: World) -> None:
 
 def test_an_archive_that_is_no_good_one_says_why_it_is_not_confirmed(world: World) -> None:
     def confirmed() -> tuple[str, str]:
-        (fact,) = [fact for fact in build_page(world.model()).repositories[0].archive if fact.label == "confirmed"]
-        return fact.text, fact.tone
+        (row,) = [row for row in build_page(world.model()).repositories[0].archive if row.label == "confirmed"]
+        return row.text, row.tone
 
     healthy(world)
     assert confirmed() == ("yes", "")
@@ -116,7 +117,7 @@ def test_an_archive_that_is_no_good_one_says_why_it_is_not_confirmed(world: Worl
         ("23 07:00", {"confirmed": False}, "the repository has not confirmed it"),
     ):
         made = archive(at(moment), **changes)
-        world.record(make_run("nightly", moment, Outcome.FAILURE, archive=made))
+        world.record(make_run("nightly", moment, Outcome.FAILURE, result=a_night(made)))
         assert confirmed() == (f"no: {why}", "bad")
 
 
@@ -138,9 +139,8 @@ def test_what_comes_from_files_cannot_become_markup(world: World) -> None:
             start,
             Outcome.FAILURE,
             reason=evil,
-            archive=made,
-            repository=facts(start, encryption=evil),
-            messages=(message(evil),),
+            result=a_night(made, facts(start, encryption=evil)),
+            messages=(a_message(evil),),
         )
     )
     html = render_page(world.model())
@@ -184,7 +184,8 @@ def test_links_in_the_page_lead_to_something(three: World) -> None:
 
 @pytest.mark.parametrize(("free", "tone"), [(1800, "plain"), (300, "warn"), (100, "bad"), (0, "bad")])
 def test_a_file_system_that_fills_up_stands_out(world: World, free: int, tone: str) -> None:
-    world.record(make_run("nightly", "23 01:30", repository=facts(at("23 01:30"), free_bytes=free * GIB)))
+    described = facts(at("23 01:30"), free_bytes=free * GIB)
+    world.record(make_run("nightly", "23 01:30", result=a_night(repository=described)))
     (bar,) = [bar for bar in build_page(world.model()).repositories[0].bars if bar.label == "file system"]
     assert bar.tone == tone
     assert 0 <= bar.percent <= 100
@@ -205,7 +206,7 @@ def test_the_bar_of_what_archives_take_is_left_out_where_they_take_more_than_the
     world: World, original: int | None, on_disk: int | None, words: list[str]
 ) -> None:
     described = facts(at("23 01:30"), original_bytes=original, deduplicated_bytes=on_disk)
-    world.record(make_run("nightly", "23 01:30", repository=described))
+    world.record(make_run("nightly", "23 01:30", result=a_night(repository=described)))
     (card,) = build_page(world.model()).repositories
     assert [bar.text for bar in card.bars if bar.label == "on disk"] == words
     assert all(0 <= bar.percent <= 100 for bar in card.bars)
@@ -215,11 +216,33 @@ def test_never_is_as_grave_in_a_row_as_in_the_status_beside_it(world: World) -> 
     def tones() -> tuple[str, set[str], set[str]]:
         (card,) = build_page(world.model()).repositories
         nightly = next(job for job in card.jobs if job.job == "nightly")
-        rows = {fact.tone for fact in nightly.facts if fact.text == "never"}
-        return nightly.status, rows, {fact.tone for fact in card.sources if fact.text == "never"}
+        rows = {row.tone for row in nightly.rows if row.text == "never"}
+        return nightly.status, rows, {row.tone for row in card.sources if row.text == "never"}
 
     assert tones() == ("never", {"warn"}, {"warn"})
     world.record(make_run("nightly", "23 01:30", Outcome.FAILURE))
     assert tones() == ("failed", {"bad"}, {"bad"})
     colours = dict(re.findall(r"--(\w+): (#[0-9a-f]+);", STYLE.read_text(encoding="utf-8").partition("@media")[0]))
     assert colours["never"] == colours["late"]  # what a row in the tone of a warning has
+
+
+def test_a_deferred_run_is_said_and_is_not_a_bad_one(world: World) -> None:
+    healthy(world)
+    latest = world.model().survey.standings[1].latest
+    assert latest is not None
+    world.record(make_run("check", "23 08:00", Outcome.DEFERRED, reason="a night runs", before=latest.end))
+    page = build_page(world.model())
+    assert (page.headline, page.tone) == ("All 4 jobs are in order", "ok")
+    (card,) = [card for card in page.repositories[0].jobs if card.job == "check"]
+    assert card.why == "Deferred: a night runs."
+    assert [(row.text, row.tone) for row in card.rows if row.label == "last attempt"] == [("deferred", "")]
+    assert "took" not in {row.label for row in card.rows}
+
+
+def test_the_last_archive_is_described_as_terminal_and_mail_do(world: World) -> None:
+    made = archive(at("23 01:30"), missing=("etc",))
+    world.record(make_run("nightly", "23 01:30", Outcome.FAILURE, result=a_night(made)))
+    (card,) = build_page(world.model()).repositories
+    said = {row.label: row.text for row in card.archive}
+    assert {line.label.lower(): line.text for line in describe_archive(made)}.items() <= said.items()
+    assert {"made", "took", "confirmed", "missing root"} <= said.keys()

@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 
 from bkp.state.fields import Outcome
+from bkp.state.reading import Readable
 from bkp.state.records import Step
-from tests.support.exporter_world import GIB, World, archive, at, drill, every_status, facts, healthy, make_run, steps
-from tests.support.exporter_world import warning as message
+from exporter.page import build_page
+from tests.support.exporter_world import World, archive, at, every_status, facts, healthy, make_run
 from tests.support.exposition import Metrics
+from tests.support.records import GIB, a_drill, a_message, a_night, steps
 
 JOBS = ("nightly", "check", "verify", "drill")
 
@@ -77,7 +79,7 @@ def test_a_job_without_a_schedule_has_no_deadline_at_all(world: World) -> None:
     by_hand = {"job_name": "drill", "target": "main"}
     assert Metrics(world).value("job_deadline_timestamp_seconds", **by_hand) is None
     assert Metrics(world).value("job_last_success_timestamp_seconds", **by_hand) == 0
-    world.record(make_run("drill", "1 05:00", drill=drill()))
+    world.record(make_run("drill", "1 05:00"))
     metrics = Metrics(world)
     assert metrics.state("job_status", "status", **by_hand) == "ok"
     assert metrics.value("job_deadline_timestamp_seconds", **by_hand) is None
@@ -110,7 +112,7 @@ def test_every_status_there_is_comes_out_of_state_files(three: World) -> None:
 
 
 def test_warnings_and_errors_of_the_last_attempt_are_counted(world: World) -> None:
-    messages = (message("one"), message("two"), message("three", "error"), message("four", "info"))
+    messages = (a_message("one"), a_message("two"), a_message("three", "error"), a_message("four", "info"))
     world.record(make_run("nightly", "23 01:30", Outcome.WARNING, messages=messages, messages_dropped=7))
     metrics = Metrics(world)
     nightly = {"job_name": "nightly", "target": "main"}
@@ -135,8 +137,9 @@ def test_a_repository_shows_what_borg_last_said_of_it(world: World) -> None:
 
 
 def test_a_figure_that_the_newest_record_leaves_open_comes_from_an_older_one_and_the_age_says_so(world: World) -> None:
-    world.record(make_run("nightly", "22 01:30", repository=facts(at("22 01:30"))))
-    world.record(make_run("check", "23 03:30", repository=facts(at("22 01:30"), archives=16, original_bytes=None)))
+    world.record(make_run("nightly", "22 01:30", result=a_night(repository=facts(at("22 01:30")))))
+    later = facts(at("22 01:30"), archives=16, original_bytes=None)
+    world.record(make_run("nightly", "23 03:30", Outcome.FAILURE, result=a_night(repository=later)))
     metrics = Metrics(world)
     assert metrics.value("repository_archives", repository="main") == 16
     assert metrics.value("repository_original_size_bytes", repository="main") == 3540 * GIB
@@ -144,8 +147,9 @@ def test_a_figure_that_the_newest_record_leaves_open_comes_from_an_older_one_and
 
 
 def test_figures_of_another_repository_id_are_not_mixed_in(world: World) -> None:
-    world.record(make_run("nightly", "22 01:30", repository=facts(at("22 01:30"))))
-    world.record(make_run("check", "23 03:30", repository=facts(at("22 01:30"), id="cd" * 32, original_bytes=None)))
+    world.record(make_run("nightly", "22 01:30", result=a_night(repository=facts(at("22 01:30")))))
+    other = facts(at("22 01:30"), id="cd" * 32, original_bytes=None)
+    world.record(make_run("nightly", "23 03:30", Outcome.FAILURE, result=a_night(repository=other)))
     metrics = Metrics(world)
     assert metrics.value("repository_info", repository="main", id="cd" * 32, encryption="repokey-blake2") == 1
     assert metrics.value("repository_original_size_bytes", repository="main") is None
@@ -154,7 +158,7 @@ def test_figures_of_another_repository_id_are_not_mixed_in(world: World) -> None
 def test_a_source_that_drops_out_keeps_the_time_of_its_last_archive_and_the_others_go_on(world: World) -> None:
     for night, missing in (("20 01:30", ()), ("21 01:30", ("etc",)), ("22 01:30", ("home", "etc"))):
         outcome = Outcome.FAILURE if missing else Outcome.SUCCESS
-        world.record(make_run("nightly", night, outcome, archive=archive(at(night), missing=missing)))
+        world.record(make_run("nightly", night, outcome, result=a_night(archive(at(night), missing=missing))))
     metrics = Metrics(world)
     name = "source_last_complete_backup_timestamp_seconds"
     assert metrics.value(name, repository="main", source="home") == at("21 01:31").timestamp()  # only in the history
@@ -176,7 +180,7 @@ def test_an_archive_that_the_runner_has_not_accepted_is_not_confirmed_and_makes_
     world: World, outcome: Outcome, changes: dict[str, Any]
 ) -> None:
     healthy(world)
-    world.record(make_run("nightly", "23 08:00", outcome, archive=archive(at("23 08:00"), **changes)))
+    world.record(make_run("nightly", "23 08:00", outcome, result=a_night(archive(at("23 08:00"), **changes))))
     metrics = Metrics(world)
     assert metrics.value("last_archive_start_timestamp_seconds", repository="main") == at("23 08:01").timestamp()
     assert metrics.value("last_archive_confirmed", repository="main") == 0
@@ -188,7 +192,7 @@ def test_an_archive_that_the_runner_has_not_accepted_is_not_confirmed_and_makes_
 def test_an_archive_set_aside_for_one_source_is_not_confirmed_and_still_makes_the_others_fresh(world: World) -> None:
     healthy(world)
     aside = archive(at("23 08:00"), missing=("etc",))
-    world.record(make_run("nightly", "23 08:00", Outcome.FAILURE, archive=aside))
+    world.record(make_run("nightly", "23 08:00", Outcome.FAILURE, result=a_night(aside)))
     metrics = Metrics(world)
     assert metrics.value("last_archive_confirmed", repository="main") == 0
     name = "source_last_complete_backup_timestamp_seconds"
@@ -236,7 +240,7 @@ def test_a_verdict_that_could_be_hidden_by_a_lost_history_is_not_given(world: Wo
 
 
 def test_a_drill_shows_its_counts_even_when_a_later_one_could_not_compare(world: World) -> None:
-    world.record(make_run("drill", "14 04:30", Outcome.FAILURE, drill=drill(mismatched=2, missing=1)))
+    world.record(make_run("drill", "14 04:30", Outcome.FAILURE, result=a_drill(matched=17, mismatched=2, missing=1)))
     world.record(make_run("drill", "21 04:30", Outcome.FAILURE, reason="the archive is gone"))
     metrics = Metrics(world)
     values = {
@@ -288,3 +292,74 @@ def test_a_lost_record_of_the_last_success_is_unknown_and_not_never(world: World
     assert metrics.state("job_status", "status", **nightly) == "unknown"
     assert metrics.value("job_last_success_timestamp_seconds", **nightly) is None
     assert metrics.value("job_deadline_timestamp_seconds", **nightly) is None
+
+
+def test_a_deferred_run_is_no_failure_and_hides_neither_the_end_before_it_nor_the_verdict(world: World) -> None:
+    healthy(world)
+    labels = {"job_name": "check", "target": "main"}
+    bad = make_run("check", "23 03:30", Outcome.FAILURE, reason="segment 1181 is damaged")
+    for before, status, passed in ((None, "ok", 1), (bad, "failed", 0)):
+        if before is not None:
+            world.record(before)
+        latest = world.store.read_job("check", "main").latest
+        assert isinstance(latest, Readable)
+        world.record(make_run("check", "23 08:00", Outcome.DEFERRED, reason="a night runs", before=latest.value.end))
+        metrics = Metrics(world)
+        assert metrics.state("job_last_attempt_outcome", "outcome", **labels) == "deferred"
+        assert metrics.state("job_status", "status", **labels) == status
+        assert metrics.value("check_passed", repository="main", job_name="check") == passed
+    world.now = at("30 12:00")
+    assert Metrics(world).state("job_status", "status", **labels) == "late"  # however often it is deferred
+
+
+def test_a_job_that_was_only_ever_deferred_never_ran(world: World) -> None:
+    world.record(make_run("check", "23 08:00", Outcome.DEFERRED, reason="a night runs"))
+    metrics = Metrics(world)
+    assert metrics.state("job_status", "status", job_name="check", target="main") == "never"
+    assert metrics.value("job_last_success_timestamp_seconds", job_name="check", target="main") == 0
+    assert metrics.value("check_passed", repository="main", job_name="check") is None
+
+
+def test_a_run_that_outlives_its_process_goes_on_after_a_reboot_until_its_deadline(world: World) -> None:
+    healthy(world)
+    world.record(make_run("check", "23 08:00", Outcome.RUNNING, outlives_process=True))
+    world.set_boot("7d3c1d1e-0000-4000-8000-000000000002")
+    labels = {"job_name": "check", "target": "main"}
+    metrics = Metrics(world)
+    assert metrics.state("job_status", "status", **labels) == "running"
+    assert metrics.value("job_running_since_timestamp_seconds", **labels) == at("23 08:00").timestamp()
+    world.now = at("30 12:00")
+    metrics = Metrics(world)
+    assert metrics.state("job_status", "status", **labels) == "late"
+    assert metrics.value("job_running_since_timestamp_seconds", **labels) == at("23 08:00").timestamp()
+
+
+@pytest.mark.parametrize("damage", ["torn", "gone", "cut"])
+def test_what_a_history_that_is_not_whole_may_hide_is_not_given(world: World, damage: str) -> None:
+    healthy(world)
+    for job, result in (("check", None), ("drill", a_drill(matched=17, missing=3))):
+        world.record(make_run(job, "22 12:00", Outcome.FAILURE, result=result))
+        world.record(make_run(job, "23 08:00", Outcome.INTERRUPTED))
+    path = world.store.ledger.path
+    lines = path.read_bytes().splitlines(keepends=True)
+    whole = Metrics(world)
+    assert whole.value("check_passed", repository="main", job_name="check") == 0
+    assert whole.value("drill_matched_files", repository="main") == 17
+    if damage == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(b"".join(lines[:-4]) + (lines[-4][:-20] if damage == "torn" else b""))
+    metrics = Metrics(world)
+    assert metrics.value("check_passed", repository="main", job_name="check") is None
+    assert metrics.value("drill_matched_files", repository="main") is None
+    assert metrics.value("check_passed", repository="main", job_name="verify") == 1  # its latest record says so itself
+    assert (metrics.value("history_intact") or 0) == 0
+
+
+def test_a_source_that_the_last_archive_does_not_know_is_missing_in_it(world: World) -> None:
+    healthy(world)
+    assert Metrics(world).value("last_archive_missing_sources", repository="main") == 0
+    world.sources = ("home", "etc", "mail")
+    world.config_path.write_text(world.config_text(), encoding="utf-8")
+    assert Metrics(world).value("last_archive_missing_sources", repository="main") == 1
+    assert "The last archive of main lacks source mail." in build_page(world.model()).problems
