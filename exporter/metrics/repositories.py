@@ -11,7 +11,7 @@ _ABSENT = "no readable record has the figure"
 
 def _identity(repository: Repository) -> Value:
     facts = repository.facts
-    return (label_text(facts.id), label_text(facts.encryption)) if facts is not None else None
+    return None if facts is None else (label_text(facts.id), label_text(facts.encryption))
 
 
 SECTION = Section[Model](
