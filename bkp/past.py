@@ -11,6 +11,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from bkp.errors import StateError
 from bkp.state.archives import REMEMBERED, is_good, sources_held
 from bkp.state.files import modified_at, open_regular
@@ -29,7 +31,7 @@ TargetSource = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Checked:
     """A run that came to a verdict: whether it was good, and when it ended (UTC)."""
 
     passed: bool
@@ -61,13 +63,14 @@ class Past:
         verdicts: the newest verdict of each job on each target.
         drills: the newest drill of each target that compared files.
         succeeded: the jobs and targets that ever succeeded.
-        archives: the good archives of nights that ended well, by target, oldest first, the last `REMEMBERED`.
+        archives: the good archives of nights that ended well, by target, oldest first, the last `REMEMBERED`; without
+            their roots.
         mail: what became of the newest mail.
         run_ids: every run that has a line in the history.
     """
 
     sources: dict[TargetSource, datetime] = field(default_factory=dict)
-    verdicts: dict[JobTarget, Verdict] = field(default_factory=dict)
+    verdicts: dict[JobTarget, Checked] = field(default_factory=dict)
     drills: dict[str, Drilled] = field(default_factory=dict)
     succeeded: set[JobTarget] = field(default_factory=set)
     archives: dict[str, deque[Archive]] = field(default_factory=dict)
@@ -78,7 +81,8 @@ class Past:
         """Take in a run of the history; they come oldest first."""
         self.run_ids.add(run.run_id)
         if run.outcome.is_good and run.archive is not None and is_good(run.archive):
-            self.archives.setdefault(run.target, deque(maxlen=REMEMBERED)).append(run.archive)
+            slim = msgspec.structs.replace(run.archive, roots=(), left_out=())  # hundreds of them are kept in memory
+            self.archives.setdefault(run.target, deque(maxlen=REMEMBERED)).append(slim)
         self.see_record(run)
 
     def see_record(self, run: Run) -> None:
@@ -89,7 +93,7 @@ class Past:
         if (ended := run.ended_at) is None:
             return
         if run.outcome.is_verdict and _is_newer(self.verdicts.get(key), ended):
-            self.verdicts[key] = Verdict(run.outcome.is_good, ended)
+            self.verdicts[key] = Checked(run.outcome.is_good, ended)
         if isinstance(run.result, DrillResult) and _is_newer(self.drills.get(run.target), ended):
             self.drills[run.target] = Drilled(run.result, ended)
         if run.mail in {"sent", "failed"} and _is_newer(self.mail, ended):
@@ -113,7 +117,7 @@ class Past:
         return merged
 
 
-def _is_newer(known: Verdict | Drilled | Mailed | None, ended: datetime) -> bool:
+def _is_newer(known: Checked | Drilled | Mailed | None, ended: datetime) -> bool:
     return known is None or ended >= known.ended_at
 
 

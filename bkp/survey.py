@@ -145,7 +145,7 @@ def survey(
     are for a caller that remembers what did not change.
     """
     read_job = read_job or store.read_job
-    wanted = list(configured(config))
+    wanted = dict.fromkeys(configured(config))
     states = [read_job(job, target) for job, target in wanted]
     others = tuple(store.read_job(job, target) for job, target in store.recorded() if (job, target) not in wanted)
     known = history() if history is not None else read_history(store.ledger)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING, Any
 
-from exporter.catalogue import SECTIONS, Metric
+from exporter.metrics.registry import SECTIONS
+
+if TYPE_CHECKING:
+    from exporter.metrics.metric import Metric
 
 HEAD = """\
 # Metrics
 
-Generated from the catalogue (`exporter/catalogue/`) by `python -m exporter.docs > docs/metrics.md`; do not edit.
+Generated from the catalogue (`exporter/metrics/`) by `python -m exporter.docs > docs/metrics.md`; do not edit.
 
 All values come from the files that `bkp-run` writes: they are as old as those files, whose age is exported too. The
 exporter renders everything when a file changes (it looks every 2 s) and every 15 s besides, because statuses depend on
@@ -35,7 +39,7 @@ def document() -> str:
     return "\n".join(parts)
 
 
-def _entry(metric: Metric) -> str:
+def _entry(metric: Metric[Any]) -> str:
     kind = "state set" if metric.states else metric.kind
     lines = [f"### `{metric.name}`", "", metric.help, "", "| | |", "|---|---|", f"| type | {kind} |"]
     if metric.unit:

@@ -1,6 +1,6 @@
-"""From model to bytes: run the collectors, refuse duplicates, render each format once, compress once.
+"""Turns a model into the bytes of both formats, plain and compressed.
 
-All of it happens when the state or the clock asks for it (`refresh`), never during a scrape.
+`refresh` does this when a file has changed or time has passed. A scrape only hands out the bytes.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
-from exporter.catalogue import SECTIONS
-from exporter.catalogue import self_metrics as m
-from exporter.collectors.registry import COLLECTORS, Collect
-from exporter.collectors.sample import Sample, when
+from exporter.metrics import own
+from exporter.metrics.registry import COLLECTORS, OWNERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from datetime import datetime
 
+    from exporter.metrics.metric import Sample
+    from exporter.metrics.registry import Collect
     from exporter.model import Model
 
 log = logging.getLogger("bkp-exporter")
 
-GZIP_LEVEL = 6  # level 9 takes three times as long for a few per cent
+GZIP_LEVEL = 6  # level 9 takes three times as long and saves only a few per cent
 
 
 class DuplicateSampleError(Exception):
-    """A collector gave one series twice, or a metric that is not its own. Prometheus would refuse the whole scrape."""
+    """A collector gave a series twice, or one of another section. Prometheus would refuse the whole scrape."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Body:
 
 @dataclass(frozen=True)
 class Exposition:
-    """Everything a scrape can ask for, ready to be sent. `failed` names the collectors that failed."""
+    """Both formats, ready to be sent. `failed` names the collectors that failed."""
 
     text: Body
     openmetrics: Body
@@ -61,7 +61,7 @@ OPENMETRICS_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 
 class Exposer:
-    """Renders models. Remembers one thing between two of them: when each collector last succeeded."""
+    """Renders models. Remembers when each collector last succeeded."""
 
     def __init__(
         self,
@@ -79,27 +79,22 @@ class Exposer:
         self._last_success: dict[str, datetime] = {}
 
     def expose(self, model: Model) -> Exposition:
-        """Return the exposition of `model`. A collector that fails takes only its own metrics away, and says so."""
+        """Return the exposition of `model`. If a collector fails, only its own metrics are left out."""
         samples: list[Sample] = []
-        failed = []
+        collected = {}
         for name, collect in self._collectors.items():
             begun = self._stopwatch()
             found = self._run(name, collect, model)
             seconds = self._stopwatch() - begun
-            if found is None:
-                failed.append(name)
-            else:
+            if found is not None:
                 samples += found
                 self._last_success[name] = model.survey.now
-            samples.append(Sample(m.COLLECTOR_SUCCESS, (name,), float(found is not None)))
-            samples.append(Sample(m.COLLECTOR_DURATION, (name,), seconds))
-            samples += when(m.COLLECTOR_LAST_SUCCESS, (name,), self._last_success.get(name))
-        samples.append(Sample(m.BUILD_INFO, self._build, 1))
-        samples.append(Sample(m.SNAPSHOT, (), model.survey.now.timestamp()))
-        return self._render(samples, tuple(failed))
+            collected[name] = own.Collected(found is not None, seconds, self._last_success.get(name))
+        samples += own.SECTION.collect(own.Own(*self._build, model.survey.now, collected))
+        return self._render(samples, tuple(name for name, one in collected.items() if not one.succeeded))
 
     def _run(self, name: str, collect: Collect, model: Model) -> list[Sample] | None:
-        """Return the whole of a collector's samples or None: a part of them must not leak out."""
+        """Return all samples of a collector, or None if it failed. Some of its samples would look like all of them."""
         try:
             found = list(collect(model))
             check_samples(name, found)
@@ -121,9 +116,9 @@ class Exposer:
 
 
 class _Families:
-    """What the client library's renderers take for a registry. Makes each family when it is its turn.
+    """Has the one method of a registry that the client library's renderers call.
 
-    All at once, the families of ten thousand series would be the largest thing in the process.
+    Makes the families one after the other: those of ten thousand series take much memory if they are there at once.
     """
 
     def __init__(self, samples: Iterable[Sample], more: Iterable[Family]) -> None:
@@ -133,7 +128,7 @@ class _Families:
             self._by_metric[sample.metric.name].append(sample)
 
     def collect(self) -> Iterator[Family]:
-        """Yield the families that have samples, in the order of the catalogue."""
+        """Yield the families that have samples, in the order of the sections."""
         for samples in self._by_metric.values():
             if samples:
                 yield _family(samples)
@@ -148,11 +143,8 @@ def _family(samples: list[Sample]) -> Family:
     return family
 
 
-OWNERS = {metric.name: section.collector for section in SECTIONS for metric in section.metrics}
-
-
 def check_samples(collector: str, samples: Iterable[Sample]) -> None:
-    """Raise `DuplicateSampleError` if a series is there twice, or is another collector's, or lacks a label."""
+    """Raise `DuplicateSampleError` if a series is there twice, belongs to another section, or lacks a label."""
     seen: set[tuple[str, tuple[str, ...]]] = set()
     for metric, labels, _ in samples:
         key = (metric.name, labels)

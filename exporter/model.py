@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bkp.config import Config
-    from bkp.past import Drilled, Verdict
+    from bkp.past import Checked, Drilled
     from bkp.state.records import Run
     from bkp.survey import Survey
     from exporter.reading import LoadedConfig, Look
@@ -54,7 +54,7 @@ class Check:
 
     target: str
     job: str
-    verdict: Verdict | None
+    verdict: Checked | None
 
 
 @dataclass(frozen=True)

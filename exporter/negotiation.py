@@ -1,4 +1,4 @@
-"""Which of the formats on offer a client wants: the Accept and Accept-Encoding headers of RFC 9110."""
+"""Chooses the format that a client wants, from the Accept and Accept-Encoding headers of RFC 9110."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MAX_ITEMS = 32
 
 
 def choose_format(accept: str) -> Format:
-    """Return the format with the highest quality in an Accept header; text 0.0.4 where it asks for nothing we have."""
+    """Return the format with the highest quality in an Accept header; text 0.0.4 if it names none of ours."""
     best: Format = "text"
     best_quality = 0.0
     for media, parameters in _items(accept):

@@ -1,7 +1,7 @@
-"""Keeps one current snapshot: everything rendered, replaced whole when the state or the clock asks for it.
+"""Keeps one current snapshot of everything that is served, and replaces it as a whole.
 
-A stat(2) of every file each `POLL` seconds finds changes; every `TICK` seconds all is read and rendered anew in any
-case, because statuses depend on the clock: a deadline that passes is seen at most a tick later.
+Every `POLL` seconds a stat(2) of each file shows whether one has changed. A new snapshot is made after a change, and
+every `TICK` seconds without one, because statuses depend on the clock: a job can become late while no file changes.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ log = logging.getLogger("bkp-exporter")
 
 POLL = 2.0
 TICK = 15.0
-STALE = 300.0  # a snapshot older than this is not handed out any more: no data alerts, old data comforts
+STALE = 300.0  # an older snapshot is answered with 503: missing data raise an alert, old data do not
 
 
 class Reader(Protocol):
     """What a refresher reads from: `exporter.reading.HostReader`."""
 
     def fingerprint(self) -> object:
-        """Return what changes when `read` would return something else."""
+        """Return a value that differs from the one before if `read` would return something else."""
 
     def read(self) -> Look:
         """Return everything as it is now."""
@@ -44,7 +44,7 @@ class Expose(Protocol):
 
 
 class Snapshot:
-    """One moment, rendered. The page is rendered when it is first asked for, the metrics beforehand."""
+    """The metrics and the page of one moment. The page is rendered when it is first asked for."""
 
     def __init__(self, model: Model, exposition: Exposition, made_at: float) -> None:
         self.model = model
@@ -54,8 +54,8 @@ class Snapshot:
         self._lock = threading.Lock()
 
     def page(self) -> bytes:
-        """Return the status page as HTML, rendered at most once a snapshot."""
-        from exporter.page import render_page  # jinja2 is loaded when somebody looks, not for every scrape target
+        """Return the status page as HTML. A snapshot renders it once."""
+        from exporter.page import render_page  # loads jinja2, which a host without visitors does not need
 
         with self._lock:
             if self._page is None:
@@ -64,7 +64,7 @@ class Snapshot:
 
 
 class Refresher:
-    """Makes snapshots. `current` may be read by any thread at any time: replacing it is one assignment."""
+    """Makes snapshots. Any thread may read `current` at any time, because replacing it is one assignment."""
 
     def __init__(
         self, reader: Reader, expose: Expose, *, monotonic: Callable[[], float] = time.monotonic, tick: float = TICK
@@ -79,12 +79,12 @@ class Refresher:
         self.current: Snapshot | None = None
 
     def fresh(self) -> Snapshot | None:
-        """Return the current snapshot, or None if there is none yet or making new ones has failed for long."""
+        """Return the current snapshot; None if there is none yet or it is older than `STALE` seconds."""
         snapshot = self.current
         return snapshot if snapshot is not None and self._monotonic() - snapshot.made_at <= STALE else None
 
     def step(self) -> bool:
-        """Make a new snapshot if a file has changed or the tick has come; return whether one was made."""
+        """Make a new snapshot if a file has changed or `TICK` seconds have passed. Return whether one was made."""
         seen = self._reader.fingerprint()
         current = self.current
         due = current is None or self._monotonic() - current.made_at >= self._tick
@@ -95,14 +95,14 @@ class Refresher:
         return True
 
     def make(self) -> Snapshot:
-        """Make a new snapshot in any case, and return it."""
+        """Make a new snapshot and return it."""
         made_at = self._monotonic()
         model = build_model(self._reader.read())
         self.current = Snapshot(model, self._expose(model), made_at)
         return self.current
 
     def run(self, poll: float = POLL) -> None:
-        """Make snapshots until `stop`; a step that fails is logged and tried again."""
+        """Make snapshots until `stop`. A step that fails is logged and tried again."""
         while not self._stopping:
             try:
                 self.step()

@@ -1,4 +1,4 @@
-"""The sockets: HTTP/1.1 on the standard library's server, with bounds on connections, request sizes and waiting."""
+"""Serves HTTP/1.1 with the standard library's server. Limits connections, the size of requests and waiting times."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ log = logging.getLogger("bkp-exporter")
 
 MAX_CONNECTIONS = 64
 MAX_HEAD_BYTES = 32 << 10
-HEAD_SECONDS = 10.0  # from the first byte of a request to its last header
-IDLE_SECONDS = 120.0  # between two requests: twice a common scrape interval, so that scrapes share a connection
+HEAD_SECONDS = 10.0  # for a request, from its first byte to its last header
+IDLE_SECONDS = 120.0  # between two requests; twice the usual scrape interval, so that Prometheus keeps its connection
 SEND_SECONDS = 30.0
-CLOSE_SECONDS = 5.0  # until the thread of a connection that was closed for another's sake has ended
+CLOSE_SECONDS = 5.0  # for the end of a thread whose idle connection was closed to make room
 
 
 class ListenError(BkpError):
@@ -40,7 +40,7 @@ class TooLargeError(Exception):
 
 
 class _Idle:
-    """The connections that wait for a request, the one that has waited longest first."""
+    """The connections that wait for a request. The one that has waited longest is the first."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -51,7 +51,7 @@ class _Idle:
 
     @contextlib.contextmanager
     def waiting(self, connection: socket.socket) -> Iterator[None]:
-        """Count the connection as idle for as long as this lasts."""
+        """Count the connection as idle inside the `with` block."""
         with self._lock:
             self._connections[connection] = None
         try:
@@ -61,21 +61,21 @@ class _Idle:
                 self._connections.pop(connection, None)
 
     def close_longest(self) -> bool:
-        """End what waits longest; its thread then ends by itself. Return whether anything waited."""
+        """Close the connection that has waited longest, which ends its thread. Return False if none waits."""
         with self._lock:
             connection = next(iter(self._connections), None)
             if connection is None:
                 return False
             del self._connections[connection]
-            with contextlib.suppress(OSError):  # its client has gone already
+            with contextlib.suppress(OSError):  # the client has closed it already
                 connection.shutdown(socket.SHUT_RDWR)
         return True
 
 
 class _HeadReader(io.RawIOBase):
-    """Reads a request's head from a socket within one deadline for the whole of it, and within a number of bytes.
+    """Reads the head of a request. Limits its size, and the time for the whole of it.
 
-    A timeout for each read alone would let a client hold a connection for hours, a byte at a time.
+    With a time limit for each read only, a client that sends a byte now and then could hold a connection for hours.
     """
 
     def __init__(self, connection: socket.socket, idle: _Idle) -> None:
@@ -85,7 +85,7 @@ class _HeadReader(io.RawIOBase):
         self._left = MAX_HEAD_BYTES
 
     def next_request(self) -> None:
-        """Start anew: wait for the first byte as long as a connection may be idle."""
+        """Get ready for the next request. Its first byte may take `IDLE_SECONDS`."""
         self._deadline = None
         self._left = MAX_HEAD_BYTES
 
@@ -110,7 +110,7 @@ class _HeadReader(io.RawIOBase):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # else a scrape waits for the client's delayed acknowledgement
+    disable_nagle_algorithm = True  # otherwise a scrape waits for the client's delayed acknowledgement
     server: ExporterServer
     command: str = ""
 
@@ -131,11 +131,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         if self.headers.get("Content-Length", "0").strip() != "0" or "Transfer-Encoding" in self.headers:
-            self.close_connection = True  # nothing here takes a body, and none is read: what follows is no request
+            self.close_connection = True  # the body is not read, so what follows is not the next request
         self._send(answer(self.command, self.path, _lower(self.headers.items()), self.server.fresh))
 
     def __getattr__(self, name: str) -> Any:
-        """Answer every method, for `web.answer` decides which are allowed; http.server looks up `do_METHOD`."""
+        """Handle every method: http.server looks up `do_METHOD`, and `web.answer` decides which are allowed."""
         if name.startswith("do_"):
             return self._answer
         raise AttributeError(name)
@@ -149,10 +149,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.connection.settimeout(SEND_SECONDS)
         self.connection.sendall(_head(what.status, headers, len(what.body)), socket.MSG_MORE if body else 0)
         if body:
-            self.connection.sendall(body)  # by itself: the copy that joins them would be a megabyte for a long one
+            self.connection.sendall(body)  # sent by itself, because joining it to the head would copy up to a megabyte
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Answer a request that is not HTTP, without repeating any of it."""
+        """Answer a request that is not valid HTTP. The answer repeats nothing of it."""
         del message, explain
         self.close_connection = True
         status = HTTPStatus(code)
@@ -163,7 +163,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _lower(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Return headers by lower-case name; several of one name are one list (RFC 9110, section 5.3)."""
+    """Return headers by lower-case name. Several of one name become one list (RFC 9110, section 5.3)."""
     found: dict[str, str] = {}
     for name, value in headers:
         key = name.lower()
@@ -182,9 +182,9 @@ _TOO_MANY = plain(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections", {"Retr
 
 
 class ExporterServer(ThreadingHTTPServer):
-    """Serves what `fresh` returns. Bound and listening once constructed; `address` is the real one.
+    """Serves the snapshot that `fresh` returns. The constructor begins to listen; `address` has the actual port.
 
-    Raises `ListenError` if the address is taken, not ours, or not permitted.
+    Raises `ListenError` if the address is taken, not one of this host, or not permitted.
     """
 
     daemon_threads = True
@@ -204,13 +204,13 @@ class ExporterServer(ThreadingHTTPServer):
         self.address = ListenAddress(listen.host, int(self.server_address[1]))
 
     def server_bind(self) -> None:
-        """Bind without the name lookup that http.server does for a name nobody asks for."""
+        """Bind. http.server would look up the host's name as well, which nothing here needs."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Give the connection a thread, if need be that of the longest idle one; turn it away if all are at work."""
+        """Give the connection a thread. If all are taken, close the longest idle one; if none is idle, answer 503."""
         free = self._slots.acquire(blocking=False)
         if not free and not (self.idle.close_longest() and self._slots.acquire(timeout=CLOSE_SECONDS)):
             with contextlib.suppress(OSError):
@@ -232,7 +232,7 @@ class ExporterServer(ThreadingHTTPServer):
             self._slots.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Note what went wrong with a connection; a client that went away is no error."""
+        """Log what went wrong with a connection. A client that went away is not an error."""
         del request, client_address
         failure = sys.exc_info()[1]
         if not isinstance(failure, ConnectionError | TimeoutError):

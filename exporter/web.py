@@ -1,4 +1,4 @@
-"""What is answered to a request: a function of method, path, headers and the current snapshot. No socket here."""
+"""Answers a request, from its method, path and headers and the current snapshot. Opens no socket."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Fresh = Callable[[], Snapshot | None]
 
 @dataclass(frozen=True)
 class Answer:
-    """A response: status, body and headers (without length, date and server)."""
+    """A response. `headers` are those that only this answer has."""
 
     status: HTTPStatus
     body: bytes
@@ -45,7 +45,7 @@ class Answer:
     policy: str = NO_CONTENT_POLICY
 
     def all_headers(self) -> dict[str, str]:
-        """Return every header that goes with the body."""
+        """Return all headers except the length, the date and the server's name."""
         return {
             "Content-Type": self.content_type,
             **SECURITY_HEADERS,
@@ -55,7 +55,7 @@ class Answer:
 
 
 def answer(method: str, target: str, headers: Mapping[str, str], fresh: Fresh) -> Answer:
-    """Return the answer to a request; `headers` by lower-case name. No answer ever holds the text of an exception."""
+    """Return the answer to a request. `headers` have lower-case names. No answer holds the text of an exception."""
     route = ROUTES.get(_path(target))
     if route is None:
         return plain(HTTPStatus.NOT_FOUND, "not found; there is / /metrics /-/healthy /-/ready")
@@ -65,7 +65,7 @@ def answer(method: str, target: str, headers: Mapping[str, str], fresh: Fresh) -
 
 
 def _path(target: str) -> str:
-    """Return the path of a request target in origin-form or absolute-form (RFC 9112, 3.2.1 and 3.2.2)."""
+    """Return the path of a request target, which may be a path or a whole URL (RFC 9112, 3.2.1 and 3.2.2)."""
     absolute = _ORIGIN.match(target)
     path = target[absolute.end() if absolute else 0 :].partition("?")[0].partition("#")[0]
     return path or "/" if absolute else path
@@ -103,7 +103,7 @@ def _page(_headers: Mapping[str, str], fresh: Fresh) -> Answer:
 
 @cache
 def _page_policy() -> str:
-    """Allow the page's one style sheet by its hash, and nothing else: no script, no image, no font, no form."""
+    """Return the policy of the page: only its own style sheet, known by its hash, is allowed."""
     digest = base64.b64encode(hashlib.sha256(STYLE.read_bytes()).digest()).decode("ascii")
     return f"{NO_CONTENT_POLICY}; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
 

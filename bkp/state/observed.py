@@ -40,7 +40,7 @@ class Part(Record, Generic[T], frozen=True, kw_only=True):
     value: T | None = None
 
 
-class Observation(Record, Generic[T], frozen=True, kw_only=True):
+class Observed(Record, Generic[T], frozen=True, kw_only=True):
     """All parts of one kind, by name."""
 
     schema: Literal[1] = 1
@@ -67,9 +67,9 @@ def path_of(state: Path, name: str) -> Path:
 
 def write_observation(state: Path, name: str, host: str, parts: Mapping[str, Part[T]]) -> None:
     """Replace the observation `name`. Raise `StateError` if it cannot be written; the old one then stays."""
-    write_record(path_of(state, name), Observation(host=host, parts=dict(parts)), durable=False)
+    write_record(path_of(state, name), Observed(host=host, parts=dict(parts)), durable=False)
 
 
-def read_observation(state: Path, name: str, kind: type[T]) -> Reading[Observation[T]]:
+def read_observation(state: Path, name: str, kind: type[T]) -> Reading[Observed[T]]:
     """Return the observation `name`, whose values are of `kind`, or why it cannot be had. Never raises."""
-    return read_record(path_of(state, name), Observation[kind])  # type: ignore[valid-type]  # msgspec reads it at run time
+    return read_record(path_of(state, name), Observed[kind])  # type: ignore[valid-type]  # msgspec reads it at run time

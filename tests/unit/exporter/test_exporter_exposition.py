@@ -6,10 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from exporter.catalogue import checks, state
-from exporter.collectors.registry import COLLECTORS
-from exporter.collectors.sample import Sample
 from exporter.exposition import DuplicateSampleError, Exposer, check_samples
+from exporter.metrics.metric import Sample
+from exporter.metrics.registry import CATALOGUE, COLLECTORS
 from exporter.model import Model
 from tests.support.exporter_world import NOW, World, healthy
 from tests.support.exposition import text_series
@@ -63,7 +62,7 @@ def test_the_last_success_of_a_collector_stays_when_it_begins_to_fail(world: Wor
 
 
 def test_a_series_that_is_there_twice_is_refused() -> None:
-    sample = Sample(checks.PASSED, ("main", "check"), 1)
+    sample = Sample(CATALOGUE["bkp_check_passed"], ("main", "check"), 1)
     check_samples("checks", [sample])
     with pytest.raises(DuplicateSampleError, match="bkp_check_passed"):
         check_samples("checks", [sample, sample._replace(value=0)])
@@ -71,9 +70,9 @@ def test_a_series_that_is_there_twice_is_refused() -> None:
 
 def test_a_metric_of_another_collector_or_with_a_label_too_few_is_refused() -> None:
     with pytest.raises(DuplicateSampleError):
-        check_samples("checks", [Sample(state.UNREADABLE_FILES, (), 1)])
+        check_samples("checks", [Sample(CATALOGUE["bkp_state_unreadable_files"], (), 1)])
     with pytest.raises(DuplicateSampleError):
-        check_samples("checks", [Sample(checks.PASSED, ("main",), 1)])
+        check_samples("checks", [Sample(CATALOGUE["bkp_check_passed"], ("main",), 1)])
 
 
 def test_the_compressed_bodies_are_the_plain_ones(world: World) -> None:

@@ -1,0 +1,37 @@
+"""All sections, in the order of the exposition and of `docs/metrics.md`.
+
+The label of a bkp job is `job_name`, not `job`. Prometheus sets `job` on every series that it scrapes and would rename
+ours to `exported_job`; rules that join on it would break.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from exporter.metrics import archives, checks, config, drills, history, jobs, own, repositories, sources, state, steps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from exporter.metrics.metric import Metric, Sample, Section
+    from exporter.model import Model
+
+    Collect = Callable[[Model], Iterable[Sample]]
+
+_OF_THE_MODEL: tuple[Section[Model], ...] = (
+    jobs.SECTION,
+    steps.SECTION,
+    repositories.SECTION,
+    archives.SECTION,
+    sources.SECTION,
+    checks.SECTION,
+    drills.SECTION,
+    state.SECTION,
+    history.SECTION,
+    config.SECTION,
+)
+
+SECTIONS: tuple[Section[Any], ...] = (*_OF_THE_MODEL, own.SECTION)
+COLLECTORS: Mapping[str, Collect] = {section.name: section.collect for section in _OF_THE_MODEL}
+CATALOGUE: Mapping[str, Metric[Any]] = {metric.name: metric for section in SECTIONS for metric in section.metrics}
+OWNERS: Mapping[str, str] = {metric.name: section.name for section in SECTIONS for metric in section.metrics}

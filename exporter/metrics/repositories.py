@@ -1,0 +1,111 @@
+"""Each repository, as borg last described it to the runner."""
+
+from __future__ import annotations
+
+from bkp.state.results import RepositoryFacts
+from exporter.metrics.metric import Metric, Section, Table, Value, label_text
+from exporter.model import Model, Repository
+
+_ABSENT = "no readable record has the figure"
+
+
+def _identity(repository: Repository) -> Value:
+    facts = repository.facts
+    return None if facts is None else (label_text(facts.id), label_text(facts.encryption))
+
+
+SECTION = Section[Model](
+    "repositories",
+    "Repositories",
+    "From the newest night whose record has the figure. The exporter itself never opens a repository.",
+    Table[Model, Repository](
+        ("repository",),
+        lambda model: (((r.name,), r) for r in model.repositories),
+        Metric(
+            "bkp_repository_info",
+            "The repository's Borg id and encryption mode, as borg last named them to the runner.",
+            "result.repository.id, result.repository.encryption",
+            _identity,
+            labels=("id", "encryption"),
+        ),
+        Metric(
+            "bkp_repository_facts_timestamp_seconds",
+            "Start of the oldest run whose record contributes to this repository's figures: none of them is older.",
+            "result.repository.* (started_at of its run)",
+            lambda repository: repository.facts_at,
+        ),
+        absent=_ABSENT,
+    ),
+    Table[Model, RepositoryFacts](
+        ("repository",),
+        lambda model: (((r.name,), r.facts) for r in model.repositories if r.facts is not None),
+        Metric(
+            "bkp_repository_archives",
+            "Archives with the configured archive_prefix, set-aside ones left out, as last written by the runner.",
+            "result.repository.archives",
+            lambda facts: facts.archives,
+        ),
+        Metric(
+            "bkp_repository_incomplete_archives",
+            "Archives set aside under a name that begins with incomplete-, because a source was missing or no file was"
+            " in them, as last written by the runner.",
+            "result.repository.incomplete_archives",
+            lambda facts: facts.incomplete_archives,
+        ),
+        Metric(
+            "bkp_repository_newest_archive_timestamp_seconds",
+            "Start of the newest archive that bkp_repository_archives counts, as last written by the runner.",
+            "result.repository.newest_archive_at",
+            lambda facts: facts.newest_archive_at,
+        ),
+        Metric(
+            "bkp_repository_oldest_archive_timestamp_seconds",
+            "Start of the oldest archive that bkp_repository_archives counts, as last written by the runner.",
+            "result.repository.oldest_archive_at",
+            lambda facts: facts.oldest_archive_at,
+        ),
+        Metric(
+            "bkp_repository_original_size_bytes",
+            "Size of all archives as restored, as last written by the runner.",
+            "result.repository.original_bytes",
+            lambda facts: facts.original_bytes,
+        ),
+        Metric(
+            "bkp_repository_compressed_size_bytes",
+            "Size of all archives compressed, as last written by the runner.",
+            "result.repository.compressed_bytes",
+            lambda facts: facts.compressed_bytes,
+        ),
+        Metric(
+            "bkp_repository_deduplicated_size_bytes",
+            "Size of all archives compressed and deduplicated, which is what the repository takes on disk.",
+            "result.repository.deduplicated_bytes",
+            lambda facts: facts.deduplicated_bytes,
+        ),
+        Metric(
+            "bkp_repository_chunks",
+            "Chunks that all archives refer to, as last written by the runner.",
+            "result.repository.chunks",
+            lambda facts: facts.chunks,
+        ),
+        Metric(
+            "bkp_repository_unique_chunks",
+            "Different chunks in the repository, as last written by the runner.",
+            "result.repository.unique_chunks",
+            lambda facts: facts.unique_chunks,
+        ),
+        Metric(
+            "bkp_repository_filesystem_free_bytes",
+            "Free space of the file system that holds the repository, as last written by the runner.",
+            "result.repository.free_bytes",
+            lambda facts: facts.free_bytes,
+        ),
+        Metric(
+            "bkp_repository_filesystem_size_bytes",
+            "Size of the file system that holds the repository, as last written by the runner.",
+            "result.repository.size_bytes",
+            lambda facts: facts.size_bytes,
+        ),
+        absent=_ABSENT,
+    ),
+)
