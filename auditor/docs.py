@@ -17,6 +17,7 @@ from auditor.render.json import report_schema
 from auditor.rules.describe import describe_rule
 from auditor.rules.folder import load_frameworks, load_rules
 from auditor.rules.schema import RuleFile
+from bkp.severity import SEVERITIES
 
 if TYPE_CHECKING:
     from auditor.operators import Operator
@@ -58,7 +59,7 @@ and never replaces it. If fewer rules apply than `audit.minimum_applicable`, the
     schema: 1
     id: PRM-001                      # AREA-NNN, never reused; the file is AREA/PRM-001.yml
     title: The passphrase file is readable by its owner only    # states the good condition
-    severity: critical               # critical, high, medium, low, info
+    severity: critical               # {severities}
     kind: automated                  # automated (check), attested (attestation), hybrid (both)
     rationale: why it matters
     remediation:
@@ -122,7 +123,10 @@ def rules_page() -> str:
     rules = load_rules(ROOT / "rules")
     frameworks = load_frameworks(ROOT / "rules", rules)
     codes = "\n".join(f"| {code:d} | {text} |" for code, text in MEANING.items())
-    parts = [_RULES_HEAD.format(generated=_GENERATED, count=len(rules.rules), codes=codes), "## Operators\n"]
+    parts = [
+        _RULES_HEAD.format(generated=_GENERATED, count=len(rules.rules), codes=codes, severities=", ".join(SEVERITIES)),
+        "## Operators\n",
+    ]
     parts.append("| operator | holds when | takes | on facts of type |\n|---|---|---|---|")
     parts += [_operator(item) for _, item in sorted(OPERATORS.items())]
     parts.append("\n## The shipped rules\n")

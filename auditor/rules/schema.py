@@ -7,12 +7,11 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-Severity = Literal["critical", "high", "medium", "low", "info"]
+from bkp.severity import Severity
+
 Kind = Literal["automated", "attested", "hybrid"]
 OnMissing = Literal["fail", "error"]
 OnEmpty = Literal["fail", "error", "not_applicable"]
-
-SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low", "info")
 
 RuleId = Annotated[str, Meta(pattern=r"^[A-Z]{2,5}-[0-9]{3}$", description="AREA-NNN: 2 to 5 capitals, dash, 3 digits")]
 Line = Annotated[
