@@ -90,6 +90,7 @@ class Rule:
     attestation: Wanted | None = None
     refs: dict[str, tuple[Clause, ...]] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
+    base: dict[str, Any] = field(default_factory=dict)
     tests: tuple[Scenario, ...] = ()
 
 

@@ -102,10 +102,15 @@ class Param(_Strict, frozen=True, kw_only=True):
 
 
 class Scenario(_Strict, frozen=True, kw_only=True):
-    """Evidence and the verdict it must give; run by `bkp-audit rules test`."""
+    """Evidence and the verdict it must give; run by `bkp-audit rules test`.
+
+    It starts from the facts in the rule's `base`. `without` names those that are missing here, or is `all`. Those in
+    `facts` replace them, or come on top.
+    """
 
     name: Line
-    facts: dict[str, Any]
+    without: tuple[str, ...] | Literal["all"] = ()
+    facts: dict[str, Any] = {}
     attestations: tuple[dict[str, Any], ...] = ()
     expect: Literal["pass", "fail", "error", "not_applicable", "unattested"]
     because: Line | None = None
@@ -132,4 +137,5 @@ class RuleFile(_Strict, frozen=True, kw_only=True):
     refs: dict[Word, tuple[Line | Clause, ...]] = {}
     params: dict[Word, Param] = {}
     tags: tuple[Word, ...] = ()
+    base: dict[str, Any] = {}
     tests: tuple[Scenario, ...] = ()
