@@ -17,6 +17,7 @@ from auditor.render.json import report_schema
 from auditor.rules.describe import describe_rule
 from auditor.rules.folder import load_frameworks, load_rules
 from auditor.rules.schema import RuleFile
+from bkp.severity import SEVERITIES
 
 if TYPE_CHECKING:
     from auditor.operators import Operator
@@ -58,7 +59,7 @@ and never replaces it. If fewer rules apply than `audit.minimum_applicable`, the
     schema: 1
     id: PRM-001                      # AREA-NNN, never reused; the file is AREA/PRM-001.yml
     title: The passphrase file is readable by its owner only    # states the good condition
-    severity: critical               # critical, high, medium, low, info
+    severity: critical               # {severities}
     kind: automated                  # automated (check), attested (attestation), hybrid (both)
     rationale: why it matters
     remediation:
@@ -93,11 +94,21 @@ and never replaces it. If fewer rules apply than `audit.minimum_applicable`, the
       limit: {{type: duration, default: PT26H, doc: how long ago it may be}}
     refs:                            # clauses listed in rules/refs/, `uncertain: true` where not confirmed
       nist-800-53r5: [AC-3, {{clause: IA-5(7), uncertain: true}}]
-    tests:                           # at least one that passes and one that does not
+    base:                            # the facts that every scenario starts from
+      host.uid: 0
+      file.main.passphrase.role: passphrase
+      file.main.passphrase.mode: "0600"
+      file.main.passphrase.uid: 0
+    tests:                           # at least one that passes and one that does not; each says what differs from base
+      - name: its owner alone reads it
+        expect: pass
       - name: everybody reads it
-        facts: {{file.main.passphrase.mode: "0644"}}
+        facts: {{file.main.passphrase.mode: "0644"}}           # in place of base's, or beside them
         expect: fail
         because: wanted at most 0600
+      - name: its owner is not known
+        without: [file.main.passphrase.uid]                  # facts of base that are missing here; all: every one
+        expect: fail
 
 Durations are ISO 8601: `P1M` is a calendar month, `PT1M` a minute. Modes are text in quotes, because YAML makes
 other numbers of them. In scenarios it is always 2026-01-31 12:00 UTC; a time may be given as `-P3D`, a fact as
@@ -122,7 +133,10 @@ def rules_page() -> str:
     rules = load_rules(ROOT / "rules")
     frameworks = load_frameworks(ROOT / "rules", rules)
     codes = "\n".join(f"| {code:d} | {text} |" for code, text in MEANING.items())
-    parts = [_RULES_HEAD.format(generated=_GENERATED, count=len(rules.rules), codes=codes), "## Operators\n"]
+    parts = [
+        _RULES_HEAD.format(generated=_GENERATED, count=len(rules.rules), codes=codes, severities=", ".join(SEVERITIES)),
+        "## Operators\n",
+    ]
     parts.append("| operator | holds when | takes | on facts of type |\n|---|---|---|---|")
     parts += [_operator(item) for _, item in sorted(OPERATORS.items())]
     parts.append("\n## The shipped rules\n")

@@ -12,7 +12,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from auditor.rules.schema import Kind, Severity
+from auditor.rules.schema import Kind
+from bkp.severity import Severity
 
 Count = Annotated[int, Meta(ge=0)]
 UtcTime = Annotated[datetime, Meta(tz=True)]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from auditor.catalogue.model import FactSpec, FactType, Namespace
 from bkp.jobs import DRILL, JOBS, NIGHTLY
+from bkp.severity import SEVERITIES
 
 _OUTCOMES = ("running", "success", "warning", "failure", "interrupted", "skipped", "deferred")
 _STATUSES = ("ok", "late", "failed", "never", "running", "unknown")
-_SEVERITIES = ("critical", "high", "medium", "low", "info")
 _KINDS = ("regular file", "folder", "symbolic link", "other")
 
 
@@ -73,7 +73,7 @@ NAMESPACES: tuple[Namespace, ...] = (
         ("unscheduled_jobs", T.TEXT_LIST, "jobs without one: they run by hand only"),
         ("escrow_locations", T.TEXT_LIST, "places outside this server that hold keys"),
         ("escrow_key_locations", T.TEXT_LIST, "those of them that hold the Borg key"),
-        ("fail_on", T.TEXT, "severity from which a failure ends the audit with 1", {"values": _SEVERITIES}),
+        ("fail_on", T.TEXT, "severity from which a failure ends the audit with 1", {"values": SEVERITIES}),
         ("minimum_applicable", T.NUMBER, "share of rules that must apply", {"unit": "0 to 1"}),
         ("rules_folder", T.BOOLEAN, "whether it names a folder of rules in place of the shipped ones"),
         ("waiver_file", T.BOOLEAN, "whether it names a waiver file"),

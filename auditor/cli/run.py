@@ -23,6 +23,7 @@ from auditor.cli.output import OUTPUT, check_outputs, is_stdout, print_text, wri
 from bkp.cli import complain, examples, named_config
 from bkp.errors import UsageError
 from bkp.output import OutputError
+from bkp.severity import SEVERITIES, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from auditor.evidence import Evidence
     from auditor.report import Report
 
-_SEVERITIES = ("critical", "high", "medium", "low", "info")
 _COLOURS = {"fail": "red", "error": "magenta", "unattested": "yellow", "pass": "green", "na": "bright_black"}
 
 
@@ -59,7 +59,7 @@ _COLOURS = {"fail": "red", "error": "magenta", "unattested": "yellow", "pass": "
 )
 @click.option(
     "--fail-on",
-    type=click.Choice(_SEVERITIES),
+    type=click.Choice(SEVERITIES),
     help="Least severity of a failure that ends with 1.  [default: as configured]",
 )
 @click.option("--html", "html_path", type=OUTPUT, help="Write the report as one HTML file; - for standard output.")
@@ -140,7 +140,6 @@ def _judge(evidence: Evidence, folder: Path, waivers_path: Path | None, fail_on:
     from auditor.engine import JudgeOptions, judge
     from auditor.engine.judge import Titles
     from auditor.rules.folder import load_frameworks, load_rules
-    from auditor.rules.schema import Severity
     from auditor.waiver_file import load_waivers
 
     rules = load_rules(folder)

@@ -21,7 +21,7 @@ from auditor.report import (
     Verdict,
     Waiver,
 )
-from auditor.rules.schema import SEVERITIES, Severity
+from bkp.severity import SEVERITIES, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

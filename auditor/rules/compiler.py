@@ -11,8 +11,10 @@ from auditor.catalogue import FactRef, FactSpec, FactType, UnknownFactError, nam
 from auditor.catalogue.lookup import EACH
 from auditor.durations import IsoDuration, parse_iso_duration
 from auditor.operators import OPERATORS, OperandError
-from auditor.operators.values import MODE_FORM, describe, typed
+from auditor.operators.values import describe, typed
 from auditor.rules.model import Applicability, Check, Condition, Each, Group, Rule, Wanted
+from auditor.rules.quotes import check_quotes
+from auditor.rules.scenario_form import check_scenarios
 from auditor.rules.schema import AttestationWanted, Clause, ForEach, Node, OnMissing, Param, RuleFile
 from bkp.yamlfile.loader import Document, Path, load_yaml
 from bkp.yamlfile.typed import as_mapping, convert
@@ -53,7 +55,7 @@ class _Compiler:
         each = self._for_each(file.for_each) if file.for_each else None
         check = self._node(file.check, ("check",)) if file.check else None
         attestation = self._attestation(file.attestation) if file.attestation else None
-        self._check_scenarios()
+        check_scenarios(self._document, file)
         for name in file.params.keys() - self._used_params:
             self._fail(("params", name), f"parameter {name!r} is used by no condition", at_key=True)
         return Rule(
@@ -74,6 +76,7 @@ class _Compiler:
             attestation=attestation,
             refs={framework: tuple(_clause(item) for item in items) for framework, items in file.refs.items()},
             tags=file.tags,
+            base=file.base,
             tests=file.tests,
         )
 
@@ -106,23 +109,7 @@ class _Compiler:
             except ValueError as exc:
                 self._fail(path, f"params.{name}.default: found {describe(param.default)}, {exc}")
             if param.type == "mode":
-                self._check_quotes(param.default, path)
-
-    def _check_scenarios(self) -> None:
-        """Refuse modes without quotes in scenarios as in conditions; the rest is seen to where scenarios are judged."""
-        for index, scenario in enumerate(self._file.tests):
-            for name, raw in scenario.facts.items():
-                within = isinstance(raw, dict) and "value" in raw
-                value = raw["value"] if within else raw
-                if isinstance(value, str) and MODE_FORM.fullmatch(value) and _is_mode(name):
-                    path: Path = ("tests", index, "facts", name)
-                    self._check_quotes(value, (*path, "value") if within else path)
-
-    def _check_quotes(self, value: Any, path: Path) -> None:
-        """Refuse a mode without quotes: our reader takes it for text, others for an octal or a decimal number."""
-        if isinstance(value, str) and MODE_FORM.fullmatch(value) and not self._document.is_quoted(path):
-            message = f"found {value} without quotes, of which YAML makes a number elsewhere"
-            self._fail(path, message, remedy=f'write it in quotes: "{value}"')
+                check_quotes(self._document, param.default, path)
 
     def _duration(self, text: str, path: Path, more: str = "") -> IsoDuration:
         try:
@@ -192,7 +179,7 @@ class _Compiler:
         except OperandError as exc:
             self._fail(at, f"{operator.name}: {exc}")
         if fact.spec.type is FactType.MODE and at[-1] == "value":
-            self._check_quotes(raw, at)
+            check_quotes(self._document, raw, at)
         return Condition(fact, operator, operand, node.on_missing or self._file.on_missing)
 
     def _reference(self, fact: FactRef, op: str, raw: Any, at: Path, on_missing: OnMissing) -> Condition:
@@ -270,13 +257,6 @@ class _Compiler:
         if ref.spec.type is not FactType.TEXT:
             self._fail(path, f"{name} is of type {ref.spec.type}, wanted a fact of type text")
         return ref
-
-
-def _is_mode(name: str) -> bool:
-    try:
-        return resolve(name).spec.type is FactType.MODE
-    except UnknownFactError:
-        return False
 
 
 def _clause(item: str | Clause) -> Clause:

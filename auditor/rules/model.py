@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from auditor.durations import IsoDuration
     from auditor.evidence import Level
     from auditor.operators import Operator
-    from auditor.rules.schema import Clause, Kind, OnEmpty, OnMissing, Scenario, Severity
+    from auditor.rules.schema import Clause, Kind, OnEmpty, OnMissing, Scenario
+    from bkp.severity import Severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,7 @@ class Rule:
     attestation: Wanted | None = None
     refs: dict[str, tuple[Clause, ...]] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
+    base: dict[str, Any] = field(default_factory=dict)
     tests: tuple[Scenario, ...] = ()
 
 

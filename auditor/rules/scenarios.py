@@ -19,7 +19,7 @@ from auditor.rules.place import complaint
 from bkp.errors import InputFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from auditor.rules.model import Rule
 
@@ -39,13 +39,14 @@ class ScenarioResult:
 
 def run_scenarios(rule: Rule) -> Iterator[ScenarioResult]:
     """Judge each scenario of the rule at `NOW`. Raise `InputFileError` where a scenario's facts are not sound."""
+    base = _base(rule)
     for index in range(len(rule.tests)):
-        yield _run(rule, index)
+        yield _run(rule, index, base)
 
 
-def _run(rule: Rule, index: int) -> ScenarioResult:
+def _run(rule: Rule, index: int, base: Mapping[str, Fact]) -> ScenarioResult:
     scenario = rule.tests[index]
-    evidence = _evidence(rule, index)
+    evidence = _evidence(rule, index, base)
     verdict = judge_rule(rule, evidence, evidence.facts, NOW)
     problem = None
     if verdict.verdict != scenario.expect:
@@ -59,19 +60,24 @@ def lint(rule: Rule) -> Iterator[InputFileError]:
     """Yield what is wrong with a sound rule: scenarios that are lacking or do not hold, a name that hides the id."""
     if not rule.source.endswith(f"{rule.id}.yml"):
         yield complaint(rule, ("id",), f"the file should be called {rule.id}.yml", remedy="rename it")
+    try:
+        base = _base(rule)
+    except InputFileError as exc:
+        yield exc  # once, and not again for each scenario
+        return
     names: set[str] = set()
     held = set()
     for index, scenario in enumerate(rule.tests):
         if scenario.name in names:
-            yield _wrong(rule, index, ("name",), "another scenario has that name", "give it one of its own")
+            yield _wrong(rule, ("tests", index, "name"), "another scenario has that name", "give it one of its own")
         names.add(scenario.name)
         try:
-            problem = _run(rule, index).problem
+            problem = _run(rule, index, base).problem
         except InputFileError as exc:
             yield exc
             continue
         if problem is not None:
-            yield _wrong(rule, index, ("expect",), problem, "correct the rule, or what the scenario wants")
+            yield _wrong(rule, ("tests", index, "expect"), problem, "correct the rule, or what the scenario wants")
         else:
             held.add(scenario.expect)
     for verdict in sorted(_to_be_proven(rule) - held):
@@ -89,22 +95,27 @@ def _to_be_proven(rule: Rule) -> set[str]:
     return wanted
 
 
-def _evidence(rule: Rule, index: int) -> Evidence:
+def _base(rule: Rule) -> dict[str, Fact]:
+    return {name: _fact(rule, ("base", name), raw) for name, raw in rule.base.items()}
+
+
+def _evidence(rule: Rule, index: int, base: Mapping[str, Fact]) -> Evidence:
     scenario = rule.tests[index]
-    facts = {name: _fact(rule, index, name, raw) for name, raw in scenario.facts.items()}
+    own = {name: _fact(rule, ("tests", index, "facts", name), raw) for name, raw in scenario.facts.items()}
+    left = {} if scenario.without == "all" else {name: base[name] for name in base if name not in scenario.without}
     records = tuple(_attestation(rule, index, number, raw) for number, raw in enumerate(scenario.attestations))
-    return Evidence(Facts(facts), "scenario", "UTC", NOW, Attestations(records))
+    return Evidence(Facts(left | own), "scenario", "UTC", NOW, Attestations(records))
 
 
-def _wrong(rule: Rule, index: int, at: Sequence[str | int], message: str, remedy: str | None = None) -> InputFileError:
-    scenario = rule.tests[index]
-    return complaint(rule, ("tests", index, *at), f"scenario {scenario.name!r}: {message}", remedy=remedy)
+def _wrong(rule: Rule, path: Sequence[str | int], message: str, remedy: str | None = None) -> InputFileError:
+    where = f"scenario {rule.tests[path[1]].name!r}" if isinstance(path[1], int) else "base"
+    return complaint(rule, path, f"{where}: {message}", remedy=remedy)
 
 
-def _fact(rule: Rule, index: int, name: str, raw: Any) -> Fact:
+def _fact(rule: Rule, path: Sequence[str | int], raw: Any) -> Fact:
     """Return the fact. A mapping says more than a value: {error}, or {value, age}; `-P1D` is a time before `NOW`."""
     try:
-        ref = resolve(name)
+        ref = resolve(str(path[-1]))
         value, error, collected = raw, None, NOW
         if isinstance(raw, dict):
             if not raw or set(raw) - {"value", "error", "age"}:
@@ -120,9 +131,9 @@ def _fact(rule: Rule, index: int, name: str, raw: Any) -> Fact:
         return Fact(None if value is None else typed(ref.spec, value), "scenario", collected, error)
     except UnknownFactError as exc:
         remedy = f"did you mean {exc.nearest!r}?" if exc.nearest else None
-        raise _wrong(rule, index, ("facts", name), str(exc), remedy) from None
+        raise _wrong(rule, path, str(exc), remedy) from None
     except ValueError as exc:
-        raise _wrong(rule, index, ("facts", name), f"{name}: {exc}") from None
+        raise _wrong(rule, path, f"{path[-1]}: {exc}") from None
 
 
 def _attestation(rule: Rule, index: int, number: int, raw: dict[str, Any]) -> Attestation:
@@ -142,4 +153,4 @@ def _attestation(rule: Rule, index: int, number: int, raw: dict[str, Any]) -> At
         }
         return msgspec.convert(defaults | given, Attestation)
     except (ValueError, msgspec.ValidationError) as exc:
-        raise _wrong(rule, index, ("attestations", number), f"attestations[{number}]: {exc}") from None
+        raise _wrong(rule, ("tests", index, "attestations", number), f"attestations[{number}]: {exc}") from None

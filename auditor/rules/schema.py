@@ -7,12 +7,11 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-Severity = Literal["critical", "high", "medium", "low", "info"]
+from bkp.severity import Severity
+
 Kind = Literal["automated", "attested", "hybrid"]
 OnMissing = Literal["fail", "error"]
 OnEmpty = Literal["fail", "error", "not_applicable"]
-
-SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low", "info")
 
 RuleId = Annotated[str, Meta(pattern=r"^[A-Z]{2,5}-[0-9]{3}$", description="AREA-NNN: 2 to 5 capitals, dash, 3 digits")]
 Line = Annotated[
@@ -103,10 +102,15 @@ class Param(_Strict, frozen=True, kw_only=True):
 
 
 class Scenario(_Strict, frozen=True, kw_only=True):
-    """Evidence and the verdict it must give; run by `bkp-audit rules test`."""
+    """Evidence and the verdict it must give; run by `bkp-audit rules test`.
+
+    It starts from the facts in the rule's `base`. `without` names those that are missing here, or is `all`. Those in
+    `facts` replace them, or come on top.
+    """
 
     name: Line
-    facts: dict[str, Any]
+    without: tuple[str, ...] | Literal["all"] = ()
+    facts: dict[str, Any] = {}
     attestations: tuple[dict[str, Any], ...] = ()
     expect: Literal["pass", "fail", "error", "not_applicable", "unattested"]
     because: Line | None = None
@@ -133,4 +137,5 @@ class RuleFile(_Strict, frozen=True, kw_only=True):
     refs: dict[Word, tuple[Line | Clause, ...]] = {}
     params: dict[Word, Param] = {}
     tags: tuple[Word, ...] = ()
+    base: dict[str, Any] = {}
     tests: tuple[Scenario, ...] = ()

@@ -13,6 +13,7 @@ from msgspec import Meta
 from bkp.calendar import Schedule
 from bkp.config.values import Duration, ListenAddress, Size
 from bkp.jobs import JOBS, JobSpec, Kind
+from bkp.severity import Severity
 
 INCOMPLETE = "incomplete-"  # what the names of archives that were set aside begin with; the prefix follows
 # `$(?!\n)`: Python's `$` also stands before a line feed at the very end, JSON Schema's does not.
@@ -48,7 +49,6 @@ Encryption = Literal[
     "keyfile",
     "keyfile-blake2",
 ]
-Severity = Literal["critical", "high", "medium", "low", "info"]
 
 
 class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

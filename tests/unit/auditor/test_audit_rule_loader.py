@@ -128,8 +128,9 @@ def test_an_unquoted_mode_is_refused_though_yaml_would_make_a_number_of_it() -> 
         },
         {"tests": [{"name": "open", "facts": {"file.main.passphrase.mode": "0600"}, "expect": "fail"}]},
         {"tests": [{"name": "open", "facts": {"file.main.passphrase.mode": {"value": "0600"}}, "expect": "fail"}]},
+        {"base": {"file.main.passphrase.mode": "0600"}, "tests": [{"name": "open", "expect": "fail"}]},
     ],
-    ids=["value", "param", "scenario", "scenario with more"],
+    ids=["value", "param", "scenario", "scenario with more", "base"],
 )
 def test_a_mode_needs_its_quotes_though_our_own_reader_would_do_without(changes: dict[str, Any]) -> None:
     quoted = rule_text(**changes)

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from auditor.engine.waivers import Exemption
 from auditor.exit_codes import AuditExit
 from auditor.report import Report, Verdict
-from auditor.rules.schema import SEVERITIES
 from auditor.waiver_file import load_waivers, parse_waivers
 from bkp.errors import InputFileError
+from bkp.severity import SEVERITIES
 from tests.support.audit_world import NOW, fact, report_on, rule
 
 BERLIN = ZoneInfo("Europe/Berlin")

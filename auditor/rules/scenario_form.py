@@ -1,0 +1,62 @@
+"""What must be right about scenarios before any is judged: modes in quotes, and what each does with the base facts.
+
+Whether the facts have known names and fitting values is seen to where scenarios are judged, off the path of an audit.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING, Any
+
+from auditor.catalogue import FactType, UnknownFactError, resolve
+from auditor.operators.values import MODE_FORM
+from auditor.rules.quotes import check_quotes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from auditor.rules.schema import RuleFile, Scenario
+    from bkp.yamlfile.loader import Document, Path
+
+
+def check_scenarios(document: Document, file: RuleFile) -> None:
+    """Raise `InputFileError` with the line of the first thing that is wrong."""
+    if file.base and not file.tests:
+        raise document.error(("base",), "base: no scenario starts from it", at_key=True, remedy="add tests")
+    _check_modes(document, file.base, ("base",))
+    for index, scenario in enumerate(file.tests):
+        _check_modes(document, scenario.facts, ("tests", index, "facts"))
+        _check_without(document, file.base, scenario, ("tests", index))
+
+
+def _check_modes(document: Document, facts: Mapping[str, Any], above: Path) -> None:
+    for name, raw in facts.items():
+        within = isinstance(raw, dict) and "value" in raw
+        value = raw["value"] if within else raw
+        if isinstance(value, str) and MODE_FORM.fullmatch(value) and _is_mode(name):
+            path: Path = (*above, name)
+            check_quotes(document, value, (*path, "value") if within else path)
+
+
+def _is_mode(name: str) -> bool:
+    try:
+        return resolve(name).spec.type is FactType.MODE
+    except UnknownFactError:
+        return False
+
+
+def _check_without(document: Document, base: Mapping[str, Any], scenario: Scenario, above: Path) -> None:
+    if scenario.without and not base:
+        message = f"scenario {scenario.name!r}: without, and there is no base to take from"
+        raise document.error((*above, "without"), message, at_key=True, remedy="remove it, or add base to the rule")
+    if isinstance(scenario.without, str):
+        return
+    for number, name in enumerate(scenario.without):
+        path: Path = (*above, "without", number)
+        if name not in base:
+            near = difflib.get_close_matches(name[:120], base, n=1)
+            remedy = f"did you mean {near[0]!r}?" if near else "name a fact of base, or remove it"
+            raise document.error(path, f"scenario {scenario.name!r}: {name!r} is no fact of base", remedy=remedy)
+        if name in scenario.facts:
+            message = f"scenario {scenario.name!r}: {name!r} stands in without and in facts"
+            raise document.error(path, message, remedy="what stands in facts replaces that of base: remove it here")
