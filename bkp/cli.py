@@ -110,7 +110,7 @@ def _accept_config(command: click.Command) -> None:
 def _take_config(context: click.Context, _parameter: click.Parameter, value: Path | None) -> None:
     if value is not None:
         context.obj = context.meta[_NAMED] = value
-    elif context.parent is None:
+    elif context.parent is None and context.obj is None:
         context.obj = Path(os.environ.get(CONFIG_VARIABLE) or DEFAULT_CONFIG)
 
 

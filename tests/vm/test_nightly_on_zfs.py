@@ -50,19 +50,19 @@ def test_three_nights_then_check_verify_and_drill(site: Site) -> None:
     third = site.job("nightly")
     read_again = site.guest.run(f"""jq -r 'select(.type=="file_status") | .status' {site.tools}/create.log""").lines
 
-    assert first["archive"]["files"] == FILES + IN_CHILD
-    assert second["archive"]["files"] == third["archive"]["files"] == FILES + IN_CHILD + 1
-    assert all(root["present"] for root in third["archive"]["roots"])
-    assert {root["dataset"] for root in third["archive"]["roots"]} == {site.pool.backup, f"{site.pool.backup}/child"}
+    assert first["result"]["archive"]["files"] == FILES + IN_CHILD
+    assert second["result"]["archive"]["files"] == third["result"]["archive"]["files"] == FILES + IN_CHILD + 1
+    assert all(root["present"] for root in third["result"]["archive"]["roots"])
+    assert {root["dataset"] for root in third["result"]["archive"]["roots"]} == {site.pool.backup, f"{site.pool.backup}/child"}
     assert read_again.count("A") + read_again.count("M") <= (FILES + IN_CHILD) // 100
     assert read_again.count("U") >= (FILES + IN_CHILD) * 99 // 100
-    paths = site.archived(third["archive"]["name"])
+    paths = site.archived(third["result"]["archive"]["name"])
     assert f"{site.tree}/child/file-1".lstrip("/") in paths
     assert not [path for path in paths if third["run_id"] in path or ".zfs" in path]
     assert site.left_behind() == []
     for job in ("check", "verify"):
         assert site.job(job)["outcome"] == "success"
-    assert site.job("drill")["drill"]["matched"] == 10
+    assert site.job("drill")["result"]["matched"] == 10
     assert site.bkp_run("status", check=False).code == 0
 
 
@@ -77,14 +77,14 @@ def test_the_archive_is_the_snapshot_not_the_live_tree(site: Site) -> None:
     )
     site.configure(repository=f"borg: {site.tools}/borg-late", sample_files=10 * (FILES + IN_CHILD))
 
-    archive = site.job("nightly")["archive"]["name"]
+    archive = site.job("nightly")["result"]["archive"]["name"]
 
     path = f"{site.tree}/file-2".lstrip("/")
     archived = site.guest.run(f"{site.borg} extract --stdout {site.repository}::{archive} {path}").text
     assert archived == "file 2"
     assert site.guest.read(f"{site.tree}/file-2").strip() == "late"
     # So the sample for the drill was hashed while the snapshot was mounted, too.
-    drill = site.job("drill")["drill"]
+    drill = site.job("drill")["result"]
     assert drill["matched"] == drill["files"] > FILES
 
 
@@ -107,17 +107,17 @@ def test_every_kind_of_dataset_is_handled_and_named(site: Site) -> None:
         site.guest.run(f"umount {legacy}; for d in off none legacy idle volume; do zfs destroy {backup}/$d; done")
         site.guest.run(f"zfs destroy {site.pool.secure}/foreign && rmdir {site.tree}/foreign")
 
-    roots = {root["dataset"]: root["path"] for root in record["archive"]["roots"] if root["present"]}
+    roots = {root["dataset"]: root["path"] for root in record["result"]["archive"]["roots"] if root["present"]}
     assert roots[f"{backup}/legacy"] == legacy
     assert roots[f"{backup}/idle"] == f"{site.tree}/idle"
-    left_out = {each["dataset"]: each["reason"] for each in record["archive"]["left_out"]}
+    left_out = {each["dataset"]: each["reason"] for each in record["result"]["archive"]["left_out"]}
     assert "canmount=off" in left_out[f"{backup}/off"]
     assert "mountpoint=none" in left_out[f"{backup}/none"]
     assert "is a volume" in left_out[f"{backup}/volume"]
-    (unmounted,) = [root["reason"] for root in record["archive"]["roots"] if root["dataset"] == f"{backup}/idle"]
+    (unmounted,) = [root["reason"] for root in record["result"]["archive"]["roots"] if root["dataset"] == f"{backup}/idle"]
     assert "not mounted" in unmounted
     assert any(f"{site.tree}/foreign" in each["text"] for each in record["messages"])
-    paths = site.archived(record["archive"]["name"])
+    paths = site.archived(record["result"]["archive"]["name"])
     assert {f"{legacy}/file".lstrip("/"), f"{site.tree}/idle/file".lstrip("/")} <= set(paths)
     assert site.left_behind() == []
 
@@ -137,7 +137,7 @@ def test_a_locked_dataset_fails_the_night_and_never_counts_for_retention(site: S
     finally:
         site.guest.run(f"zfs destroy {locked}")
 
-    assert record["archive"]["name"].startswith("incomplete-")
+    assert record["result"]["archive"]["name"].startswith("incomplete-")
     assert "locked" in record["reason"] or "locked" in json.dumps(record["messages"])
     assert [step["name"] for step in record["steps"] if step["name"] == "prune"] == []
     assert site.left_behind() == []
@@ -159,7 +159,7 @@ def test_a_repository_below_a_covered_mount_point_is_refused_and_the_fixed_path_
 
     site.configure(dataset=site.pool.secure, source=f"mount_at: {fixed}\nskip: [{site.pool.borg}]")
     record = site.job("nightly")
-    assert f"{fixed}/backup/child/file-1".lstrip("/") in site.archived(record["archive"]["name"])
+    assert f"{fixed}/backup/child/file-1".lstrip("/") in site.archived(record["result"]["archive"]["name"])
     assert site.left_behind() == []
 
 

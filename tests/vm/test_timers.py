@@ -101,7 +101,7 @@ def test_three_nights_by_the_timer_archive_each_nights_files_and_are_mailed(site
 
         assert (record["outcome"], record["messages"]) == ("success", [])
         path = f"{site.tree}/night".lstrip("/")
-        archive = f"{site.repository}::{record['archive']['name']}"
+        archive = f"{site.repository}::{record['result']['archive']['name']}"
         assert site.guest.run(f"{site.borg} extract --stdout {archive} {path}").text == f"night {night}"
         site.guest.wait_unit_ended("borg-backup.service")
         assert site.guest.run("systemctl show -P Result borg-backup.service").text == "success"

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from exporter.catalogue import CATALOGUE
 from exporter.exposition import Exposer, Exposition
+from exporter.metrics.registry import CATALOGUE
 from tests.support.exporter_world import World, at, every_status, healthy
 from tests.support.exposition import openmetrics_series, text_series
 
@@ -52,7 +52,7 @@ def test_openmetrics_says_the_same_in_its_own_form(scene: str, tmp_path: Path, m
     lines = body.decode().splitlines()
     assert lines[-1] == "# EOF"
     assert lines.count("# EOF") == 1
-    shown = [metric for metric in CATALOGUE if any(name == metric.name for name, _ in series)]
+    shown = [metric for metric in CATALOGUE.values() if any(name == metric.name for name, _ in series)]
     said = [line for line in lines if line.startswith(("# TYPE ", "# UNIT "))]
     # The family of an info metric lacks the suffix that its samples have.
     assert said == [
