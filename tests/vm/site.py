@@ -205,7 +205,7 @@ class Site:
         found += self.guest.run(f"pgrep -a borg | grep -F -- {self.repository}", check=False).lines
         found += self.guest.run(f"find {self.repository} -maxdepth 1 -name lock.exclusive -o -name lock.roster").lines
         found += self.guest.run(f"find {self.base}/.cache/borg -name lock.exclusive").lines
-        if self.guest.run(f"flock --nonblock {self.lock}/main.lock true", check=False).code != 0:
+        if self.guest.run(f"flock --nonblock {self.lock}/repository-main.lock true", check=False).code != 0:
             found.append("the lock of main is held")
         return found
 
