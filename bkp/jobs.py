@@ -24,7 +24,7 @@ class JobSpec:
     """One job. `schedule` is a systemd calendar expression (systemd.time(7)), `grace` a duration.
 
     `unit` is the name of its systemd unit without a suffix. `verdict` says what a run of it passes or fails, if it
-    judges its target; empty otherwise.
+    judges its target; empty otherwise. `is_vital`: while it does not succeed, nothing new is protected.
     """
 
     name: str
@@ -34,9 +34,10 @@ class JobSpec:
     schedule: str
     grace: str
     verdict: str = ""
+    is_vital: bool = False
 
 
-NIGHTLY = JobSpec("nightly", Kind.REPOSITORY, "borg-backup", "Nightly borg backup", "02:30", "2h")
+NIGHTLY = JobSpec("nightly", Kind.REPOSITORY, "borg-backup", "Nightly borg backup", "02:30", "2h", is_vital=True)
 CHECK = JobSpec(
     "check", Kind.REPOSITORY, "borg-check", "Check of the borg repositories", "Sun 04:30", "6h", verdict="structure"
 )

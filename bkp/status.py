@@ -120,13 +120,18 @@ def _judge(
         return Status.LATE, _late(latest, alive)
     if latest.outcome is Outcome.RUNNING:
         return _running(latest, alive)
-    end = latest.end  # of a deferred run: the end before it
+    return _ended(latest, has_succeeded=success is not None)
+
+
+def _ended(latest: Run, *, has_succeeded: bool) -> tuple[Status, str]:
+    """Return what the last end says. That of a deferred run is the end before it."""
+    end = latest.end
     deferred = f"deferred: {latest.reason}" if latest.outcome is Outcome.DEFERRED else None
     if end is None:
         return Status.NEVER, f"no run has come to an end; the last one was {deferred}"
     if end.outcome.is_trouble:
         return Status.FAILED, end.reason or f"the last run ended in {end.outcome}"
-    if success is None:
+    if not has_succeeded:
         return Status.UNKNOWN, "the record of the last success is gone"
     return Status.OK, deferred or end.reason or f"the last run ended in {end.outcome}"
 
@@ -137,11 +142,16 @@ def _unreadable(state: JobState) -> str | None:
 
 
 def _running(latest: Run, alive: bool | None) -> tuple[Status, str]:
-    if latest.outlives_process and alive is not True:
-        return Status.RUNNING, "a run is under way; it goes on without a process of bkp-run"
-    if alive is None:
+    """Return what a run under way says. To begin is not to mend: a failure stands until a run has ended well."""
+    if alive is None and not latest.outlives_process:
         return Status.UNKNOWN, "a run has begun; whether it still lives is not known"
-    return (Status.RUNNING, "a run is under way") if alive else (Status.FAILED, "the last run died without an end")
+    if not alive and not latest.outlives_process:
+        return Status.FAILED, "the last run died without an end"
+    words = "a run is under way" + ("" if alive else "; it goes on without a process of bkp-run")
+    before = latest.before
+    if before is not None and before.outcome.is_trouble:
+        return Status.FAILED, f"{before.reason or f'the run before ended in {before.outcome}'}; {words}"
+    return Status.RUNNING, words
 
 
 def _late(latest: Run, alive: bool | None) -> str:

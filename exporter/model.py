@@ -4,65 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import msgspec
-
-from bkp.jobs import JOBS
-from bkp.state.archives import missing_sources
+from bkp.concerns import Concern, concerns_of
+from bkp.holdings import Holding, holdings
 from bkp.state.reading import Readable, Unreadable
-from bkp.state.results import Archive, DrillResult, NightlyResult, RepositoryFacts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from bkp.config import Config
-    from bkp.past import Checked, Drilled
-    from bkp.state.records import Run
     from bkp.survey import Survey
     from exporter.reading import LoadedConfig, Look
-
-
-@dataclass(frozen=True)
-class Repository:
-    """One repository: what borg last said of it (`facts`, none older than `facts_at`) and its last archive.
-
-    `missing` are the sources that the last archive lacks; empty where there is no archive.
-    """
-
-    name: str
-    facts: RepositoryFacts | None
-    facts_at: datetime | None
-    archive: Archive | None
-    missing: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class SourceFacts:
-    """One source of one repository. `last_complete_at` None means never if `known`, else not known."""
-
-    repository: str
-    source: str
-    last_complete_at: datetime | None
-    known: bool
-
-
-@dataclass(frozen=True)
-class Check:
-    """The last verdict of a job that judges its target; None where there is none, or a later one may be hidden."""
-
-    target: str
-    job: str
-    verdict: Checked | None
-
-
-@dataclass(frozen=True)
-class Drill:
-    """The last drill of a repository that compared files; None where there is none, or a later one may be hidden."""
-
-    repository: str
-    drilled: Drilled | None
 
 
 @dataclass(frozen=True)
@@ -76,16 +29,14 @@ class StateFile:
 
 @dataclass(frozen=True)
 class Model:
-    """Everything that the exporter publishes, at one moment (`survey.now`, UTC)."""
+    """Everything that the exporter publishes, at one moment (`survey.now`, UTC). Concerns are gravest first."""
 
     host: str
     config: LoadedConfig
     survey: Survey
-    repositories: tuple[Repository, ...]
-    sources: tuple[SourceFacts, ...]
-    checks: tuple[Check, ...]
-    drills: tuple[Drill, ...]
+    holdings: tuple[Holding, ...]
     files: tuple[StateFile, ...]
+    concerns: tuple[Concern, ...]
 
 
 def build_model(look: Look) -> Model:
@@ -95,70 +46,21 @@ def build_model(look: Look) -> Model:
         host=look.host,
         config=look.config,
         survey=survey,
-        repositories=tuple(_repositories(config, survey)),
-        sources=tuple(_sources(config, survey)),
-        checks=tuple(_checks(survey)),
-        drills=tuple(_drills(config, survey)),
+        holdings=tuple(holdings(config, survey)),
         files=tuple(_files(Path(config.paths.state), survey)),
+        concerns=tuple(concerns_of(config, survey, more=_own_concerns(look.config))),
     )
 
 
-def _repositories(config: Config, survey: Survey) -> Iterator[Repository]:
-    nights: dict[str, list[tuple[Run, NightlyResult]]] = {}
-    for standing in survey.standings:
-        for run in (standing.latest, standing.success):
-            if run is not None and isinstance(run.result, NightlyResult):
-                nights.setdefault(run.target, []).append((run, run.result))
-    for name, settings in config.repositories.items():
-        own = sorted(nights.get(name, []), key=lambda night: night[0].started_at, reverse=True)
-        facts, facts_at = _newest_facts(own)
-        archive = own[0][1].archive if own else None
-        missing = missing_sources(archive, settings.sources) if archive is not None else ()
-        yield Repository(name, facts, facts_at, archive, missing)
-
-
-def _newest_facts(nights: list[tuple[Run, NightlyResult]]) -> tuple[RepositoryFacts | None, datetime | None]:
-    """Return the facts of the newest night; what they leave open comes from older ones of the same repository id."""
-    facts: RepositoryFacts | None = None
-    facts_at: datetime | None = None
-    for run, result in nights:
-        if facts is None:
-            facts, facts_at = result.repository, run.started_at
-            continue
-        if result.repository.id != facts.id:
-            break
-        open_fields: dict[str, Any] = {
-            name: value
-            for name, value in msgspec.structs.asdict(result.repository).items()
-            if value is not None and getattr(facts, name) is None
-        }
-        if open_fields:
-            facts, facts_at = msgspec.structs.replace(facts, **open_fields), run.started_at
-    return facts, facts_at
-
-
-def _sources(config: Config, survey: Survey) -> Iterator[SourceFacts]:
-    for name, repository in config.repositories.items():
-        for source in repository.sources:
-            found = survey.past.sources.get((name, source))
-            yield SourceFacts(name, source, found, known=found is not None or survey.past_known)
-
-
-def _checks(survey: Survey) -> Iterator[Check]:
-    for standing in survey.standings:
-        if JOBS[standing.job].verdict:
-            latest = standing.latest
-            own = latest is not None and latest.ended_at is not None and latest.outcome.is_verdict
-            verdict = survey.past.verdicts.get((standing.job, standing.target))
-            yield Check(standing.target, standing.job, verdict if own or survey.past_known else None)
-
-
-def _drills(config: Config, survey: Survey) -> Iterator[Drill]:
-    latest = (standing.latest for standing in survey.standings)
-    own = {run.target for run in latest if run is not None and run.ended_at and isinstance(run.result, DrillResult)}
-    for name in config.repositories:
-        sure = name in own or survey.past_known
-        yield Drill(name, survey.past.drills.get(name) if sure else None)
+def _own_concerns(config: LoadedConfig) -> Iterator[Concern]:
+    if not config.current:
+        yield Concern(
+            "config_invalid",
+            "warning",
+            "the configuration",
+            "the configuration file is not valid or is gone; the one before it is in use",
+            "`bkp-run config check` says what is wrong",
+        )
 
 
 def _files(root: Path, survey: Survey) -> Iterator[StateFile]:

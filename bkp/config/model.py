@@ -122,6 +122,8 @@ class Repository(_Section, frozen=True, kw_only=True):
     compact_share: Annotated[float, Meta(ge=0, le=1)] = 0.01
     compact_every: Duration = Duration(days=7)
     size_drop_warning: Annotated[float, Meta(ge=0, le=1)] = 0.5
+    free_warning: Annotated[float, Meta(ge=0, le=1)] = 0.1
+    free_critical: Annotated[float, Meta(ge=0, le=1)] = 0.03
 
 
 class Source(_Section, frozen=True, kw_only=True):

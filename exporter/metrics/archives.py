@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from bkp.holdings import Holding
 from bkp.state.archives import is_good
 from bkp.state.results import Archive
 from exporter.metrics.metric import Metric, Section, Table, duration
-from exporter.model import Model, Repository
+from exporter.model import Model
 
 SECTION = Section[Model](
     "archives",
@@ -13,7 +14,7 @@ SECTION = Section[Model](
     "The archive of the newest nightly run that made one, complete or not.",
     Table[Model, Archive](
         ("repository",),
-        lambda model: (((r.name,), r.archive) for r in model.repositories if r.archive is not None),
+        lambda model: (((r.name,), r.archive) for r in model.holdings if r.archive is not None),
         Metric(
             "bkp_last_archive_start_timestamp_seconds",
             "Start of the last archive made by nightly.",
@@ -59,9 +60,9 @@ SECTION = Section[Model](
         ),
         absent="no readable record names an archive",
     ),
-    Table[Model, Repository](
+    Table[Model, Holding](
         ("repository",),
-        lambda model: (((r.name,), r) for r in model.repositories if r.archive is not None),
+        lambda model: (((r.name,), r) for r in model.holdings if r.archive is not None),
         Metric(
             "bkp_last_archive_missing_sources",
             "Sources that the last archive lacks: a path of theirs was not there, or the archive does not know them.",

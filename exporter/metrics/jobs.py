@@ -53,6 +53,12 @@ def _last_success_duration(job: Standing) -> Value:
     return duration(job.success.started_at, job.success.ended_at)
 
 
+def _outcome(run: Run) -> Value:
+    if run.outcome is not Outcome.RUNNING:
+        return run.outcome
+    return run.before.outcome if run.before is not None else None
+
+
 def _messages(run: Run, level: str) -> int:
     return sum(message.level == level for message in run.messages)
 
@@ -118,9 +124,11 @@ SECTION = Section[Model](
         ),
         Metric(
             "bkp_job_last_attempt_outcome",
-            "Outcome of the last attempt as written by the runner: 1 for the one that holds, 0 for the others.",
-            "latest.json: outcome",
-            lambda run: run.outcome,
+            "Outcome of the last attempt that ended: 1 for the one that holds, 0 for the others. A run that has"
+            " begun leaves the outcome before it in place.",
+            "latest.json: outcome, or before.outcome while the run has no end of its own",
+            _outcome,
+            absent="no attempt has ended, or its record cannot be read",
             labels=("outcome",),
             states=tuple(Outcome),
         ),

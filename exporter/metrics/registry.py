@@ -8,7 +8,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from exporter.metrics import archives, checks, config, drills, history, jobs, own, repositories, sources, state, steps
+from exporter.metrics import (
+    archives,
+    checks,
+    concerns,
+    config,
+    drills,
+    history,
+    jobs,
+    own,
+    repositories,
+    sources,
+    state,
+    steps,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -19,6 +32,7 @@ if TYPE_CHECKING:
     Collect = Callable[[Model], Iterable[Sample]]
 
 _OF_THE_MODEL: tuple[Section[Model], ...] = (
+    concerns.SECTION,
     jobs.SECTION,
     steps.SECTION,
     repositories.SECTION,

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from bkp.holdings import Holding
 from bkp.state.results import RepositoryFacts
 from exporter.metrics.metric import Metric, Section, Table, Value, label_text
-from exporter.model import Model, Repository
+from exporter.model import Model
 
 _ABSENT = "no readable record has the figure"
 
 
-def _identity(repository: Repository) -> Value:
+def _identity(repository: Holding) -> Value:
     facts = repository.facts
     return None if facts is None else (label_text(facts.id), label_text(facts.encryption))
 
@@ -18,9 +19,9 @@ SECTION = Section[Model](
     "repositories",
     "Repositories",
     "From the newest night whose record has the figure. The exporter itself never opens a repository.",
-    Table[Model, Repository](
+    Table[Model, Holding](
         ("repository",),
-        lambda model: (((r.name,), r) for r in model.repositories),
+        lambda model: (((r.name,), r) for r in model.holdings),
         Metric(
             "bkp_repository_info",
             "The repository's Borg id and encryption mode, as borg last named them to the runner.",
@@ -38,7 +39,7 @@ SECTION = Section[Model](
     ),
     Table[Model, RepositoryFacts](
         ("repository",),
-        lambda model: (((r.name,), r.facts) for r in model.repositories if r.facts is not None),
+        lambda model: (((r.name,), r.facts) for r in model.holdings if r.facts is not None),
         Metric(
             "bkp_repository_archives",
             "Archives with the configured archive_prefix, set-aside ones left out, as last written by the runner.",

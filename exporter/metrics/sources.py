@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bkp.holdings import SourceFacts
 from exporter.metrics.metric import Metric, Section, Table
-from exporter.model import Model, SourceFacts
+from exporter.model import Model
 
 SECTION = Section[Model](
     "sources",
@@ -12,7 +13,9 @@ SECTION = Section[Model](
     " other trees are backed up.",
     Table[Model, SourceFacts](
         ("repository", "source"),
-        lambda model: (((source.repository, source.source), source) for source in model.sources if source.known),
+        lambda model: (
+            ((h.name, source.source), source) for h in model.holdings for source in h.sources if source.known
+        ),
         Metric(
             "bkp_source_last_complete_backup_timestamp_seconds",
             "Start of the newest archive that the repository has confirmed, that holds files, and that has every path"

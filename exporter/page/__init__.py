@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bkp.concerns.model import need_attention
 from bkp.status import Status
 from exporter.page.jobs import JobCard, job_card, sentence
 from exporter.page.parts import Moment, Row, moment_of
@@ -15,12 +16,25 @@ from exporter.page.repositories import RepositoryCard, is_of_repository, reposit
 if TYPE_CHECKING:
     from jinja2 import Template
 
-    from bkp.survey import Standing
+    from bkp.concerns import Concern
     from exporter.model import Model
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 
-_GRAVITY = (Status.FAILED, Status.LATE, Status.NEVER, Status.UNKNOWN)
+_UNKNOWN = frozenset({"job_unknown", "state_missing", "state_unreadable"})
+_TONE = {"critical": "failed", "warning": "late", "info": "ok"}
+
+
+@dataclass(frozen=True)
+class ConcernLine:
+    """One concern; `anchor` is the card that it is about, if there is one."""
+
+    tone: str
+    word: str
+    text: str
+    remedy: str
+    since: Moment | None
+    anchor: str | None
 
 
 @dataclass(frozen=True)
@@ -31,8 +45,7 @@ class Page:
     now: Moment
     tone: str
     headline: str
-    attention: tuple[JobCard, ...]
-    problems: tuple[str, ...]
+    concerns: tuple[ConcernLine, ...]
     others: tuple[JobCard, ...]
     repositories: tuple[RepositoryCard, ...]
     notes: tuple[Row, ...]
@@ -65,67 +78,46 @@ def build_page(model: Model) -> Page:
     """Return what the page says."""
     survey = model.survey
     cards = {(job.job, job.target): job_card(survey, job) for job in survey.standings}
-    bad = tuple(job for job in survey.standings if job.status.needs_attention)
-    problems = tuple(_problems(model))
     return Page(
         host=model.host,
         now=moment_of(survey, survey.now),
-        tone=_tone(model, bad, problems),
-        headline=_headline(model, bad, problems),
-        attention=tuple(cards[job.job, job.target] for job in bad),
-        problems=problems,
+        tone=_tone(model),
+        headline=_headline(model),
+        concerns=tuple(_concern_line(model, concern) for concern in model.concerns),
         others=tuple(card for card in cards.values() if not is_of_repository(card)),
-        repositories=tuple(repository_card(model, repository, cards.values()) for repository in model.repositories),
+        repositories=tuple(repository_card(model, holding, cards.values()) for holding in model.holdings),
         notes=tuple(_notes(model)),
         several=len({job.target for job in survey.standings}) > 1,
     )
 
 
-def _tone(model: Model, bad: tuple[Standing, ...], problems: tuple[str, ...]) -> str:
-    statuses = {job.status.status for job in bad}
-    for status in _GRAVITY:
-        if status in statuses:
-            return status.value
-    return "late" if problems else "ok" if model.survey.standings else "unknown"
+def _tone(model: Model) -> str:
+    if not model.survey.standings:
+        return "unknown"
+    if not model.concerns:
+        return "ok"
+    severity = model.concerns[0].severity
+    unknown = all(each.kind in _UNKNOWN for each in model.concerns if each.severity == severity)
+    return "unknown" if unknown else _TONE[severity]
 
 
-def _headline(model: Model, bad: tuple[Standing, ...], problems: tuple[str, ...]) -> str:
-    total = len(model.survey.standings)
-    if bad:
-        return f"{len(bad)} of {total} jobs {'needs' if len(bad) == 1 else 'need'} attention"
+def _headline(model: Model) -> str:
+    count = len(need_attention(model.concerns))
+    if count:
+        return f"{count} thing{'s need' if count > 1 else ' needs'} attention"
     running = sum(job.status.status is Status.RUNNING for job in model.survey.standings)
-    text = f"All {total} jobs are in order" + (f", {running} running" if running else "")
-    return f"{text}, but not everything is" if problems else text
+    return f"All {len(model.survey.standings)} jobs are in order" + (f", {running} running" if running else "")
 
 
-def _problems(model: Model) -> list[str]:
-    found = []
-    if not model.config.current:
-        found.append(
-            "The configuration file is not valid or is gone; this page shows the one before it. "
-            "`bkp-run config check` says what is wrong."
-        )
-    if model.survey.presence.problem is not None:
-        found.append(sentence(model.survey.presence.problem))
-    else:
-        unusable = (file for file in model.files if file.problem)
-        found += [f"State file {file.name} cannot be used: it {_clause(file.problem or '')}." for file in unusable]
-    if model.survey.history.chain is not None and model.survey.history_problem is not None:
-        found.append(f"The history of runs does not hold: {model.survey.history_problem}.")
-    found += [
-        f"The last archive of {repository.name} lacks source {source}."
-        for repository in model.repositories
-        for source in repository.missing
-    ]
-    found += [
-        f"{each.job} on {each.target} has records, but is not in the configuration."
-        for each in model.survey.others[:20]
-    ]
-    return found
-
-
-def _clause(problem: str) -> str:
-    return problem if problem.startswith(("is ", "has ", "cannot ")) else f"has a problem: {problem}"
+def _concern_line(model: Model, concern: Concern) -> ConcernLine:
+    return ConcernLine(
+        tone=_TONE[concern.severity] if concern.severity != "info" else "never",
+        word=concern.severity,
+        text=sentence(concern.sentence),
+        remedy=sentence(concern.remedy),
+        since=moment_of(model.survey, concern.since) if concern.since is not None else None,
+        anchor="-".join(concern.job) if concern.job is not None else None,
+    )
 
 
 def _notes(model: Model) -> list[Row]:

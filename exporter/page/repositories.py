@@ -15,7 +15,9 @@ from exporter.page.parts import Row, length, moment_of
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from exporter.model import Drill, Model, Repository
+    from bkp.holdings import Holding
+    from bkp.past import Drilled
+    from exporter.model import Model
     from exporter.page.jobs import JobCard
 
 
@@ -43,7 +45,7 @@ class RepositoryCard:
     bars: tuple[Bar, ...]
 
 
-def repository_card(model: Model, repository: Repository, cards: Iterable[JobCard]) -> RepositoryCard:
+def repository_card(model: Model, repository: Holding, cards: Iterable[JobCard]) -> RepositoryCard:
     """Return the cards of a repository, with those of its jobs."""
     own = tuple(card for card in cards if card.target == repository.name and is_of_repository(card))
     # Before the first run of any job there is nothing graver than the statuses beside it.
@@ -54,15 +56,14 @@ def repository_card(model: Model, repository: Repository, cards: Iterable[JobCar
         jobs=own,
         rows=tuple(_contents(model, repository)),
         archive=tuple(_archive_rows(model, repository)),
-        proofs=tuple(_proofs(model, repository.name)),
+        proofs=tuple(_proofs(model, repository)),
         sources=tuple(
             Row(source.source, moment=moment_of(model.survey, source.last_complete_at))
             if source.last_complete_at is not None
             else Row(source.source, "never" if source.known else "not known", tone=never if source.known else "warn")
-            for source in model.sources
-            if source.repository == repository.name
+            for source in repository.sources
         ),
-        bars=tuple(_bars(repository)),
+        bars=tuple(_bars(model, repository)),
     )
 
 
@@ -71,7 +72,7 @@ def is_of_repository(card: JobCard) -> bool:
     return JOBS[card.job].kind is Kind.REPOSITORY
 
 
-def _contents(model: Model, repository: Repository) -> list[Row]:
+def _contents(model: Model, repository: Holding) -> list[Row]:
     facts = repository.facts
     if facts is None:
         text = "not known: no run has described it yet" if model.survey.past_known else "not known"
@@ -88,7 +89,7 @@ def _contents(model: Model, repository: Repository) -> list[Row]:
     return found
 
 
-def _archive_rows(model: Model, repository: Repository) -> list[Row]:
+def _archive_rows(model: Model, repository: Holding) -> list[Row]:
     archive = repository.archive
     if archive is None:
         return []
@@ -102,32 +103,30 @@ def _archive_rows(model: Model, repository: Repository) -> list[Row]:
     ]
 
 
-def _proofs(model: Model, name: str) -> list[Row]:
+def _proofs(model: Model, repository: Holding) -> list[Row]:
     found = []
-    for check in model.checks:
-        if check.target == name and JOBS[check.job].kind is Kind.REPOSITORY:
-            label = f"{JOBS[check.job].verdict} ({check.job})"
-            if check.verdict is None:
-                found.append(Row(label, "no verdict yet" if model.survey.past_known else "not known", tone="warn"))
-            else:
-                passed = check.verdict.passed
-                moment = moment_of(model.survey, check.verdict.ended_at)
-                found.append(Row(label, "passed" if passed else "failed", moment, tone="good" if passed else "bad"))
-    found += [_drill_row(model, drill) for drill in model.drills if drill.repository == name]
-    return found
+    for check in repository.checks:
+        label = f"{JOBS[check.job].verdict} ({check.job})"
+        if check.verdict is None:
+            found.append(Row(label, "no verdict yet" if model.survey.past_known else "not known", tone="warn"))
+        else:
+            passed = check.verdict.passed
+            moment = moment_of(model.survey, check.verdict.ended_at)
+            found.append(Row(label, "passed" if passed else "failed", moment, tone="good" if passed else "bad"))
+    return [*found, _drill_row(model, repository.drilled)]
 
 
-def _drill_row(model: Model, drill: Drill) -> Row:
-    if drill.drilled is None:
+def _drill_row(model: Model, drilled: Drilled | None) -> Row:
+    if drilled is None:
         return Row("restore drill", "no file restored yet" if model.survey.past_known else "not known", tone="warn")
-    result = drill.drilled.result
+    result = drilled.result
     wrong = [f"{count} {word}" for count, word in ((result.mismatched, "differ"), (result.missing, "missing")) if count]
     text = f"{result.matched} of {result.files} files identical" + (f" ({', '.join(wrong)})" if wrong else "")
     good = result.files > 0 and result.matched == result.files and not wrong
-    return Row("restore drill", text, moment_of(model.survey, drill.drilled.ended_at), tone="good" if good else "bad")
+    return Row("restore drill", text, moment_of(model.survey, drilled.ended_at), tone="good" if good else "bad")
 
 
-def _bars(repository: Repository) -> list[Bar]:
+def _bars(model: Model, repository: Holding) -> list[Bar]:
     facts = repository.facts
     if facts is None:
         return []
@@ -138,8 +137,8 @@ def _bars(repository: Repository) -> list[Bar]:
         text = f"{format_size(on_disk)} hold {format_size(original)} of archives"
         bars.append(Bar("on disk", 100 * on_disk / original, text, "plain"))
     if facts.free_bytes is not None and facts.size_bytes:
-        used = 100 * (1 - facts.free_bytes / facts.size_bytes)
+        free, limits = facts.free_bytes / facts.size_bytes, model.config.config.repositories[repository.name]
         text = f"{format_size(facts.free_bytes)} free of {format_size(facts.size_bytes)}"
-        tone = "bad" if used >= 90 else "warn" if used >= 80 else "plain"
-        bars.append(Bar("file system", min(max(used, 0.0), 100.0), text, tone))
+        tone = "bad" if free < limits.free_critical else "warn" if free < limits.free_warning else "plain"
+        bars.append(Bar("file system", min(max(100 * (1 - free), 0.0), 100.0), text, tone))
     return bars

@@ -79,17 +79,19 @@ def _made(store: StateStore, target: str) -> dict[str, Run]:
     epilog=options.examples(
         "bkp-run status",
         "bkp-run status --target main",
-        "bkp-run status --json | jq -r '.[] | select(.status != \"ok\") | .job'",
+        "bkp-run status --json | jq -r '.concerns[] | select(.severity == \"critical\") | .sentence'",
     ),
 )
 @options.target
 @options.as_json
 @click.pass_obj
 def status_command(config_path: Path, target: str | None, as_json: bool) -> int:
-    """Say how every job stands, from the records alone. Ends with 0 only if every scheduled job is ok or running.
+    """Say how every job stands and what needs attention, gravest first, from the records alone.
 
-    A job that is run by hand only and has never run is shown, and is no reason for another exit code.
+    Ends with 0 if nothing needs attention, with 1 if only a run gave warnings, else with 3. A job that is run by hand
+    only and has never run is shown, and needs no attention.
     """
+    from bkp.concerns import concerns_of
     from bkp.liveness import is_alive
     from bkp.state.store import StateStore
     from bkp.survey import survey
@@ -99,8 +101,12 @@ def status_command(config_path: Path, target: str | None, as_json: bool) -> int:
     store, targets = StateStore(Path(config.paths.state)), chosen_targets(config, target, Kind.REPOSITORY)
     seen = survey(config, store, utc_now, local_zone(), is_alive)
     found = [each.status for each in seen.standings if each.target in targets]
-    click.echo(statuses.as_json(found) if as_json else statuses.as_text(found, seen.now, seen.zone))
-    return ExitCode.SUCCESS if statuses.all_well(found) else ExitCode.FAILURE
+    concerns = concerns_of(config, seen)
+    if target is not None:
+        concerns = [each for each in concerns if target in each.object.split()]
+    shown = statuses.as_json(found, concerns) if as_json else statuses.as_text(found, concerns, seen.now, seen.zone)
+    click.echo(shown)
+    return statuses.exit_code(concerns)
 
 
 @click.command(

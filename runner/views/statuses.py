@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import click
 import msgspec
 
+from bkp.concerns.model import need_attention
+from bkp.errors import ExitCode
 from bkp.quantities import format_duration
 from bkp.status import JobStatus, Status
 from runner.views.terminal import coloured
@@ -13,6 +16,8 @@ from runner.views.terminal import coloured
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime, tzinfo
+
+    from bkp.concerns import Concern
 
 _SIGN = {
     Status.OK: "✓",
@@ -24,13 +29,19 @@ _SIGN = {
 }
 
 
-def all_well(statuses: Sequence[JobStatus]) -> bool:
-    """Return whether nothing needs a person. Unknown is not well, nor is what is scheduled and never ran."""
-    return not any(each.needs_attention for each in statuses)
+_CONCERN_COLOUR = {"critical": "red", "warning": "yellow", "info": "cyan"}
 
 
-def as_text(statuses: Sequence[JobStatus], now: datetime, zone: tzinfo) -> str:
-    """Return one line a job, and below it the reason where not all is well; times in the host's zone."""
+def exit_code(concerns: Sequence[Concern]) -> ExitCode:
+    """Return what `bkp-run status` ends with: 0 if nothing needs a person, 1 for warnings of runs alone, else 3."""
+    found = need_attention(concerns)
+    if not found:
+        return ExitCode.SUCCESS
+    return ExitCode.WARNING if all(each.kind == "job_warnings" for each in found) else ExitCode.FAILURE
+
+
+def as_text(statuses: Sequence[JobStatus], concerns: Sequence[Concern], now: datetime, zone: tzinfo) -> str:
+    """Return one line a job, then the concerns, gravest first; times in the host's zone."""
     rows = [
         ("", "job", "target", "status", "last success", "deadline"),
         *(_cells(each, now, zone) for each in statuses),
@@ -42,8 +53,10 @@ def as_text(statuses: Sequence[JobStatus], now: datetime, zone: tzinfo) -> str:
         if status is not None and not status.is_unused:
             cells[0], cells[3] = coloured(cells[0], status.status), coloured(cells[3], status.status)
         lines.append("  ".join(cells).rstrip())
-        if status is not None and (status.status is not Status.OK or _warned(status)):
-            lines.append(f"   {status.explanation}")
+    for concern in concerns:
+        word = click.style(f"{concern.severity}:", fg=_CONCERN_COLOUR[concern.severity])
+        since = f" (since {concern.since.astimezone(zone):%Y-%m-%d %H:%M %Z})" if concern.since else ""
+        lines += ["", f"{word} {concern.sentence}{since}", f"  {concern.remedy}"]
     return "\n".join(lines)
 
 
@@ -68,6 +81,6 @@ def _warned(status: JobStatus) -> bool:
     return status.warnings and status.status is Status.OK
 
 
-def as_json(statuses: Sequence[JobStatus]) -> bytes:
+def as_json(statuses: Sequence[JobStatus], concerns: Sequence[Concern]) -> bytes:
     """Return the same as JSON; times UTC."""
-    return msgspec.json.encode(statuses)
+    return msgspec.json.encode({"jobs": statuses, "concerns": concerns})

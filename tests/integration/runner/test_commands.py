@@ -224,7 +224,7 @@ def _edit(world: World, job: str, file: str, **changes: Any) -> None:
 def test_status_tells_every_state_apart(world: World) -> None:
     def status() -> dict[str, str]:
         done = world.run("status", "--json")
-        found = {each["job"]: each["status"] for each in json.loads(done.stdout)}
+        found = {each["job"]: each["status"] for each in json.loads(done.stdout)["jobs"]}
         assert done.returncode == (0 if set(found.values()) <= {"ok", "running"} else 3)
         text = world.run("status").stdout
         assert all(word in text for word in found.values())
@@ -233,7 +233,7 @@ def test_status_tells_every_state_apart(world: World) -> None:
     jobs = ("nightly", "check", "verify", "drill")
     assert status() == dict.fromkeys(jobs, "unknown")
     text = world.run("status").stdout
-    assert f"   no state directory at {world.state}; run bkp-run once or check mounts" in text
+    assert f"critical: no state directory at {world.state}; run bkp-run once or check mounts" in text
     assert "never" not in text
     world.state.mkdir()
     assert status() == dict.fromkeys(jobs, "never")
@@ -271,7 +271,7 @@ def test_status_can_be_asked_of_one_repository(world: World) -> None:
         world.succeed(job, "--target", "another")
     assert world.run("status").returncode == 3
     done = world.succeed("status", "--target", "another", "--json")
-    assert {(each["target"], each["status"]) for each in json.loads(done.stdout)} == {("another", "ok")}
+    assert {(each["target"], each["status"]) for each in json.loads(done.stdout)["jobs"]} == {("another", "ok")}
     done = world.run("status", "--target", "nobody")
     assert done.returncode == 2
     assert "no repository 'nobody'\n  remedy: configured: another, main" in done.stderr
@@ -286,7 +286,7 @@ def test_a_job_that_is_run_by_hand_only_and_never_ran_is_well(world: World) -> N
     text = world.succeed("status").stdout
     assert re.search(r"^–  check +main +never ", text, re.MULTILINE)
     assert re.search(r"^✓  nightly", text, re.MULTILINE)
-    found = {each["job"]: each for each in json.loads(world.succeed("status", "--json").stdout)}
+    found = {each["job"]: each for each in json.loads(world.succeed("status", "--json").stdout)["jobs"]}
     assert (found["nightly"]["scheduled"], found["drill"]["scheduled"]) == (True, False)
 
     world.write_passphrase("wrong")

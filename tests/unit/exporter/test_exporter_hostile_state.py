@@ -72,6 +72,7 @@ def about_the_damaged(key: tuple[str, frozenset[tuple[str, str]]]) -> bool:
         (check and name == "bkp_job_status")
         or (check and name.startswith("bkp_job_last_attempt_"))
         or ("file", DAMAGED) in labels
+        or name in {"bkp_concern", "bkp_concerns"}
         or name == "bkp_state_unreadable_files"
         or name.startswith("bkp_exporter_collector_duration")
     )
@@ -89,6 +90,8 @@ def test_an_unreadable_file_is_named_and_everything_else_stays_as_it_was(world: 
     assert after.value("job_last_attempt_timestamp_seconds", job_name="check", target="main") is None
     kept = {key: value for key, value in before.series.items() if not about_the_damaged(key)}
     assert len(kept) > 200
+    assert after.value("concern", kind="state_unreadable", object=DAMAGED, severity="warning") == 1
+    assert after.value("concern", kind="job_unknown", object="check on main", severity="warning") == 1
     assert {key: value for key, value in after.series.items() if not about_the_damaged(key)} == kept
     assert DAMAGED in render_page(world.model())
 

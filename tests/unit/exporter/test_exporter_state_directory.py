@@ -41,9 +41,9 @@ def test_without_a_state_directory_the_page_says_why_nothing_is_known(world: Wor
     world.store.root.rmdir()
     page = build_page(world.model())
     why = f"no state directory at {world.store.root}; run bkp-run once or check mounts"
-    assert (page.headline, page.tone) == ("4 of 4 jobs need attention", "unknown")
-    assert page.problems == (f"N{why[1:]}.",)
-    assert {(card.word, card.why) for card in page.attention} == {("unknown", f"N{why[1:]}.")}
+    assert (page.headline, page.tone) == ("1 thing needs attention", "unknown")
+    assert [concern.text for concern in page.concerns] == [f"N{why[1:]}."]
+    assert {(card.word, card.why) for card in page.repositories[0].jobs} == {("unknown", f"N{why[1:]}.")}
     (card,) = page.repositories
     jobs = [row for job in card.jobs for row in job.rows]
     said = {row.label: row.text for row in (*jobs, *card.rows, *card.sources, *card.proofs, *page.notes)}
@@ -78,8 +78,7 @@ def test_a_history_of_which_no_line_can_be_read_is_an_unreadable_file(world: Wor
     assert metrics.value("state_file_written_timestamp_seconds", file="history.jsonl") is None
     assert (metrics.value("history_intact"), metrics.value("history_lines")) == (0, 0)
     assert metrics.state("job_status", "status", job_name="nightly", target="main") == "ok"
-    why = "State file history.jsonl cannot be used: it has no line that can be read."
-    assert why in build_page(world.model()).problems
+    assert "does not hold" in build_page(world.model()).concerns[0].text
 
 
 def test_a_history_of_which_a_line_can_be_read_is_broken_and_not_unreadable(world: World) -> None:
@@ -112,6 +111,6 @@ def test_a_history_without_the_newest_recorded_run_does_not_hold_though_its_chai
     assert metrics.value("history_intact") == 0
     page = build_page(world.model())
     assert page.tone == "late"
-    assert any("history of runs does not hold" in problem for problem in page.problems)
+    assert any("history of runs does not hold" in concern.text for concern in page.concerns)
     (note,) = [note for note in page.notes if note.label == "history"]
     assert note.tone == "bad"

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import re
-from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -70,7 +69,7 @@ def test_a_job_that_is_run_by_hand_only_and_never_was_needs_nobodys_attention(tm
     world = World(tmp_path, extra="jobs: {drill: {schedule: null}}\n")
     world.record(*(make_run(job, "23 01:30") for job in ("nightly", "check", "verify")))
     page = build_page(world.model())
-    assert page.attention == ()
+    assert page.concerns == ()
     assert page.headline == "All 4 jobs are in order"
 
 
@@ -85,13 +84,13 @@ def test_times_are_local_with_their_zone_and_say_how_far_they_are(world: World) 
 
 
 def test_all_well_is_said_only_when_all_is_well(world: World) -> None:
-    assert build_page(world.model()).headline == "4 of 4 jobs need attention"
+    assert build_page(world.model()).headline == "4 things need attention"
     healthy(world)
     page = build_page(world.model())
-    assert (page.headline, page.tone, page.problems) == ("All 4 jobs are in order", "ok", ())
+    assert (page.headline, page.tone, page.concerns) == ("All 4 jobs are in order", "ok", ())
     world.path("check", "success").write_bytes(b"{")
     page = build_page(world.model())
-    assert page.headline == "1 of 4 jobs needs attention"
+    assert page.headline == "2 things need attention"
     assert page.tone == "unknown"
 
 
@@ -99,9 +98,9 @@ def test_a_broken_history_is_no_reason_to_be_green(world: World) -> None:
     healthy(world)
     world.store.ledger.path.write_bytes(b"broken\n")
     page = build_page(world.model())
-    assert page.headline == "All 4 jobs are in order, but not everything is"
+    assert page.headline == "1 thing needs attention"
     assert page.tone == "late"
-    assert any("history of runs does not hold" in problem for problem in page.problems)
+    assert "history of runs does not hold" in page.concerns[0].text
 
 
 def test_an_archive_that_is_no_good_one_says_why_it_is_not_confirmed(world: World) -> None:
@@ -123,10 +122,12 @@ def test_an_archive_that_is_no_good_one_says_why_it_is_not_confirmed(world: Worl
 
 def test_the_gravest_status_colours_the_page(world: World) -> None:
     healthy(world)
-    world.now += timedelta(days=2)
-    assert build_page(world.model()).tone == "late"
-    world.record(make_run("check", "25 03:30", Outcome.FAILURE))
-    assert build_page(world.model()).tone == "failed"
+    world.record(make_run("drill", "23 07:30", Outcome.INTERRUPTED))
+    page = build_page(world.model())
+    assert (page.tone, page.concerns[0].word) == ("late", "warning")
+    world.record(make_run("check", "23 08:30", Outcome.FAILURE))
+    page = build_page(world.model())
+    assert (page.tone, [concern.word for concern in page.concerns]) == ("failed", ["critical", "warning"])
 
 
 def test_what_comes_from_files_cannot_become_markup(world: World) -> None:
@@ -182,7 +183,7 @@ def test_links_in_the_page_lead_to_something(three: World) -> None:
     assert targets <= set(ids)
 
 
-@pytest.mark.parametrize(("free", "tone"), [(1800, "plain"), (300, "warn"), (100, "bad"), (0, "bad")])
+@pytest.mark.parametrize(("free", "tone"), [(1800, "plain"), (150, "warn"), (40, "bad"), (0, "bad")])
 def test_a_file_system_that_fills_up_stands_out(world: World, free: int, tone: str) -> None:
     described = facts(at("23 01:30"), free_bytes=free * GIB)
     world.record(make_run("nightly", "23 01:30", result=a_night(repository=described)))

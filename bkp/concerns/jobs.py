@@ -1,0 +1,80 @@
+"""Concerns about jobs: late, failed, never run, unknown, with warnings, or with a report that nobody got."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bkp.concerns.model import Concern
+from bkp.jobs import JOBS
+from bkp.state.fields import Outcome
+from bkp.status import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from bkp.concerns.model import ConcernSeverity
+    from bkp.survey import Standing, Survey
+
+_KIND = {
+    Status.LATE: "job_late",
+    Status.NEVER: "job_never",
+    Status.FAILED: "job_failed",
+    Status.UNKNOWN: "job_unknown",
+}
+
+
+def concerns(survey: Survey) -> Iterator[Concern]:
+    """Yield them."""
+    for standing in survey.standings:
+        if standing.status.needs_attention:
+            yield _trouble(standing)
+        elif standing.status.warnings:
+            yield _about(standing, "job_warnings", "warning", standing.status.explanation, "read its log")
+        end = standing.latest
+        if end is not None and end.mail == "failed":
+            yield _about(
+                standing,
+                "mail_failed",
+                "warning",
+                "the report of the last run could not be mailed",
+                "send a mail by hand with msmtp and read what it says",
+                end.ended_at,
+            )
+
+
+def _trouble(standing: Standing) -> Concern:
+    kind = _KIND[standing.status.status]
+    since = standing.status.deadline if standing.status.status is Status.LATE else None
+    if standing.status.status is Status.FAILED and standing.latest is not None and (end := standing.latest.end):
+        since = end.ended_at
+    remedy = standing.latest.remedy if standing.latest is not None else None
+    return _about(
+        standing,
+        kind,
+        _severity(standing),
+        standing.status.explanation,
+        remedy or f"`bkp-run {standing.job} --target {standing.target}` runs it now; its log says more",
+        since,
+    )
+
+
+def _severity(standing: Standing) -> ConcernSeverity:
+    """Return how grave it is. A job that failed is tried again before its deadline, unless it judges its target."""
+    spec, status = JOBS[standing.job], standing.status.status
+    if status is Status.FAILED:
+        judged = standing.latest is not None and (end := standing.latest.end) and end.outcome is Outcome.FAILURE
+        return "critical" if spec.verdict and judged else "warning"
+    return "critical" if spec.is_vital else "warning"
+
+
+def _about(
+    standing: Standing,
+    kind: str,
+    severity: ConcernSeverity,
+    why: str,
+    remedy: str,
+    since: datetime | None = None,
+) -> Concern:
+    name = f"{standing.job} on {standing.target}"
+    return Concern(kind, severity, name, f"{name}: {why}", remedy, since, (standing.job, standing.target))

@@ -1,0 +1,128 @@
+"""What each repository holds, and what was proven of it, as the survey of the state tells. Pure.
+
+A proof counts only if it is sure that no later one is hidden by a history that is not whole.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from bkp.jobs import JOBS
+from bkp.state.archives import missing_sources
+from bkp.state.results import Archive, DrillResult, NightlyResult, RepositoryFacts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from bkp.config.model import Config
+    from bkp.past import Checked, Drilled
+    from bkp.state.records import Run
+    from bkp.survey import Survey
+
+
+@dataclass(frozen=True)
+class SourceFacts:
+    """One source of one repository. `last_complete_at` None means never if `known`, else not known."""
+
+    source: str
+    last_complete_at: datetime | None
+    known: bool
+
+
+@dataclass(frozen=True)
+class Check:
+    """The last verdict of a job that judges its target; None where there is none, or a later one may be hidden."""
+
+    job: str
+    verdict: Checked | None
+
+
+@dataclass(frozen=True)
+class Holding:
+    """One repository: what borg last said of it (`facts`, none older than `facts_at`), its last archive, its proofs.
+
+    `missing` are the sources that the last archive lacks; empty where there is no archive. `drilled` is None where no
+    drill has compared files, or a later one may be hidden.
+    """
+
+    name: str
+    facts: RepositoryFacts | None
+    facts_at: datetime | None
+    archive: Archive | None
+    missing: tuple[str, ...]
+    sources: tuple[SourceFacts, ...]
+    checks: tuple[Check, ...]
+    drilled: Drilled | None
+
+
+def holdings(config: Config, survey: Survey) -> Iterator[Holding]:
+    """Yield what is known of each configured repository."""
+    for name, settings in config.repositories.items():
+        nights = _nights(survey, name)
+        facts, facts_at = _newest_facts(nights)
+        archive = nights[0][1].archive if nights else None
+        yield Holding(
+            name=name,
+            facts=facts,
+            facts_at=facts_at,
+            archive=archive,
+            missing=missing_sources(archive, settings.sources) if archive is not None else (),
+            sources=tuple(_source(survey, name, source) for source in settings.sources),
+            checks=tuple(_checks(survey, name)),
+            drilled=_drilled(survey, name),
+        )
+
+
+def _nights(survey: Survey, name: str) -> list[tuple[Run, NightlyResult]]:
+    """Return the recorded nights of a repository, newest first."""
+    found = {
+        run.run_id: (run, run.result)
+        for standing in survey.standings
+        for run in (standing.latest, standing.success)
+        if run is not None and run.target == name and isinstance(run.result, NightlyResult)
+    }
+    return sorted(found.values(), key=lambda night: night[0].started_at, reverse=True)
+
+
+def _newest_facts(nights: list[tuple[Run, NightlyResult]]) -> tuple[RepositoryFacts | None, datetime | None]:
+    """Return the facts of the newest night; what they leave open comes from older ones of the same repository id."""
+    facts: RepositoryFacts | None = None
+    facts_at: datetime | None = None
+    for run, result in nights:
+        if facts is None:
+            facts, facts_at = result.repository, run.started_at
+            continue
+        if result.repository.id != facts.id:
+            break
+        open_fields: dict[str, Any] = {
+            name: value
+            for name, value in msgspec.structs.asdict(result.repository).items()
+            if value is not None and getattr(facts, name) is None
+        }
+        if open_fields:
+            facts, facts_at = msgspec.structs.replace(facts, **open_fields), run.started_at
+    return facts, facts_at
+
+
+def _source(survey: Survey, name: str, source: str) -> SourceFacts:
+    found = survey.past.sources.get((name, source))
+    return SourceFacts(source, found, known=found is not None or survey.past_known)
+
+
+def _checks(survey: Survey, name: str) -> Iterator[Check]:
+    for standing in survey.standings:
+        if JOBS[standing.job].verdict and standing.target == name:
+            latest = standing.latest
+            own = latest is not None and latest.ended_at is not None and latest.outcome.is_verdict
+            verdict = survey.past.verdicts.get((standing.job, name))
+            yield Check(standing.job, verdict if own or survey.past_known else None)
+
+
+def _drilled(survey: Survey, name: str) -> Drilled | None:
+    latest = (standing.latest for standing in survey.standings if standing.target == name)
+    own = any(run is not None and run.ended_at and isinstance(run.result, DrillResult) for run in latest)
+    return survey.past.drills.get(name) if own or survey.past_known else None
