@@ -131,13 +131,13 @@ def _outermost(item: Item, name: str, *, scanning: str | None) -> Iterator[Vdev]
     root = _vdev(name, pool, "data", scanning) if pool is not None else None
     seen = _names(root) if root else set()
     others: list[Vdev] = []
+    beside = [_vdev(key, each, "data", scanning) for key, each in flat.items()]
     # of a flat map the groups come first, so that their members are found in them
-    for vdev in sorted((_vdev(key, each, "data", scanning) for key, each in flat.items()), key=_size, reverse=True):
+    for vdev in sorted(beside, key=_size, reverse=True):
         if vdev.name not in seen:
             seen |= _names(vdev)
             others.append(vdev)
-    order = [text_of(each, "name") or key if isinstance(each, dict) else key for key, each in flat.items()]
-    others.sort(key=lambda vdev: order.index(vdev.name))
+    others.sort(key=beside.index)
     data = tuple(vdev for vdev in others if vdev.vdev_class == "data")
     if root:
         yield msgspec.structs.replace(root, children=(*root.children, *data))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from itertools import dropwhile, takewhile
 from typing import TYPE_CHECKING
 
 from bkp.zfs_health.model import DataErrors, PoolHealth, Reading
@@ -30,6 +31,7 @@ _LABELS = frozenset(
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _NUMBERED = re.compile(r"(\S+) data errors?(?:,.*)?")
 _TOLD_LENGTH = 100_000
+_LINE_LENGTH = 1000  # no line of zpool is as long; a longer one may be anything
 _ONE_LINE = frozenset({"id", "state", "see", "comment", "checkpoint"})
 _NO_POOLS = "no pools available"
 _NO_ERRORS = "No known data errors"
@@ -58,7 +60,7 @@ def read_status(text: str) -> Reading:
     """Return the pools that the text tells of. A text of any other kind gives no pool, and the reason."""
     ended = text.endswith("\n")
     blocks: list[_Block] = []
-    lines = [line.rstrip("\r") for line in _COLOUR.sub("", text).split("\n")]
+    lines = [line[:_LINE_LENGTH].rstrip("\r") for line in _COLOUR.sub("", text).split("\n")]
     for line in lines:
         if found := _POOL.fullmatch(line):
             blocks.append(_Block(plain(found[1])))
@@ -169,18 +171,28 @@ def _without_names(part: _Part) -> Sequence[str]:
 
 
 def _table(parts: Sequence[_Part]) -> tuple[str | None, list[str]]:
-    """Return the heading and the rows of the table of devices. `zpool import` prints no heading."""
+    """Return the heading and the rows of the table of devices. `zpool import` prints no heading.
+
+    The table ends in a blank line. What follows without a label may be names of damaged files: a mark is left of it.
+    """
     for part in parts:
-        lines = [line for line in part.lines if line.strip()]
         if part.label != "config" or (part.lines[0].strip() and not is_heading(part.lines[0])):
             continue
-        at = next((place for place, line in enumerate(lines) if is_heading(line)), None)
+        at = next((place for place, line in enumerate(part.lines) if is_heading(line)), None)
+        lines = list(dropwhile(_is_blank, part.lines if at is None else part.lines[at + 1 :]))
+        rows = list(takewhile(lambda line: not _is_blank(line), lines))
+        if any(not _is_blank(line) for line in lines[len(rows) :]):
+            rows.append("?")
         if at is not None:
-            return lines[at], lines[at + 1 :]
-        if lines:
-            indent = lines[0][: len(lines[0]) - len(lines[0].lstrip())]
-            return f"{indent}NAME STATE", lines
+            return part.lines[at], rows
+        if rows:
+            indent = rows[0][: len(rows[0]) - len(rows[0].lstrip())]
+            return f"{indent}NAME STATE", rows
     return None, []
+
+
+def _is_blank(line: str) -> bool:
+    return not line.strip()
 
 
 def _data_errors(errors: Sequence[_Part]) -> DataErrors | None:

@@ -13,7 +13,7 @@ from bkp.zfs_health.from_json import read_status_json
 from bkp.zfs_health.from_text import read_status
 from bkp.zfs_health.listing import read_dataset_properties, read_datasets, read_pools, read_snapshots
 from bkp.zfs_health.model import PoolHealth, Reading, Vdev, every_vdev, worst
-from tests.support.zpool_written import CLEAN, HEADING, TABLE, WRITTEN
+from tests.support.zpool_written import CLEAN, HEADING, TABLE, WRITTEN, status
 
 TEXTS = sorted(WRITTEN.values())
 BAD = [text for kind, text in sorted(WRITTEN.items()) if kind not in {"clean", "never scanned", "none requested"}]
@@ -158,6 +158,13 @@ def test_any_text_is_read_without_a_traceback(text: str) -> None:
         msgspec.json.encode(read(text))
 
 
+def test_a_long_line_is_read_in_bounded_time() -> None:
+    blanks = " " * 100_000
+    for line in (f"\tx{blanks}y", f"  scan: scrub{blanks}1 scanned,{blanks}", "1 scanned, " * 50_000):
+        text = status(above=f"  scan: {line}\n", table=TABLE + line + "\n")
+        assert not looks_healthy(read_status(text).pools[0])
+
+
 def test_depth_without_end_is_bounded() -> None:
     rows = "".join(f"\t{' ' * depth}x{depth}  ONLINE 0 0 0\n" for depth in range(500))
     pool = read_status(
@@ -229,7 +236,10 @@ def test_cut_json_gives_no_pool_and_the_reason(end: int) -> None:
     assert reading.problem
 
 
-@given(st.recursive(SCALARS, lambda inner: st.dictionaries(st.sampled_from([place[-1] for place in PLACES]), inner)))
+KEYS = st.sampled_from([place[-1] for place in PLACES]) | st.text(max_size=3)
+
+
+@given(st.recursive(SCALARS, lambda inner: st.dictionaries(KEYS, inner, max_size=4), max_leaves=12))
 def test_any_json_is_read_without_a_traceback(value: Any) -> None:
     for document in (value, {"pools": value}, {"pools": {"cellar": value}}):
         msgspec.json.encode(read_status_json(json.dumps(document)))
