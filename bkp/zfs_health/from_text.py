@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from bkp.zfs_health.model import DataErrors, PoolHealth, Reading
 from bkp.zfs_health.scan_lines import read_checkpoint, read_expansion, read_removal, read_scans
 from bkp.zfs_health.tree import is_heading, is_row, read_tree
-from bkp.zfs_health.values import number, plain
+from bkp.zfs_health.values import TIME, number, plain
 from bkp.zfs_health.words import message_id_in, tells_suspension
 
 if TYPE_CHECKING:
@@ -28,11 +28,13 @@ _LABELS = frozenset(
     {"id", "state", "status", "action", "comment", "see", "scan", "scrub", "remove", "checkpoint", "expand", "condense"}
     | {"config", "errors", "dedup"}
 )
+_DATE = re.compile(rf"{TIME}|[0-9]{{9,11}}")  # what -T prints
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _NUMBERED = re.compile(r"(\S+) data errors?(?:,.*)?")
 _TOLD_LENGTH = 100_000
 _LINE_LENGTH = 1000  # no line of zpool is as long; a longer one may be anything
 _ONE_LINE = frozenset({"id", "state", "see", "comment", "checkpoint"})
+_ONCE = _ONE_LINE | {"status", "action", "config"}
 _NO_POOLS = "no pools available"
 _NO_ERRORS = "No known data errors"
 
@@ -60,15 +62,18 @@ def read_status(text: str) -> Reading:
     """Return the pools that the text tells of. A text of any other kind gives no pool, and the reason."""
     ended = text.endswith("\n")
     blocks: list[_Block] = []
+    before: list[str] = []
     lines = [line[:_LINE_LENGTH].rstrip("\r") for line in _COLOUR.sub("", text).split("\n")]
     for line in lines:
         if found := _POOL.fullmatch(line):
             blocks.append(_Block(plain(found[1])))
         elif blocks:
             blocks[-1].lines.append(line)
+        else:
+            before.append(line)
     if blocks:
         blocks[-1].cut = not ended
-        return _reading(blocks)
+        return _reading(blocks, before)
     if _NO_POOLS in (line.strip() for line in lines):
         return Reading()
     if not text.strip():
@@ -77,12 +82,14 @@ def read_status(text: str) -> Reading:
     return Reading(problem=plain(refusal, 200) if refusal else "this is not what zpool status prints under LC_ALL=C")
 
 
-def _reading(blocks: Sequence[_Block]) -> Reading:
+def _reading(blocks: Sequence[_Block], before: Sequence[str]) -> Reading:
     names = [block.name for block in blocks]
     twice = sorted({name for name in names if names.count(name) > 1})
     # a file's name may hold line feeds, and look like a pool in the list of damaged files: the first one is the pool
     pools = {block.name: _read_pool(block) for block in reversed(blocks)}
     problem = f"printed more than once, and only the first is read: {', '.join(twice)[:200]}" if twice else None
+    if any(not (_is_blank(line) or _DATE.fullmatch(line.strip())) for line in before):
+        problem = "lines stand before the first pool: they may tell of a pool that cannot be read"
     return Reading(pools=tuple(pools[name] for name in dict.fromkeys(names)), problem=problem)
 
 
@@ -152,9 +159,11 @@ def _parts(lines: Sequence[str]) -> list[_Part]:
 
 
 def _stray_lines(lines: Sequence[str], parts: Sequence[_Part]) -> int:
-    """Return how many lines neither begin a part nor continue one: their labels are garbled, or they were moved."""
+    """Return how many lines neither begin a part nor continue one, or begin one again: labels are garbled, or moved."""
     owned = sum(len(part.lines) for part in parts)
     stray = sum(1 for line in lines[: len(lines) - owned] if line.strip())
+    labels = [part.label for part in parts]
+    stray += sum(labels.count(label) - 1 for label in _ONCE & set(labels))
     for part in parts:
         if part.label in {"config", "errors", "dedup"}:
             continue

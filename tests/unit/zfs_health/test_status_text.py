@@ -169,6 +169,23 @@ def test_several_pools_are_read_each_by_itself() -> None:
     assert [(pool.name, pool.suspended) for pool in reading.pools] == [("cellar", False), ("attic", True)]
 
 
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_pool_whose_label_is_garbled_does_not_vanish(place: int) -> None:
+    texts = [WRITTEN["clean"], WRITTEN["clean"]]
+    texts[place] = WRITTEN["unavailable"].replace("  pool: cellar", "  p?ol: attic")
+    reading = read_status("\n".join(texts))
+    assert [pool.name for pool in reading.pools] == ["cellar"]
+    assert reading.problem or reading.pools[0].problems
+
+
+def test_the_date_that_zpool_may_print_first_is_no_problem() -> None:
+    assert read_status("Sun Mar  1 04:12:30 2026\n" + WRITTEN["clean"]) == read_status(WRITTEN["clean"])
+
+
+def test_a_state_that_is_told_twice_is_a_problem() -> None:
+    assert read(status(above=" state: ONLINE\n")).problems
+
+
 def test_no_pool_is_an_answer_and_nothing_is_none() -> None:
     assert read_status("no pools available\n") == read_status("no pools available")
     assert read_status("no pools available\n").problem is None
