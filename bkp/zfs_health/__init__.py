@@ -1,0 +1,1 @@
+"""What zpool and zfs print of pools and datasets, as records: pure readers, without a verdict."""

@@ -1,0 +1,162 @@
+"""Reads the rows of `zpool list -Hp -o …`, `zfs list -Hp -o …` and `zfs get -Hp`, exact numbers without headings.
+
+One row that cannot be read makes that one unknown, with the reason; it takes no other row down.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from bkp.zfs_health.model import DatasetHealth, PoolHealth, PoolSpace, Reading, Snapshots
+from bkp.zfs_health.values import number, time_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+POOL_COLUMNS = (
+    "name", "guid", "health", "size", "allocated", "free", "capacity", "fragmentation", "checkpoint", "expandsize",
+    "readonly",
+)  # fmt: skip
+DATASET_COLUMNS = (
+    "name", "type", "encryption", "encryptionroot", "keystatus", "mounted", "canmount", "readonly", "quota", "refquota",
+    "available", "used", "receive_resume_token",
+)  # fmt: skip
+SNAPSHOT_COLUMNS = ("name", "creation")
+_NOTHING = ("-", "")
+_UNTOLD = "zpool status does not tell of it"
+
+
+def read_pools(text: str) -> tuple[tuple[PoolSpace, ...], tuple[str, ...]]:
+    """Return the pools of `zpool list -Hp -o` `POOL_COLUMNS`, and what could not be read."""
+    rows, problems = _rows(text, POOL_COLUMNS, "zpool list")
+    return tuple(_space(row) for row in rows), problems
+
+
+def _space(row: Mapping[str, str]) -> PoolSpace:
+    # zpool prints no checkpoint and nothing to grow into as a dash, as it does where it does not know
+    known = number(row["size"]) is not None
+    return PoolSpace(
+        name=row["name"],
+        guid=_word(row.get("guid")),
+        health=_word(row.get("health")),
+        size=number(row["size"]),
+        allocated=number(row["allocated"]),
+        free=number(row["free"]),
+        capacity=_percent(row["capacity"]),
+        fragmentation=_percent(row["fragmentation"]),
+        checkpoint=0 if known and row["checkpoint"] == "-" else number(row["checkpoint"]),
+        expandsize=0 if known and row["expandsize"] == "-" else number(row["expandsize"]),
+        readonly=_switch(row.get("readonly")),
+    )
+
+
+def with_space(reading: Reading, spaces: Sequence[PoolSpace]) -> Reading:
+    """Return the reading with each pool's row of `zpool list`; a pool that only the list names is added as unread."""
+    rows = {row.name: row for row in spaces}
+    pools = [
+        msgspec.structs.replace(pool, space=rows.pop(pool.name), guid=pool.guid or _guid(spaces, pool.name))
+        if pool.name in rows
+        else pool
+        for pool in reading.pools
+    ]
+    pools += [
+        PoolHealth(name=row.name, guid=row.guid, state=row.health, space=row, problems=(_UNTOLD,))
+        for row in rows.values()
+    ]
+    return msgspec.structs.replace(reading, pools=tuple(pools))
+
+
+def _guid(spaces: Sequence[PoolSpace], name: str) -> str | None:
+    return next((row.guid for row in spaces if row.name == name), None)
+
+
+def read_datasets(text: str) -> tuple[tuple[DatasetHealth, ...], tuple[str, ...]]:
+    """Return the datasets of `zfs list -Hp -o` `DATASET_COLUMNS`, and what could not be read."""
+    rows, problems = _rows(text, DATASET_COLUMNS, "zfs list")
+    return tuple(_dataset(row) for row in rows), problems
+
+
+def read_dataset_properties(text: str) -> tuple[tuple[DatasetHealth, ...], tuple[str, ...]]:
+    """Return the datasets of `zfs get -Hp` (name, property, value, source), and what could not be read."""
+    rows, problems = _rows(text, ("name", "property", "value", "source"), "zfs get")
+    found: dict[str, dict[str, str]] = {}
+    for row in rows:
+        if "@" not in row["name"]:
+            found.setdefault(row["name"], {"name": row["name"]})[row["property"]] = row["value"]
+    return tuple(_dataset(row) for row in found.values()), problems
+
+
+def _dataset(row: Mapping[str, str]) -> DatasetHealth:
+    resume = row.get("receive_resume_token")
+    return DatasetHealth(
+        name=row["name"],
+        kind=_word(row.get("type")),
+        encryption=_word(row.get("encryption")),
+        encryption_root=_word(row.get("encryptionroot")),
+        key_status=_word(row.get("keystatus")),
+        mounted=_switch(row.get("mounted")),
+        can_mount=_word(row.get("canmount")),
+        readonly=_switch(row.get("readonly")),
+        quota=_limit(row.get("quota")),
+        refquota=_limit(row.get("refquota")),
+        available=number(row.get("available", "-")),
+        used=number(row.get("used", "-")),
+        receiving=None if resume in {None, ""} else resume != "-",
+    )
+
+
+def read_snapshots(text: str) -> tuple[dict[str, Snapshots], tuple[str, ...]]:
+    """Return each dataset's snapshots of `zfs list -Hp -t snapshot -o name,creation`, and what could not be read."""
+    rows, problems = _rows(text, SNAPSHOT_COLUMNS, "zfs list -t snapshot")
+    counts: dict[str, int] = {}
+    newest: dict[str, int] = {}
+    for row in rows:
+        dataset, at, _ = row["name"].partition("@")
+        made = number(row["creation"])
+        if not at or made is None:
+            problems = (*problems, "zfs list -t snapshot printed a row without a snapshot or its time")
+            continue
+        counts[dataset] = counts.get(dataset, 0) + 1
+        newest[dataset] = max(newest.get(dataset, 0), made)
+    found = {name: Snapshots(count=count, newest=time_of(newest[name])) for name, count in counts.items()}
+    return found, tuple(dict.fromkeys(problems))
+
+
+def with_snapshots(
+    datasets: Sequence[DatasetHealth], snapshots: Mapping[str, Snapshots], problems: Sequence[str]
+) -> tuple[DatasetHealth, ...]:
+    """Return the datasets with their snapshots. None is 0 only if every row could be read; else it is unknown."""
+    absent = None if problems else Snapshots()
+    return tuple(msgspec.structs.replace(each, snapshots=snapshots.get(each.name, absent)) for each in datasets)
+
+
+def _rows(text: str, columns: Sequence[str], what: str) -> tuple[list[dict[str, str]], tuple[str, ...]]:
+    lines = text.split("\n")
+    problems = [f"{what} printed a last line without an end: it may be cut"] if lines.pop() else []
+    rows = []
+    for place, line in enumerate(lines, 1):
+        cells = line.split("\t")
+        if len(cells) == len(columns) and cells[0]:
+            rows.append(dict(zip(columns, cells, strict=True)))
+        else:
+            problems.append(f"{what} printed line {place} with {len(cells)} columns instead of {len(columns)}")
+    return rows, tuple(problems)
+
+
+def _word(cell: str | None) -> str | None:
+    return None if cell in {None, *_NOTHING} else cell
+
+
+def _switch(cell: str | None) -> bool | None:
+    return {"on": True, "yes": True, "off": False, "no": False}.get(cell or "")
+
+
+def _limit(cell: str | None) -> int | None:
+    return 0 if cell == "none" else number(cell or "")
+
+
+def _percent(cell: str) -> float | None:
+    percent = number(cell.removesuffix("%"))
+    return None if percent is None or percent > 100 else percent / 100
