@@ -23,7 +23,10 @@ class Protocol(StrEnum):
 
 
 class PowerState(StrEnum):
-    """`asleep` is standby or sleep: the disk was left alone, and nothing but its state is known."""
+    """The state in which smartctl found the disk. `asleep` is standby or sleep.
+
+    With `-n standby` a sleeping disk is left alone, and nothing but this is known of it. Without, reading wakes it.
+    """
 
     ACTIVE = "active"
     ASLEEP = "asleep"

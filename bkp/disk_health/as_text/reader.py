@@ -10,7 +10,7 @@ from bkp.disk_health.as_text.lines import Text, take_apart
 from bkp.disk_health.model import Attribute, DiskHealth, Identity, PowerState, Protocol, SelfTest, Values
 from bkp.disk_health.words import clean, grouped_number, leading_number, some_messages
 
-_BANNER = re.compile(r"smartctl (?:pre-)?(\d+\.\d+)\b.*")
+_BANNER = re.compile(r"smartctl (?:version |pre-)?(\d+\.\d+)\b.*")
 _OPENED = re.compile(r"(\S+): Device of type '([^']+)' \[(\w+)[^\]]*\] opened")
 _NAMED = re.compile(r"(/dev/\S+): (?:Unknown USB bridge|Unable to detect device type|.*\bopen).*")
 _OPEN_FAILED = re.compile(r"Smartctl open device: (/dev/\S+)(?: \[[^\]]*\])* failed: .*")

@@ -115,6 +115,11 @@ def test_an_exit_status_that_cannot_be_one_leaves_the_health_open(status: object
     assert (found.exit_bits, found.health) == (None, Health.UNKNOWN)
 
 
+@pytest.mark.parametrize("ended_with", [-9, 256])
+def test_a_smartctl_that_was_killed_leaves_the_health_open(ended_with: int) -> None:
+    assert reading(ata(), ended_with=ended_with).health is Health.UNKNOWN
+
+
 def test_a_check_of_attributes_is_told_apart_from_the_disks_word() -> None:
     found = reading(ata(smartctl=_smartctl(4, "Warning: This result is based on an Attribute check.")))
     assert (found.health_from_attributes, found.health) == (True, Health.UNKNOWN)

@@ -163,6 +163,18 @@ def test_what_the_disk_did_not_say_itself_is_unknown(doubt: str) -> None:
     assert (found.passed, found.health) == (True, Health.UNKNOWN)
 
 
+@pytest.mark.parametrize(
+    ("line", "version"),
+    [
+        ("smartctl 7.5 2025-04-30 r5714 [x86_64-linux-6.12.0] (local build)", "7.5"),
+        ("smartctl pre-7.4 2022-12-01 r5421 [x86_64-linux-6.1.0]", "7.4"),
+        ("smartctl version 5.38 [x86_64-unknown-linux-gnu] Copyright (C) 2002-8 Bruce Allen", "5.38"),
+    ],
+)
+def test_the_release_is_in_the_first_line(line: str, version: str) -> None:
+    assert disk(line).smartctl_version == version
+
+
 def test_of_two_statements_the_worse_counts() -> None:
     text = "smartctl 7.4\nSMART Health Status: OK\nSMART overall-health self-assessment test result: FAILED!\n"
     assert disk(text).health is Health.FAILED
