@@ -71,6 +71,11 @@ def test_a_sleeping_disk_may_end_with_a_number_of_the_callers() -> None:
     assert (found.power, found.exit_bits, found.health) == (PowerState.ASLEEP, (), Health.UNKNOWN)
 
 
+def test_a_sleeping_disks_exit_status_excuses_no_other() -> None:
+    found = reading(ata(smartctl=_smartctl(10, "Device is in STANDBY mode, exit(2)"), smart_status=None))
+    assert (found.exit_bits, found.health) == ((ExitBit.DISK_FAILING,), Health.FAILED)
+
+
 def test_bit_one_with_the_power_mode_alone_is_a_sleeping_disk() -> None:
     mode = {"ata_value": 0, "ata_string": "STANDBY"}
     found = reading({"smartctl": _smartctl(2), "power_mode": mode, "device": {"protocol": "ATA"}})
@@ -134,6 +139,12 @@ def test_a_prefail_attribute_that_fails_now_overrules_the_disks_word() -> None:
     rows = [attribute(5, "Reallocated_Sector_Ct", raw="900", prefail=True, when_failed="now")]
     found = reading(ata(ata_smart_attributes={"table": rows}))
     assert (found.health, found.failing_now) == (Health.FAILED, ("Reallocated_Sector_Ct",))
+
+
+def test_an_old_age_attribute_that_fails_now_is_only_named() -> None:
+    rows = [attribute(9, "Power_On_Hours", raw="90000", when_failed="now")]
+    found = reading(ata(ata_smart_attributes={"table": rows}))
+    assert (found.health, found.failing_now) == (Health.PASSED, ("Power_On_Hours",))
 
 
 def test_an_old_age_attribute_that_failed_once_is_only_named() -> None:

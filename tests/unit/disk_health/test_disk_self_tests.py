@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bkp.disk_health.model import SelfTestKind, SelfTestResult
+from bkp.disk_health.selftests import ata_done
 from tests.support.smartctl_outputs import ata, ata_test, disk, nvme, reading, scsi, written
 
 
@@ -109,6 +110,11 @@ def test_the_hour_of_an_ata_self_test_begins_again_after_65535(hours: int, at: i
     tests = reading(ata(power_on_time={"hours": hours}, ata_smart_self_test_log=log)).self_tests
     assert tests is not None
     assert tests[0].age_hours == age
+
+
+@pytest.mark.parametrize(("status", "done"), [(0xF0, 100), (0xF9, 10), (0xFA, 0), (0xFB, None), (0x09, None)])
+def test_progress_is_what_the_remaining_tenths_leave(status: int, done: int | None) -> None:
+    assert ata_done(status) == done
 
 
 def test_text_and_json_of_one_disk_are_read_alike() -> None:
