@@ -1,0 +1,71 @@
+"""The parts of smartctl's JSON that only SCSI and SAS disks have."""
+
+from __future__ import annotations
+
+from bkp.disk_health import selftests
+from bkp.disk_health.as_json import tree
+from bkp.disk_health.model import Protocol, SelfTest, SelfTestResult, Values
+from bkp.disk_health.words import clean, hours_to_seconds, scsi_temperature
+
+_TESTS = 20
+_COUNTERS = "scsi_error_counter_log"
+
+
+def values(document: tree.Tree) -> Values:
+    """Return what a SCSI disk measures."""
+    wear = tree.percent(document, "scsi_percentage_used_endurance_indicator")
+    return Values(
+        temperature_celsius=scsi_temperature(
+            tree.signed(document, "temperature", "current"), tree.signed(document, "temperature", "drive_trip")
+        ),
+        power_on_seconds=hours_to_seconds(
+            tree.whole(document, "power_on_time", "hours"), tree.whole(document, "power_on_time", "minutes")
+        ),
+        power_cycles=_power_cycles(document),
+        wear_ratio=tree.percent(document, "endurance_used", "current_percent") if wear is None else wear,
+        reallocated_sectors=tree.whole(document, "scsi_grown_defect_list"),
+        media_errors=_media_errors(document),
+    )
+
+
+def _power_cycles(document: tree.Tree) -> int | None:
+    found = tree.whole(document, "power_cycle_count")
+    if found is not None:
+        return found
+    return tree.whole(document, "scsi_start_stop_cycle_counter", "accumulated_start_stop_cycles")
+
+
+def _media_errors(document: tree.Tree) -> int | None:
+    found = [
+        count
+        for name in ("read", "write", "verify")
+        if (count := tree.whole(document, _COUNTERS, name, "total_uncorrected_errors")) is not None
+    ]
+    return sum(found) if found else None
+
+
+def self_tests(document: tree.Tree, power_on: int | None) -> tuple[str | None, tuple[SelfTest, ...] | None]:
+    """Return no words (SCSI has none), and the log with a running test first."""
+    entries = [tree.at(document, f"scsi_self_test_{number}") for number in range(_TESTS)]
+    log: tuple[SelfTest, ...] | None = tuple(_entry(item, power_on) for item in entries if item is not None)
+    status = tree.at(document, "scsi_self_test_status")
+    if not log and status is None:
+        log = None
+    current = None
+    if tree.flag(status, "in_progress"):
+        done = tree.whole(status, "completion_percent")
+        current = selftests.entry(Protocol.SCSI, "", "", result=SelfTestResult.IN_PROGRESS, done=done)
+    return None, selftests.with_current(log, current)
+
+
+def _entry(item: object, power_on: int | None) -> SelfTest:
+    running = tree.flag(item, "self_test_in_progress")
+    return selftests.entry(
+        Protocol.SCSI,
+        clean(tree.text(item, "code", "string") or ""),
+        clean(tree.text(item, "result", "string") or ""),
+        result=SelfTestResult.IN_PROGRESS if running else None,
+        at_hours=tree.whole(item, "power_on_time", "hours"),
+        power_on=power_on,
+        lba=tree.whole(item, "lba_first_failure", "value"),
+    )

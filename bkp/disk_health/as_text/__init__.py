@@ -1,0 +1,1 @@
+"""smartctl's text of one disk: what all disks have in `reader`, and a module for each command set."""
