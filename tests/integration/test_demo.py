@@ -155,14 +155,15 @@ def test_the_demo_makes_what_it_names_and_a_second_one_adds_two_nights(checkout:
     assert outside(checkout) == []
 
 
-def killed(checkout: Path, when: Callable[[], bool]) -> None:
-    """Start a demo and kill it with all its children at that moment; wait until none of them is left."""
+def killed(checkout: Path, when: Callable[[], bool]) -> tuple[str, str]:
+    """Start a demo and kill it with all its children at that moment, wait until none is left, return what it said."""
     process = start(checkout, "demo")
     wait_until(lambda: when() or process.poll() is not None)
     assert process.poll() is None, process.communicate()
     os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+    said = process.communicate()
     wait_until(lambda: not at_work_on(checkout / ".demo"))
+    return said
 
 
 def is_running(checkout: Path, job: str) -> bool:
@@ -173,34 +174,32 @@ def is_running(checkout: Path, job: str) -> bool:
     return bool(record["outcome"] == "running" and record["steps"])
 
 
-def test_a_demo_killed_while_it_is_set_up_is_made_anew(checkout: Path) -> None:
+def test_a_demo_killed_at_any_stage_is_made_anew_or_goes_on_and_leaves_no_exporter_and_no_torn_file(
+    checkout: Path,
+) -> None:
     killed(checkout, (checkout / ".demo/repository").exists)
     (checkout / ".demo/mine.txt").write_text("not the demo's to remove")
 
-    finished = run(checkout, "demo")
+    stdout, stderr = killed(checkout, lambda: is_running(checkout, "nightly"))
 
-    assert (finished.returncode, finished.stderr) == (0, "")
-    assert "an earlier one was ended before .demo was set up: making it anew" in finished.stdout
-    assert jobs(history(checkout)) == ONE_ROUND
+    assert "an earlier one was ended before .demo was set up: making it anew" in stdout
+    assert stderr == ""
     assert (checkout / ".demo/mine.txt").exists()
 
+    stdout, stderr = killed(checkout, lambda: any("bkp-exporter" in words for words in at_work_on(checkout / ".demo")))
 
-def test_a_demo_killed_in_a_night_goes_on_from_there(checkout: Path) -> None:
-    killed(checkout, lambda: is_running(checkout, "nightly"))
+    assert stderr == ""
+    assert "anew" not in stdout
+    assert jobs(history(checkout)) == [("nightly", "interrupted"), *ONE_ROUND]
+    assert not (checkout / ".demo/metrics.txt").exists()
 
     finished = run(checkout, "demo")
 
     assert (finished.returncode, finished.stderr) == (0, "")
     assert "anew" not in finished.stdout
-    assert jobs(history(checkout)) == [("nightly", "interrupted"), *ONE_ROUND]
-
-
-def test_a_demo_killed_while_it_scrapes_leaves_no_exporter_and_no_torn_file(checkout: Path) -> None:
-    killed(checkout, lambda: any("bkp-exporter" in words for words in at_work_on(checkout / ".demo")))
-
-    assert not (checkout / ".demo/metrics.txt").exists()
-    assert run(checkout, "demo").returncode == 0
+    assert jobs(history(checkout)) == [("nightly", "interrupted"), *ONE_ROUND, *ONE_ROUND]
     assert (checkout / ".demo/metrics.txt").read_bytes().endswith(b"\n")
+    assert (checkout / ".demo/mine.txt").exists()
 
 
 def test_ctrl_c_ends_the_demo_with_one_line_and_130(checkout: Path) -> None:

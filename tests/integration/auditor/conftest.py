@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.repositories import prove
+from tests.support.repositories import is_untouched, prove
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,6 +29,7 @@ class Server:
     root: Path
     passphrase: str = PASSPHRASE
     lost_on_purpose: bool = False
+    template: Path | None = None
 
     @property
     def repository(self) -> Path:
@@ -57,13 +59,25 @@ class Server:
         return done.stdout
 
     def prove(self) -> None:
-        """Let borg have the last word on the repository."""
-        if not self.lost_on_purpose:
-            prove(self.repository, {"BORG_BASE_DIR": str(self.root / "base"), "BORG_PASSPHRASE": self.passphrase})
+        """Let borg have the last word on the repository, unless it still is what it was copied from."""
+        if self.lost_on_purpose or (self.template and is_untouched(self.repository, self.template / "repository")):
+            return
+        prove(self.repository, {"BORG_BASE_DIR": str(self.root / "base"), "BORG_PASSPHRASE": self.passphrase})
 
     def export_key(self) -> None:
         self.borg("key", "export", str(self.repository), str(self.key_export))
         self.key_export.chmod(0o600)
+
+    def wait_little_for_locks(self) -> None:
+        """Let the audit's borg give up on a lock after a second; what it then says is the same as after twenty."""
+        wrapper = self.root / "borg"
+        wrapper.write_text(
+            "#!/bin/sh\n"
+            'for word; do shift; [ "$before" != --lock-wait ] || word=1; set -- "$@" "$word"; before=$word; done\n'
+            'exec /usr/bin/borg "$@"\n'
+        )
+        wrapper.chmod(0o755)
+        self.config.write_text(self.config.read_text().replace("    base_dir", f"    borg: {wrapper}\n    base_dir"))
 
     def write_passphrase_file(self) -> None:
         path = self.root / "env"
@@ -95,27 +109,43 @@ class Server:
             name: RuntimeError(fact["error"]) if "error" in fact else fact.get("value") for name, fact in saved.items()
         }
 
+    def verdicts_on_facts(self) -> dict[str, str]:
+        """Judge what `facts` saved last with the real command, without asking borg again."""
+        saved, target = self.root / "facts.json", self.root / "report.json"
+        self.program("bkp-audit", "--facts", str(saved), "--quiet", "--json", str(target))
+        return _verdicts(target)
+
     def verdicts(self, *arguments: str) -> dict[str, str]:
         """Audit with the real command; return each rule's verdict."""
         target = self.root / "report.json"
         self.audit("--quiet", "--json", str(target), *arguments)
-        return {result["id"]: result["verdict"] for result in json.loads(target.read_text())["results"]}
+        return _verdicts(target)
 
 
-def make_server(root: Path, *, encryption: str = "repokey-blake2", passphrase: str = PASSPHRASE) -> Server:
-    """Return a server with an initialised repository, its key exported where there is one."""
+def _verdicts(report: Path) -> dict[str, str]:
+    return {result["id"]: result["verdict"] for result in json.loads(report.read_text())["results"]}
+
+
+def make_server(
+    root: Path, *, encryption: str = "repokey-blake2", passphrase: str = PASSPHRASE, template: Path | None = None
+) -> Server:
+    """Return a server with an initialised repository, its key exported where there is one; or with a template's."""
     root.mkdir(mode=0o700)
-    server = Server(root, passphrase)
+    server = Server(root, passphrase, template=template)
     (root / "source").mkdir()
     for number in range(30):
         (root / f"source/file-{number}").write_text(f"content {number}\n" * 20)
     for folder in ("state", "log"):
         (root / folder).mkdir(mode=0o750)
     server.write_passphrase_file()
-    server.borg("init", "--encryption", encryption, str(server.repository))
-    server.repository.chmod(0o700)
-    if encryption.startswith(("repokey", "keyfile")):
-        server.export_key()
+    if template is not None:
+        shutil.copytree(template / "repository", server.repository)
+        shutil.copy2(template / "borg-key.txt", server.key_export)
+    else:
+        server.borg("init", "--encryption", encryption, str(server.repository))
+        server.repository.chmod(0o700)
+        if encryption.startswith(("repokey", "keyfile")):
+            server.export_key()
     server.config.touch(mode=0o644)
     server.config.write_text(
         f"""\
@@ -139,13 +169,24 @@ audit:
     return server
 
 
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a server as most tests want it: its repository is made and proven once."""
+    server = make_server(tmp_path_factory.mktemp("template") / "server")
+    server.prove()
+    return server.root
+
+
 @pytest.fixture
-def servers(tmp_path: Path) -> Iterator[Callable[..., Server]]:
-    """Make servers; in the end borg checks the repository of each."""
+def servers(tmp_path: Path, template: Path) -> Iterator[Callable[..., Server]]:
+    """Make servers; in the end borg checks the repository of each that was written to."""
     made: list[Server] = []
 
-    def make(**options: str) -> Server:
-        made.append(make_server(tmp_path / f"server{len(made) or ''}", **options))
+    def make(encryption: str = "repokey-blake2", passphrase: str = PASSPHRASE) -> Server:
+        folder = tmp_path / f"server{len(made) or ''}"
+        usual = (encryption, passphrase) == ("repokey-blake2", PASSPHRASE)
+        prepared = template if usual else None
+        made.append(make_server(folder, encryption=encryption, passphrase=passphrase, template=prepared))
         return made[-1]
 
     yield make

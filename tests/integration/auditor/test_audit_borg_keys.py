@@ -36,7 +36,7 @@ def test_a_change_of_passphrase_makes_the_export_stale(server: Server) -> None:
     assert after["borg.repo.main.id"] == before["borg.repo.main.id"]
     assert after["borg.repo.main.key_fingerprint"] != before["borg.repo.main.key_fingerprint"]
     assert after["borg.repo.main.key_export_fingerprint"] == before["borg.repo.main.key_fingerprint"]
-    assert server.verdicts()["KEY-010"] == "fail"
+    assert server.verdicts_on_facts()["KEY-010"] == "fail"
     server.export_key()
     assert server.verdicts()["KEY-010"] == "pass"
 
@@ -59,7 +59,7 @@ def test_an_empty_passphrase_is_found_though_borg_calls_the_repository_encrypted
     facts = server.facts()
     assert facts["borg.repo.main.encryption"] == "repokey-blake2"
     assert facts["borg.repo.main.empty_passphrase_refused"] is False
-    verdicts = server.verdicts()
+    verdicts = server.verdicts_on_facts()
     assert verdicts["ENC-001"] == "pass"
     assert verdicts["ENC-002"] == "fail"
 
@@ -79,12 +79,13 @@ def test_every_mode_of_borg_is_judged_for_what_it_is(
 ) -> None:
     server = servers(encryption=encryption)
     assert server.facts()["borg.repo.main.encryption"] == encryption
-    verdicts = server.verdicts()
+    verdicts = server.verdicts_on_facts()
     assert (verdicts["ENC-001"], verdicts["ENC-002"]) == (enc001, enc002)
     assert verdicts["KEY-010"] == key010
 
 
-def test_a_locked_repository_is_an_error_and_never_a_pass(server: Server, tmp_path: Path) -> None:
+def test_a_locked_repository_is_an_error_and_never_a_pass(server: Server) -> None:
+    server.wait_little_for_locks()
     holder = subprocess.Popen(
         ["borg", "with-lock", str(server.repository), "sh", "-c", "echo held; read _"],
         env={
@@ -102,7 +103,7 @@ def test_a_locked_repository_is_an_error_and_never_a_pass(server: Server, tmp_pa
         facts = server.facts()
         assert isinstance(facts["borg.repo.main.opens"], RuntimeError)
         assert "locked" in str(facts["borg.repo.main.opens"])
-        verdicts = server.verdicts()
+        verdicts = server.verdicts_on_facts()
         assert verdicts["ENC-001"] == verdicts["ENC-002"] == verdicts["ENC-006"] == "error"
     finally:
         holder.communicate(b"\n", timeout=60)

@@ -132,6 +132,7 @@ def test_a_thread_that_ended_inside_is_no_hindrance_and_one_that_stays_is_a_clea
         """
 import threading
 from bkp.errors import StepFailedError
+from bkp.tools import namespace
 from bkp.tools.namespace import private_mounts
 for _ in range(20):  # join() returns a moment before the kernel's thread is gone
     with private_mounts():
@@ -140,6 +141,7 @@ for _ in range(20):  # join() returns a moment before the kernel's thread is gon
         thread.join()
 print("left")
 stop = threading.Event()
+namespace._THREADS_END_SECONDS = 1.0  # this thread stays: waiting longer shows no more
 try:
     with private_mounts():
         threading.Thread(target=stop.wait).start()
