@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from bkp.observations import Observations, read_observations
 from bkp.past import History, Past, read_history
 from bkp.state.fields import Outcome
 from bkp.state.reading import Missing, Readable, Unreadable
@@ -78,6 +79,7 @@ class Survey:
     others: tuple[JobState, ...]
     history: History
     past: Past
+    observations: Observations
 
     def records(self) -> Iterator[Run]:
         """Yield every record that can be read."""
@@ -160,6 +162,7 @@ def survey(
         others=others,
         history=known,
         past=past,
+        observations=read_observations(store.root),
     )
 
 

@@ -58,6 +58,7 @@ def check(document: Document, config: Config) -> None:
                 remedy="add it to the sources of a repository, or remove it",
                 error=ConfigError,
             )
+    _check_disks(document, config)
     if config.log_keep < SHORTEST_LOG_KEEP:
         raise document.error(
             ("log_keep",),
@@ -73,6 +74,50 @@ def check(document: Document, config: Config) -> None:
             remedy="set mail.to to the address of whoever reads the reports, or mail.when: never",
             error=ConfigError,
         )
+
+
+def _check_disks(document: Document, config: Config) -> None:
+    """Refuse disks that nobody configured, two names for one disk or pool, and a disk in two pools."""
+    owners: dict[str, str] = {}
+    names: dict[str, str] = {}
+    for name, pool in config.pools.items():
+        other = names.setdefault(config.zpool(name), name)
+        if other != name:
+            raise document.error(
+                ("pools", name),
+                f"pools.{name} and pools.{other} are the same ZFS pool {config.zpool(name)!r}",
+                at_key=True,
+                remedy="remove one of them",
+                error=ConfigError,
+            )
+        for index, disk in enumerate(pool.disks):
+            place = ("pools", name, "disks", index)
+            if disk not in config.disks:
+                known = ", ".join(config.disks) or "none"
+                raise document.error(
+                    place,
+                    f"pools.{name}.disks names {disk!r}, which is not below disks",
+                    remedy=f"known disks: {known}",
+                    error=ConfigError,
+                )
+            if disk in owners:
+                raise document.error(
+                    place,
+                    f"disk {disk!r} is in pools.{owners[disk]} and in pools.{name}",
+                    remedy="`zpool status` shows which pool it belongs to: remove it from the other",
+                    error=ConfigError,
+                )
+            owners[disk] = name
+    paths: dict[str, str] = {}
+    for name, settings in config.disks.items():
+        other = paths.setdefault(settings.path, name)
+        if other != name:
+            raise document.error(
+                ("disks", name, "path"),
+                f"disks.{name} and disks.{other} are the same disk {settings.path}",
+                remedy="remove one of them",
+                error=ConfigError,
+            )
 
 
 def check_schedules(document: Document, config: Config, now: datetime) -> None:

@@ -15,6 +15,9 @@ from bkp.config.values import Duration, ListenAddress, Size
 from bkp.jobs import JOBS, JobSpec, Kind
 from bkp.severity import Severity
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 INCOMPLETE = "incomplete-"  # what the names of archives that were set aside begin with; the prefix follows
 # `$(?!\n)`: Python's `$` also stands before a line feed at the very end, JSON Schema's does not.
 NAME = r"^[a-z0-9][a-z0-9_.-]{0,62}$(?!\n)"
@@ -29,6 +32,21 @@ RepositoryPath = Annotated[
 ]
 DatasetName = Annotated[
     str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:/ -]*$(?!\n)", description="a ZFS dataset: pool/name")
+]
+PoolName = Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9_.:-]{0,254}$(?!\n)", description="the name of a ZFS pool")]
+DiskPath = Annotated[
+    str,
+    Meta(
+        pattern=r"^/dev/disk/by-id/[A-Za-z0-9_.:+#@=-]+$(?!\n)",
+        description="a path below /dev/disk/by-id/, which stays the disk's own (sda may be another disk tomorrow)",
+    ),
+]
+DiskInterface = Annotated[
+    str,
+    Meta(
+        pattern=r"^[a-z0-9]+([,+][A-Za-z0-9/]+)*$(?!\n)",
+        description="what smartctl calls the disk's interface (smartctl(8), -d), such as sat, nvme or scsi",
+    ),
 ]
 Pattern = Annotated[
     str,
@@ -146,6 +164,30 @@ class Source(_Section, frozen=True, kw_only=True):
         for each in self.skip:
             if self.dataset is not None and not each.startswith(f"{self.dataset}/"):
                 raise ValueError(f"skip names {each!r}, which is not below {self.dataset}")
+
+
+class Pool(_Section, frozen=True, kw_only=True):
+    """One ZFS pool that is watched. Shares are from 0 to 1."""
+
+    zfs_name: PoolName | None = None
+    disks: tuple[Name, ...] = ()
+    capacity_warning: Annotated[float, Meta(ge=0, le=1)] = 0.8
+    capacity_critical: Annotated[float, Meta(ge=0, le=1)] = 0.9
+    scrub_age: Duration = Duration(days=10)
+
+
+class Disk(_Section, frozen=True, kw_only=True):
+    """One disk that is watched. Temperatures are in degrees Celsius, wear is a share of what the maker allows."""
+
+    path: DiskPath
+    interface: DiskInterface | None = None
+    temperature_warning: Annotated[int, Meta(ge=1, le=150)] = 50
+    temperature_critical: Annotated[int, Meta(ge=1, le=150)] = 60
+    wear_warning: Annotated[float, Meta(ge=0, le=1)] = 0.8
+
+    def __post_init__(self) -> None:
+        if self.temperature_critical <= self.temperature_warning:
+            raise ValueError("temperature_critical must be above temperature_warning")
 
 
 class Job(_Section, frozen=True, kw_only=True):
@@ -280,6 +322,8 @@ class Config(_Section, frozen=True, kw_only=True):
     paths: Paths = Paths()
     repositories: dict[Name, Repository]
     sources: dict[Name, Source]
+    pools: dict[Name, Pool] = {}
+    disks: dict[Name, Disk] = {}
     jobs: Jobs = Jobs()
     drill: Drill = Drill()
     mail: Mail = Mail()
@@ -292,7 +336,16 @@ class Config(_Section, frozen=True, kw_only=True):
 
     def names(self, kind: Kind) -> tuple[str, ...]:
         """Return the configured names of one kind of target."""
-        return tuple(self.repositories) if kind is Kind.REPOSITORY else ()
+        sections: dict[Kind, Iterable[str]] = {
+            Kind.REPOSITORY: self.repositories,
+            Kind.POOL: self.pools,
+            Kind.DISK: self.disks,
+        }
+        return tuple(sections.get(kind, ()))
+
+    def zpool(self, name: str) -> str:
+        """Return ZFS's name of a configured pool."""
+        return self.pools[name].zfs_name or name
 
     def job(self, name: str) -> Job:
         """Return the settings of the job of that name."""

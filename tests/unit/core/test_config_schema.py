@@ -61,7 +61,7 @@ def test_the_example_describes_the_given_system() -> None:
 
 def test_the_examples_values_are_the_models_defaults_but_for_places_that_nobody_has_set_up() -> None:
     config = load_config(EXAMPLE)
-    config = msgspec.structs.replace(config, audit=msgspec.structs.replace(config.audit, escrow=()))
+    config = msgspec.structs.replace(config, audit=msgspec.structs.replace(config.audit, escrow=()), pools={}, disks={})
     bare = parse_config(
         "schema: 1\nrepositories: {main: {path: /tank/Secure/Borg/backup-repo, sources: [data]}}\n"
         "sources: {data: {path: /tank/Secure/backup}}\nmail: {to: alerts@example.com}\n"
@@ -75,7 +75,7 @@ def test_every_key_of_the_model_is_in_the_example_with_an_explanation(key: KeyPa
 
 
 def test_the_example_has_no_key_that_the_model_lacks() -> None:
-    named = {(*path, ANY) for path in (("repositories",), ("sources",))}
+    named = {(*path, ANY) for path in (("repositories",), ("sources",), ("pools",), ("disks",))}
     assert set(descriptions()) - named == set(KEYS)
 
 
