@@ -15,7 +15,7 @@ ANY = "*"  # stands in a path for a name that the person chose, or for the place
 
 _KEY = re.compile(r"(?P<indent> *)(?P<off>#?)(?P<item>- )?(?P<key>[a-z0-9_.-]+):(?: |$)")
 _PROSE = re.compile(r" *# ?(?P<text>.*)")
-_NAMED = {("repositories",), ("sources",), ("pools",), ("disks",)}
+NAMED = {("repositories",), ("sources",), ("pools",), ("disks",)}
 
 
 def example_text() -> str:
@@ -40,7 +40,7 @@ def descriptions(text: str | None = None) -> dict[KeyPath, str]:
             if match["item"] and parent[-1:] != (ANY,):
                 above.append((column - 1, ANY))
                 parent = (*parent, ANY)
-            name = ANY if parent in _NAMED else match["key"]
+            name = ANY if parent in NAMED else match["key"]
             above.append((column, name))
             found.setdefault((*parent, name), " ".join(prose))
             prose = []

@@ -86,6 +86,8 @@ def _mirror_struct(kind: type[msgspec.Struct], done: dict[type, type]) -> type[m
         mirrored = _mirror(hints[field.name], done)
         if field.required:
             fields.append((field.name, mirrored))
+        elif field.default_factory is not msgspec.NODEFAULT:  # an empty section
+            fields.append((field.name, mirrored, msgspec.field(default_factory=field.default_factory)))
         elif isinstance(field.default, msgspec.Struct):  # its own fields say their defaults
             fields.append((field.name, mirrored, msgspec.field(default_factory=dict)))
         else:

@@ -30,7 +30,7 @@ MISTAKES = [
     ("sources: {}\nrepositories: {}\n", 1, 1, "key schema is missing", "add it at the top level"),
     (BASE.replace("schema: 1", "schema: 2"), 1, 9, "schema: found the number 2, wanted one of 1", None),
     (BASE.replace("schema: 1", "schema: '1'"), 1, 9, "schema: found '1', wanted a whole number", None),
-    (BASE + "job: {}\n", 6, 1, "unknown key job", "did you mean 'jobs'? known keys here: audit, drill,"),
+    (BASE + "job: {}\n", 6, 1, "unknown key job", "did you mean 'jobs'? known keys here: audit, disks, drill,"),
     (BASE + "jobs:\n  nigthly: {}\n", 7, 3, "unknown key jobs.nigthly", "did you mean 'nightly'? known keys"),
     (BASE + "jobs:\n  x.y: {}\n", 7, 3, "unknown key jobs.x.y", "known keys here: check, drill, nightly, verify"),
     (BASE + 'jobs:\n  "a\\e[1m": {}\n', 7, 3, "unknown key jobs.'a\\x1b[1m'", "known keys here"),
