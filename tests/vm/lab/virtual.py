@@ -16,7 +16,7 @@ from .errors import GuestError, LabError, WaitError
 from .guest import COMMAND_LIMIT, Guest, Result
 from .pool import SECTOR
 from .qemu import CONSOLE, QMP_SOCKET, Hardware, command_line, disk_file
-from .ssh import Ssh
+from .ssh import Ssh, greets
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 BOOT_LIMIT = 1800.0
 _QMP_LIMIT = 300.0
+_PATIENCE = 5.0  # seconds that a guest has to greet in; one whose network is up refuses at once
 _ROOT = "root"
 
 
@@ -102,8 +103,10 @@ class VirtualMachine(Guest):
             LabError: QEMU ended, or the limit was reached; with the end of the console.
         """
         try:
-            self._ssh = Ssh(self.folder, self._key, self._port(limit))
-            self.wait_for("ssh to answer after boot", self._new_boot, limit, poll=1.0)
+            began = time.monotonic()
+            port = self._port(limit)
+            self._ssh = Ssh(self.folder, self._key, port)
+            self.wait_for("ssh to answer after boot", lambda: self._new_boot(port, began), limit)
             self.run("systemctl is-system-running --wait", check=False, limit=limit)
         except (WaitError, GuestError) as error:
             raise LabError(f"{self.name} did not boot: {error}\nconsole:\n{self._console()}") from error
@@ -126,9 +129,11 @@ class VirtualMachine(Guest):
             log = (self.folder / "qemu.log").read_text("utf-8", "replace")
             raise LabError(f"QEMU of {self.name} ended: {log.strip() or 'without a word'}\nconsole:\n{self._console()}")
 
-    def _new_boot(self) -> bool:
+    def _new_boot(self, port: int, began: float) -> bool:
         self._still_runs()
-        if self._ssh is None or not self._ssh.connect():
+        # A guest that takes long to boot takes long to greet, too.
+        patience = max(_PATIENCE, (time.monotonic() - began) / 10)
+        if self._ssh is None or not greets(port, patience) or not self._ssh.connect():
             return False
         with suppress(GuestError):
             boot_id = self.run("cat /proc/sys/kernel/random/boot_id", limit=60.0).text
