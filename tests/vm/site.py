@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +65,7 @@ class Site:
         config, env, key: its configuration, passphrase file and key export.
         state, lock: the state directory and the folder for locks.
         tools: a folder for what the tests put beside it.
+        name: of its dataset and repository, where a guest has several sites; empty is the pool's own dataset.
         program: bkp-run; python: an interpreter that imports the project.
     """
 
@@ -80,6 +81,7 @@ class Site:
     python: str
     more: str = ""
     base: str = "/root"
+    name: str = ""
 
     @classmethod
     def on(cls, guest: Guest, pool: Pool) -> Site:
@@ -106,15 +108,34 @@ class Site:
             base=f"{folder}/borg",
         )
 
+    def beside(self, name: str) -> Site:
+        """Return another site of this machine, not made yet: it shares the passphrase and borg's cache only."""
+        folder = f"/srv/{name}"
+        own = {part: f"{folder}/{part}" for part in ("state", "log", "lock", "scratch")}
+        return replace(
+            self,
+            name=name,
+            config=f"{folder}/config.yml",
+            key=f"{folder}/key.txt",
+            state=own["state"],
+            lock=own["lock"],
+            more=f"paths: {json.dumps(own)}",
+        )
+
     @property
     def repository(self) -> str:
         """Where the repository is."""
-        return f"{self.pool.path(self.pool.borg)}/backup-repo"
+        return f"{self.pool.path(self.pool.borg)}/{self.name or 'backup'}-repo"
+
+    @property
+    def dataset(self) -> str:
+        """The dataset that is backed up."""
+        return f"{self.pool.secure}/{self.name}" if self.name else self.pool.backup
 
     @property
     def tree(self) -> str:
         """What is backed up."""
-        return self.pool.path(self.pool.backup)
+        return self.pool.path(self.dataset)
 
     @property
     def borg(self) -> str:
@@ -133,7 +154,7 @@ class Site:
         self.guest.script(
             f"""
             mkdir -p {self.tools} {self.base}
-            zfs create {self.pool.backup}/child
+            zfs create -p {self.dataset}/child
             for number in $(seq {FILES}); do echo "file $number" > {self.tree}/file-$number; done
             for number in $(seq {IN_CHILD}); do echo "child $number" > {self.tree}/child/file-$number; done
             {maker} init --encryption=repokey-blake2 {self.repository}
@@ -155,7 +176,7 @@ class Site:
         own = repository if self.base == "/root" else f"base_dir: {self.base}\n{repository}"
         text = _CONFIG.format(
             repository=self.repository,
-            dataset=dataset or self.pool.backup,
+            dataset=dataset or self.dataset,
             env=self.env,
             key=self.key,
             more=self.more,
@@ -200,14 +221,16 @@ class Site:
 
     def left_behind(self) -> list[str]:
         """Return what a run must not leave: snapshots and holds of ours, mounts of snapshots, locks, borg itself."""
-        found = [name for name in self.pool.snapshots() if "@bkp-" in name]
-        found += [line for line in self.guest.read("/proc/mounts").splitlines() if "@bkp-" in line]
-        found += self.guest.run(f"pgrep -a borg | grep -F -- {self.repository}", check=False).lines
-        found += self.guest.run(f"find {self.repository} -maxdepth 1 -name lock.exclusive -o -name lock.roster").lines
-        found += self.guest.run(f"find {self.base}/.cache/borg -name lock.exclusive").lines
-        if self.guest.run(f"flock --nonblock {self.lock}/main.lock true", check=False).code != 0:
-            found.append("the lock of main is held")
-        return found
+        return self.guest.script(
+            f"""
+            zfs list -H -r -t snapshot -o name {self.pool.name} | sed -n /@bkp-/p
+            sed -n /@bkp-/p /proc/mounts
+            {{ pgrep -a borg || test $? = 1; }} | sed -n '\\|{self.repository}|p'
+            find {self.repository} -maxdepth 1 -name lock.exclusive -o -name lock.roster
+            find {self.base}/.cache/borg -name lock.exclusive
+            flock --nonblock {self.lock}/main.lock true || echo the lock of main is held
+            """
+        ).lines
 
     # -- mail -----------------------------------------------------------------------------------------------------
 
