@@ -1,4 +1,4 @@
-"""Fixtures of the lab: `server`, `fresh_server`, `live`, `pool`, once per release named by `--release`.
+"""Fixtures of the lab: `server`, `live`, `pool`, once per release named by `--release`.
 
 A test module that needs the project installed just asks for `server`. One that needs less says so, and starts sooner::
 
@@ -253,29 +253,11 @@ def live(machines: Machines, _segment: Path) -> Iterator[VirtualMachine]:
         yield machines.boot(stack, "live", states.POOL, network.Link(_segment, network.LIVE))
 
 
-@pytest.fixture
-def fresh_server(machines: Machines, server_state: State | None) -> Iterator[VirtualMachine]:
-    """A server for one test only, which may break it."""
-    with ExitStack() as stack:
-        yield machines.boot(stack, "server", server_state)
-
-
 @pytest.fixture(scope="module")
 def pool(server: Guest) -> Pool:
     """The server's pool, unlocked and mounted."""
     if isinstance(server, Host):
         return server.make_pool()
-    return unlocked_pool(server)
-
-
-@pytest.fixture
-def fresh_pool(fresh_server: VirtualMachine) -> Pool:
-    """The pool of the machine that is for one test only."""
-    return unlocked_pool(fresh_server)
-
-
-def unlocked_pool(guest: Guest) -> Pool:
-    """Return the lab's pool on a machine, unlocked and mounted."""
-    pool = states.lab_pool(guest)
+    pool = states.lab_pool(server)
     pool.unlock()
     return pool

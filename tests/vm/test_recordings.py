@@ -28,9 +28,10 @@ def test_smartctl_says_what_is_recorded(server: VirtualMachine, release: Release
 
 
 @pytest.mark.needs("disks")
-def test_zfs_says_what_is_recorded(fresh_server: VirtualMachine, fresh_pool: Pool, release: Release) -> None:
-    recorder = recordings.Recorder(fresh_server)
-    recordings.zfs(fresh_server, fresh_pool, recorder)
+def test_zfs_says_what_is_recorded(server: VirtualMachine, pool: Pool, release: Release) -> None:
+    """The last test of this module: it ruins the pool."""
+    recorder = recordings.Recorder(server)
+    recordings.zfs(server, pool, recorder)
     _compare(recorder, release)
 
 
