@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import lzma
 import os
+import re
 import shutil
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -31,38 +33,38 @@ def other_lab(tmp_path: Path) -> Lab:
     return Lab(tmp_path / "lab")
 
 
-def _pytest(file: str, release: Release) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pytest", str(HERE / file), "--release", release.name, "-p", "no:cacheprovider"]
-    return subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True)
-
-
-def test_a_broken_test_is_red_and_shows_the_guests_journal_and_console(release: Release) -> None:
+@pytest.fixture(scope="module")
+def broken(release: Release) -> tuple[str, list[Path]]:
+    """Run what is broken on purpose; return what pytest said, and the folders that its failures left."""
     kept = lab().root / "failures"
     before = set(kept.glob("*"))
-    done = _pytest("broken_on_purpose.py", release)
-
+    command = [sys.executable, "-m", "pytest", str(HERE / "broken_on_purpose.py"), "--release", release.name]
+    done = subprocess.run([*command, "-p", "no:cacheprovider"], cwd=CHECKOUT, capture_output=True, text=True)
     assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout + done.stderr
-    assert "2 failed" in done.stdout
-    assert "systemd-run --quiet --wait --unit=lab-broken false` ended with 1" in done.stdout
-    assert "journal of server" in done.stdout
-    assert "the reason only the journal knows" in done.stdout
-    assert "console of server" in done.stdout
-    assert "the reason only the console knows" in done.stdout
-    assert "the lab never skips" in done.stdout
+    assert "3 failed" in done.stdout, done.stdout
     # Another worker may be at the same test with another release.
     new = [each for each in kept.glob(f"*-broken-on-purpose-py-test-a-service-*{release.name}-") if each not in before]
-    assert "the reason only the console knows" in (new[0] / "server-console.log").read_text("utf-8", "replace")
-    assert "the reason only the journal knows" in (new[0] / "report.txt").read_text("utf-8")
+    return done.stdout, new
 
 
-def test_a_project_that_is_broken_in_one_place_turns_its_test_red(release: Release) -> None:
-    done = _pytest("broken_project.py", release)
+@pytest.mark.needs("system")
+def test_a_broken_test_is_red_and_shows_the_guests_journal_and_console(broken: tuple[str, list[Path]]) -> None:
+    said, folders = broken
+    assert "systemd-run --quiet --wait --unit=lab-broken false` ended with 1" in said
+    assert "journal of server" in said
+    assert "the reason only the journal knows" in said
+    assert "console of server" in said
+    assert "the reason only the console knows" in said
+    assert "the lab never skips" in said
+    assert "the reason only the console knows" in (folders[0] / "server-console.log").read_text("utf-8", "replace")
+    assert "the reason only the journal knows" in (folders[0] / "report.txt").read_text("utf-8")
 
-    assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout + done.stderr
-    assert "1 failed" in done.stdout
-    assert "assert site.left_behind() == []" in done.stdout
-    assert "tank/Secure/backup@bkp-" in done.stdout
-    assert "journal of server" in done.stdout
+
+@pytest.mark.needs("system")
+def test_a_project_that_is_broken_in_one_place_turns_its_test_red(broken: tuple[str, list[Path]]) -> None:
+    said, _ = broken
+    assert "assert site.left_behind() == []" in said
+    assert "tank/Secure/backup@bkp-" in said
 
 
 def test_lab_tests_are_not_collected_unless_they_are_named() -> None:
@@ -70,6 +72,17 @@ def test_lab_tests_are_not_collected_unless_they_are_named() -> None:
     done = subprocess.run([*command, "tests"], cwd=CHECKOUT, capture_output=True, text=True)
     assert "tests/unit" in done.stdout
     assert "tests/vm" not in done.stdout
+
+
+def test_on_a_host_what_needs_only_a_pool_is_chosen_and_the_rest_is_named() -> None:
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", "--on-host"]
+    done = subprocess.run([*command, str(HERE)], cwd=CHECKOUT, capture_output=True, text=True)
+    chosen, _, left_out = done.stdout.partition("left out: only the lab's machines can")
+
+    names = re.findall(r"(test_\w+\.py)::.*\[on-host\]", chosen)
+    assert Counter(names) == {"test_lab.py": 1, "test_snapshot_namespace.py": 5, "test_nightly_on_zfs.py": 6}
+    for module in ("test_interrupted_nights.py", "test_timers.py", "test_two_machines.py"):
+        assert module in left_out
 
 
 def test_an_image_is_the_right_one_only_while_nothing_of_its_recipe_changed(tmp_path: Path) -> None:
