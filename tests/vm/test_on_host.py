@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 DISTRIBUTIONS = ("pytest", "pytest-timeout", "pluggy", "iniconfig", "packaging", "pygments")
 RUN = "cd /srv/checkout && PYTHONPATH=/srv/site python3 -m pytest -p no:cacheprovider --on-host -q"
 LIMIT = 2.5 * 3600  # a whole run of pytest
-TESTS = "tests/vm/test_lab.py tests/vm/test_snapshot_namespace.py tests/vm/test_nightly_on_zfs.py"
+# The main path is enough: on a host only guest, pool and site are other ones, and it uses all three. Which tests would
+# run there is judged without a machine, in test_harness.py.
+TESTS = "-m smoke tests/vm/test_lab.py tests/vm/test_snapshot_namespace.py tests/vm/test_nightly_on_zfs.py"
+REFUSED = "tests/vm/test_snapshot_namespace.py"
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +44,7 @@ def checkout(server: VirtualMachine, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.mark.needs("system")
 def test_without_the_explicit_word_nothing_is_touched(server: VirtualMachine, checkout: str) -> None:
-    refused = server.run(f"{RUN} {TESTS}", check=False, limit=LIMIT)
+    refused = server.run(f"{RUN} {REFUSED}", check=False, limit=LIMIT)
 
     assert refused.code == pytest.ExitCode.TESTS_FAILED, str(refused)
     assert f"set {OPT_IN}={CONSENT}" in refused.stdout
@@ -52,7 +55,7 @@ def test_without_the_explicit_word_nothing_is_touched(server: VirtualMachine, ch
 def test_a_pool_of_that_name_that_is_not_the_labs_is_left_alone(server: VirtualMachine, checkout: str) -> None:
     server.run(f"truncate -s 256M /srv/precious && zpool create {POOL_NAME} /srv/precious && touch /{POOL_NAME}/data")
 
-    refused = server.run(f"export {OPT_IN}={CONSENT}; {RUN} {TESTS}", check=False, limit=LIMIT)
+    refused = server.run(f"export {OPT_IN}={CONSENT}; {RUN} {REFUSED}", check=False, limit=LIMIT)
 
     assert refused.code == pytest.ExitCode.TESTS_FAILED, str(refused)
     assert "is not the lab's" in refused.stdout
@@ -64,7 +67,7 @@ def test_what_needs_only_a_pool_runs_on_the_host_itself(server: VirtualMachine, 
     done = server.run(f"export {OPT_IN}={CONSENT}; {RUN} {TESTS}", check=False, limit=LIMIT)
 
     assert done.code == 0, str(done)
-    assert "12 passed" in done.stdout
+    assert "4 passed" in done.stdout
     assert "left out: only the lab's machines can" in done.stdout
     assert server.run("zpool", "list", "-H", "-o", "name").text == "tank"
     assert pool.health() == "ONLINE"

@@ -22,9 +22,9 @@ _GREETING = b"SSH-"
 def greets(port: int, patience: float) -> bool:
     """Say whether an ssh server at a loopback port greets within `patience` seconds.
 
-    Asked before ssh is started: QEMU takes a connection at once and passes it on to the guest when that answers. It
-    asks the guest again after 6, 12 and 24 seconds only, so a connection made early in a boot was answered up to half a
-    minute after the guest could. A new connection asks at once.
+    Asked before ssh is started. QEMU takes a connection at once and passes it on when the guest answers. While the
+    guest has no network, it asks again at growing intervals: a connection made early in a boot was answered seconds
+    after sshd listened. A new connection asks at once.
     """
     with suppress(OSError), socket.create_connection(("127.0.0.1", port), patience) as connection:
         return connection.recv(len(_GREETING)) == _GREETING
