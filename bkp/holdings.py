@@ -110,7 +110,8 @@ def _newest_facts(nights: list[tuple[Run, NightlyResult]]) -> tuple[RepositoryFa
 
 def _source(survey: Survey, name: str, source: str) -> SourceFacts:
     found = survey.past.sources.get((name, source))
-    return SourceFacts(source, found, known=found is not None or survey.past_known)
+    sure = survey.past_known and (name, source) not in survey.past.untrusted
+    return SourceFacts(source, found, known=found is not None or sure)
 
 
 def _checks(survey: Survey, name: str) -> Iterator[Check]:

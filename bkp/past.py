@@ -6,6 +6,7 @@ The latest record of a job says nothing of the check before the one that is unde
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
 from collections import deque
 from dataclasses import dataclass, field
@@ -15,7 +16,8 @@ import msgspec
 
 from bkp.errors import StateError
 from bkp.state.archives import REMEMBERED, is_good, sources_held
-from bkp.state.files import modified_at, open_regular
+from bkp.state.files import encode_record, modified_at, open_regular
+from bkp.state.ledger import fitting
 from bkp.state.reading import Missing, Unreadable
 from bkp.state.results import Archive, DrillResult
 
@@ -66,7 +68,8 @@ class Past:
         archives: the good archives of nights that ended well, by target, oldest first, the last `REMEMBERED`; without
             their roots.
         mail: what became of the newest mail.
-        run_ids: every run that has a line in the history.
+        run_ids: every run that has a line in the history, and the digest of what that line says.
+        untrusted: sources whose newest archive is dated in the future.
     """
 
     sources: dict[TargetSource, datetime] = field(default_factory=dict)
@@ -75,50 +78,86 @@ class Past:
     succeeded: set[JobTarget] = field(default_factory=set)
     archives: dict[str, deque[Archive]] = field(default_factory=dict)
     mail: Mailed | None = None
-    run_ids: set[str] = field(default_factory=set)
+    run_ids: dict[str, int] = field(default_factory=dict)
+    untrusted: set[TargetSource] = field(default_factory=set)
 
     def see(self, run: Run) -> None:
-        """Take in a run of the history; they come oldest first."""
-        self.run_ids.add(run.run_id)
+        """Take in a run of the history. They come in its order: the last is the newest, whatever its clock said."""
+        self.run_ids[run.run_id] = digest(run)
         if run.outcome.is_good and run.archive is not None and is_good(run.archive):
             slim = msgspec.structs.replace(run.archive, roots=(), left_out=())  # hundreds of them are kept in memory
             self.archives.setdefault(run.target, deque(maxlen=REMEMBERED)).append(slim)
-        self.see_record(run)
-
-    def see_record(self, run: Run) -> None:
-        """Take in the record of a run that the history may hold as well; their order does not matter."""
         key = (run.job, run.target)
         if run.outcome.is_good:
             self.succeeded.add(key)
         if (ended := run.ended_at) is None:
             return
-        if run.outcome.is_verdict and _is_newer(self.verdicts.get(key), ended):
+        if run.outcome.is_verdict:
             self.verdicts[key] = Checked(run.outcome.is_good, ended)
-        if isinstance(run.result, DrillResult) and _is_newer(self.drills.get(run.target), ended):
+        if isinstance(run.result, DrillResult):
             self.drills[run.target] = Drilled(run.result, ended)
-        if run.mail in {"sent", "failed"} and _is_newer(self.mail, ended):
-            self.mail = Mailed(str(run.mail), ended)
         if run.archive is not None:
-            began = run.archive.started_at
             for source in sources_held(run.archive):  # even of a run that failed later on
-                self.sources[run.target, source] = max(self.sources.get((run.target, source), began), began)
+                self.sources[run.target, source] = run.archive.started_at
+        self.see_mail(run)
+
+    def see_mail(self, run: Run) -> None:
+        """Take in what became of a run's mail. It stands in the run's record alone, after the history's line."""
+        if run.ended_at is None or run.mail not in {"sent", "failed"}:
+            return
+        if self.mail is None or run.ended_at >= self.mail.ended_at:
+            self.mail = Mailed(str(run.mail), run.ended_at)
 
     def with_records(self, records: list[Run]) -> Past:
-        """Return what the history and these records come to: a crash can leave either behind the other."""
+        """Return what the history and these records come to. A record without a line is newer than all lines."""
         merged = dataclasses.replace(
             self,
             sources=dict(self.sources),
             verdicts=dict(self.verdicts),
             drills=dict(self.drills),
             succeeded=set(self.succeeded),
+            archives=dict(self.archives),
+            run_ids=dict(self.run_ids),
         )
-        for run in records:
-            merged.see_record(run)
+        for run in sorted(records, key=lambda each: each.ended_at or each.started_at):
+            if run.run_id in self.run_ids:
+                merged.see_mail(run)
+            else:
+                archives = merged.archives.get(run.target)
+                merged.archives[run.target] = deque(archives or (), maxlen=REMEMBERED)
+                merged.see(run)
         return merged
 
+    def until(self, now: datetime) -> Past:
+        """Return the same without what lies in the future: a clock that was ahead vouches for nothing.
 
-def _is_newer(known: Checked | Drilled | Mailed | None, ended: datetime) -> bool:
-    return known is None or ended >= known.ended_at
+        A verdict against the target stands, as of now: to doubt the clock is no reason to doubt the damage.
+        """
+        future = {key for key, moment in self.sources.items() if moment > now}
+        verdicts = {
+            key: each if each.ended_at <= now else Checked(passed=False, ended_at=now)
+            for key, each in self.verdicts.items()
+            if each.ended_at <= now or not each.passed
+        }
+        drills = {
+            target: each if each.ended_at <= now else Drilled(each.result, now)
+            for target, each in self.drills.items()
+            if each.ended_at <= now or not each.result.is_good
+        }
+        return dataclasses.replace(
+            self,
+            sources={key: moment for key, moment in self.sources.items() if key not in future},
+            verdicts=verdicts,
+            drills=drills,
+            mail=self.mail if self.mail is None or self.mail.ended_at <= now else None,
+            untrusted=future,
+        )
+
+
+def digest(run: Run) -> int:
+    """Return what tells whether two records of one run say the same, all but what became of its mail."""
+    content = encode_record(fitting(msgspec.structs.replace(run, mail=None)))
+    return int.from_bytes(hashlib.sha256(content).digest()[:8])
 
 
 @dataclass(frozen=True)

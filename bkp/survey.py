@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from bkp.observations import Observations, read_observations
-from bkp.past import History, Past, read_history
+from bkp.past import History, Past, digest, read_history
 from bkp.state.fields import Outcome
 from bkp.state.reading import Missing, Readable, Unreadable
 from bkp.status import JobStatus, job_status
@@ -34,7 +34,8 @@ class Standing:
     """How one job stands on one of its targets.
 
     `alive` says of a record that runs whether its process lives; None where that is not known. `success_known` is False
-    where a last success is or was recorded and cannot be read.
+    where a last success is or was recorded and cannot be read, or is dated in the future. `clock_ahead`: a record of it
+    lies in the future.
     """
 
     job: str
@@ -44,6 +45,7 @@ class Standing:
     alive: bool | None
     status: JobStatus
     success_known: bool
+    clock_ahead: bool = False
 
     @property
     def latest(self) -> Run | None:
@@ -107,6 +109,10 @@ class Survey:
         newest = max(ended, key=lambda run: run.ended_at or run.started_at, default=None)
         if newest is not None and newest.run_id not in history.past.run_ids:
             return f"it lacks the newest recorded run, {newest.job} on {newest.target}"
+        for run in self.records():
+            line = history.past.run_ids.get(run.run_id)
+            if line is not None and run.ended_at is not None and line != digest(run):
+                return f"its line of {run.job} on {run.target} says something else than that run's record"
         return None
 
     @property
@@ -152,8 +158,8 @@ def survey(
     others = tuple(store.read_job(job, target) for job, target in store.recorded() if (job, target) not in wanted)
     known = history() if history is not None else read_history(store.ledger)
     records = [run for state in (*states, *others) for each in (state.latest, state.success) if (run := _value(each))]
-    past = known.past.with_records(records)
     now = clock()
+    past = known.past.with_records(records).until(now)
     return Survey(
         now=now,
         zone=zone,
@@ -167,7 +173,7 @@ def survey(
 
 
 def _standing(state: JobState, settings: Job, past: Past, now: datetime, zone: tzinfo, is_alive: IsAlive) -> Standing:
-    latest = _value(state.latest)
+    latest, success = _value(state.latest), _value(state.success)
     alive = is_alive(latest.process) if latest is not None and latest.outcome is Outcome.RUNNING else None
     lost = isinstance(state.success, Missing) and (state.job, state.target) in past.succeeded
     return Standing(
@@ -177,8 +183,13 @@ def _standing(state: JobState, settings: Job, past: Past, now: datetime, zone: t
         state=state,
         alive=alive,
         status=job_status(state, settings, now, zone, alive=alive),
-        success_known=not lost and not isinstance(state.success, Unreadable),
+        success_known=not lost and not isinstance(state.success, Unreadable) and not _is_ahead(success, now),
+        clock_ahead=_is_ahead(latest, now) or _is_ahead(success, now),
     )
+
+
+def _is_ahead(run: Run | None, now: datetime) -> bool:
+    return run is not None and max(run.started_at, run.ended_at or run.started_at) > now
 
 
 def _value(reading: object) -> Run | None:

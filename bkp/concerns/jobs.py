@@ -27,7 +27,13 @@ _KIND = {
 def concerns(survey: Survey) -> Iterator[Concern]:
     """Yield them."""
     for standing in survey.standings:
-        if standing.status.needs_attention:
+        if standing.clock_ahead:
+            yield _about(
+                standing,
+                *("clock_ahead", "warning", "a record of it lies in the future: the clock was ahead, or is behind now"),
+                "set the clock (`timedatectl`); the next run that ends makes it good",
+            )
+        elif standing.status.needs_attention:
             yield _trouble(standing)
         elif standing.status.warnings:
             yield _about(standing, "job_warnings", "warning", standing.status.explanation, "read its log")

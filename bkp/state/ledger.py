@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 GENESIS = "0" * 64
 MAX_LINE_BYTES = 4 << 20
+_ROOM = 1 << 10  # for what a line says besides its run
 _TAIL_BLOCK = 64 << 10
 
 
@@ -78,7 +79,7 @@ class Ledger:
                 seq, previous = self._last(handle.fileno())
                 if note:
                     seq, previous = self._write(handle.fileno(), LedgerLine(seq=seq, previous=previous, note=note))
-                self._write(handle.fileno(), _fitting(LedgerLine(seq=seq, previous=previous, run=run)))
+                self._write(handle.fileno(), LedgerLine(seq=seq, previous=previous, run=fitting(run)))
             if fresh:
                 sync_dir(self.path.parent)
         except OSError as exc:
@@ -254,13 +255,11 @@ def _decode(raw: bytes) -> LedgerLine | str:
         return "it is nested too deeply"
 
 
-def _fitting(line: LedgerLine) -> LedgerLine:
-    """Return the line, without its messages if it would be longer than readers accept."""
-    run = line.run
-    if run is None or len(encode_record(line)) < MAX_LINE_BYTES:
-        return line
-    dropped = run.messages_dropped + len(run.messages)
-    return msgspec.structs.replace(line, run=msgspec.structs.replace(run, messages=(), messages_dropped=dropped))
+def fitting(run: Run) -> Run:
+    """Return the run as its line says it: without its messages, if the line would be longer than readers accept."""
+    if len(encode_record(run)) < MAX_LINE_BYTES - _ROOM:
+        return run
+    return msgspec.structs.replace(run, messages=(), messages_dropped=run.messages_dropped + len(run.messages))
 
 
 def _count_lines(descriptor: int) -> int:

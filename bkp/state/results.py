@@ -99,6 +99,11 @@ class DrillResult(Record, frozen=True, kw_only=True, tag="drill"):
     missing: Count
     seconds: float
 
+    @property
+    def is_good(self) -> bool:
+        """Return whether every file came back as it was, and there was one."""
+        return self.files > 0 and self.matched == self.files
+
 
 Result = NightlyResult | CheckResult | DrillResult
 

@@ -24,8 +24,9 @@ def _jobs(model: Model) -> Iterator[tuple[Labels, Standing]]:
 
 
 def _attempts(model: Model) -> Iterator[tuple[Labels, Run]]:
+    now = model.survey.now
     for labels, job in _jobs(model):
-        if job.latest is not None:
+        if job.latest is not None and max(job.latest.started_at, job.latest.ended_at or now) <= now:
             yield labels, job.latest
 
 

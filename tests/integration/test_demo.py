@@ -90,7 +90,7 @@ def jobs(runs: list[dict[str, object]]) -> list[tuple[object, object]]:
 
 def new_bytes(runs: list[dict[str, object]]) -> list[int]:
     """How much each nightly added to the repository."""
-    return [each["archive"]["deduplicated_bytes"] for each in runs if each["job"] == "nightly"]  # type: ignore[index]
+    return [each["result"]["archive"]["deduplicated_bytes"] for each in runs if each["job"] == "nightly"]  # type: ignore[index]
 
 
 def outside(checkout: Path) -> list[Path]:

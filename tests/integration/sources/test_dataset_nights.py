@@ -38,11 +38,11 @@ def test_the_second_night_reads_almost_nothing_again_and_paths_are_the_live_ones
     assert len(again) <= 3 * FILES // 100
     assert statuses(server).count("U") >= 3 * FILES * 99 // 100
 
-    assert first["archive"]["files"] == second["archive"]["files"] == 3 * FILES + 1
-    roots = {root["dataset"]: root["path"] for root in second["archive"]["roots"]}
+    assert first["result"]["archive"]["files"] == second["result"]["archive"]["files"] == 3 * FILES + 1
+    roots = {root["dataset"]: root["path"] for root in second["result"]["archive"]["roots"]}
     assert roots == {TOP: str(server.tree), CHILD: f"{server.tree}/child", ODD: str(server.odd)}
-    assert [each["dataset"] for each in second["archive"]["left_out"]] == [OFF]
-    paths = archived(server, second["archive"]["name"])
+    assert [each["dataset"] for each in second["result"]["archive"]["left_out"]] == [OFF]
+    paths = archived(server, second["result"]["archive"]["name"])
     for folder in (server.tree, server.tree / "child", server.odd):
         assert f"{folder}/file 1".lstrip("/") in paths
     assert not [path for path in paths if "bkp-" in path or "pool" in path]
@@ -113,7 +113,7 @@ def test_two_overlapping_nights_on_one_dataset_take_nothing_from_each_other(serv
 
     assert server.pool.existing() == held
     server.go_on()
-    assert server.ended(first)["archive"]["files"] == 3 * FILES + 1
+    assert server.ended(first)["result"]["archive"]["files"] == 3 * FILES + 1
     assert server.left() == []
 
 
@@ -141,8 +141,10 @@ def test_foreign_snapshots_with_our_prefix_lose_nothing(server: Server) -> None:
 def test_a_locked_child_fails_the_night_and_what_can_be_read_is_kept_apart(server: Server) -> None:
     _change(server, CHILD, keystatus="unavailable", encryption="aes-256-gcm")
     record = server.nightly(expect=3)
-    assert record["archive"]["name"].startswith("incomplete-")
-    assert [root["path"] for root in record["archive"]["roots"] if not root["present"]] == [f"{server.tree}/child"]
+    assert record["result"]["archive"]["name"].startswith("incomplete-")
+    assert [root["path"] for root in record["result"]["archive"]["roots"] if not root["present"]] == [
+        f"{server.tree}/child"
+    ]
     assert any("is locked" in message["text"] for message in record["messages"])
     assert "prune" not in [step["name"] for step in record["steps"]]
     assert server.left() == []
@@ -170,9 +172,9 @@ def test_at_a_fixed_path_the_same_works(server: Server) -> None:
     config = server.folder / "config.yml"
     config.write_text(config.read_text().replace(f"dataset: {TOP}", f"dataset: {TOP}, mount_at: {fixed}"))
     record = server.nightly(expect=1)  # the child from elsewhere has no place there, and is named
-    assert [root["path"] for root in record["archive"]["roots"]] == [str(fixed), f"{fixed}/child"]
-    assert f"{fixed}/child/file 1".lstrip("/") in archived(server, record["archive"]["name"])
-    assert {each["dataset"] for each in record["archive"]["left_out"]} == {ODD, OFF}
+    assert [root["path"] for root in record["result"]["archive"]["roots"]] == [str(fixed), f"{fixed}/child"]
+    assert f"{fixed}/child/file 1".lstrip("/") in archived(server, record["result"]["archive"]["name"])
+    assert {each["dataset"] for each in record["result"]["archive"]["left_out"]} == {ODD, OFF}
     assert server.left() == []
 
 
@@ -197,7 +199,7 @@ def test_a_source_of_which_nothing_can_be_archived_fails_the_night_although_anot
     text = config.read_text().replace("sources: [data]", "sources: [data, off]")
     config.write_text(text.replace(f"dataset: {TOP}}}", f"dataset: {TOP}}}, off: {{dataset: tank/off}}"))
     record = server.nightly(expect=3)
-    (lost,) = [root for root in record["archive"]["roots"] if not root["present"]]
+    (lost,) = [root for root in record["result"]["archive"]["roots"] if not root["present"]]
     assert (lost["source"], lost["dataset"]) == ("off", "tank/off")
     assert "holds nothing that can be archived (tank/off: canmount=off" in lost["reason"]
     assert server.left() == []
@@ -205,13 +207,13 @@ def test_a_source_of_which_nothing_can_be_archived_fails_the_night_although_anot
 
 def test_files_at_the_mount_point_of_an_unmounted_dataset_are_not_hidden_without_a_word(server: Server) -> None:
     server.tell_mounts({name: path for name, path in server.mounts.items() if name != CHILD})
-    roots = server.nightly()["archive"]["roots"]  # nothing lies there yet
+    roots = server.nightly()["result"]["archive"]["roots"]  # nothing lies there yet
     assert [each["reason"] for each in roots if each["dataset"] == CHILD] == [
         "its dataset is not mounted; its snapshot was archived all the same"
     ]
     server.call("sh", "-c", 'echo "of the dataset above" >"$1"', "sh", server.pool.live(TOP) / "child/stray")
     record = server.nightly(expect=3)
-    assert record["archive"]["name"].startswith("incomplete-")
+    assert record["result"]["archive"]["name"].startswith("incomplete-")
     assert any("child holds files although its dataset is not mounted" in each["text"] for each in record["messages"])
     assert server.left() == []
 
@@ -235,7 +237,7 @@ def test_a_snapshot_that_is_covered_by_that_of_another_is_a_missing_root(server:
     server.call("mkdir", server.tree / "odd")
     server.tell_mounts(server.mounts | {ODD: server.folder / "a/odd"})
     record = server.nightly(expect=3)
-    (lost,) = [root for root in record["archive"]["roots"] if not root["present"]]
+    (lost,) = [root for root in record["result"]["archive"]["roots"] if not root["present"]]
     assert (lost["dataset"], lost["reason"]) == (ODD, "is covered by the snapshot of another dataset")
     assert server.left() == []
 

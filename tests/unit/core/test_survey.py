@@ -119,6 +119,58 @@ def test_records_of_what_nobody_configured_are_kept_apart(store: StateStore) -> 
     assert found.recorded
 
 
+def test_a_record_that_says_something_else_than_its_line_is_not_evidence(store: StateStore) -> None:
+    store.write_ended(a_run("check", outcome=Outcome.FAILURE))
+    store.replace_latest(a_run("check"))  # somebody has made a success of it
+    assert look(store).history_problem == "its line of check on main says something else than that run's record"
+    assert not look(store).past_known
+
+
+def test_what_became_of_a_mail_is_no_contradiction(store: StateStore) -> None:
+    run = store.write_ended(a_run())
+    store.replace_latest(msgspec.structs.replace(run, mail="sent"))
+    assert look(store).history_problem is None
+
+
+# ---------------------------------------------------------------- a clock that was ahead
+
+
+AHEAD = START + timedelta(days=365)
+
+
+def test_order_is_the_historys_and_not_the_clocks(store: StateStore) -> None:
+    store.write_ended(a_run("check", AHEAD))
+    store.write_ended(a_run("drill", AHEAD))
+    store.write_ended(a_run(started=AHEAD, result=a_night(an_archive(AHEAD, roots=roots("home", "etc")))))
+    store.write_ended(a_run("check", START, Outcome.FAILURE))
+    store.write_ended(a_run("drill", START, result=a_drill(mismatched=9)))
+    partial = an_archive(START, roots=roots("home", missing=("etc",)))
+    store.write_ended(a_run(started=START, result=a_night(partial)))
+    past = look(store).past
+    assert past.verdicts["check", "main"].passed is False
+    assert past.drills["main"].result.mismatched == 9
+    assert past.sources == {("main", "home"): START}
+    assert past.untrusted == {("main", "etc")}
+
+
+def test_what_lies_in_the_future_vouches_for_nothing(store: StateStore) -> None:
+    for job in ("nightly", "check", "drill"):
+        store.write_ended(a_run(job, AHEAD))
+    found = look(store)
+    assert (found.past.verdicts, found.past.drills, found.past.sources) == ({}, {}, {})
+    assert [each.clock_ahead for each in found.standings] == [True, True, False, True]
+    assert {each.status.status for each in found.standings} == {Status.UNKNOWN, Status.NEVER}
+    assert not found.standings[0].success_known
+
+
+def test_damage_that_was_found_with_a_clock_ahead_is_damage(store: StateStore) -> None:
+    store.write_ended(a_run("check", AHEAD, Outcome.FAILURE))
+    store.write_ended(a_run("drill", AHEAD, result=a_drill(missing=1)))
+    past = look(store).past
+    assert (past.verdicts["check", "main"].passed, past.verdicts["check", "main"].ended_at) == (False, NOW)
+    assert past.drills["main"].ended_at == NOW
+
+
 # ---------------------------------------------------------------- deferred, and without a process
 
 
