@@ -59,22 +59,22 @@ class Holding:
     drilled: Drilled | None
 
 
-def holdings(config: Config, survey: Survey) -> Iterator[Holding]:
-    """Yield what is known of each configured repository."""
-    for name, settings in config.repositories.items():
-        nights = _nights(survey, name)
-        facts, facts_at = _newest_facts(nights)
-        archive = nights[0][1].archive if nights else None
-        yield Holding(
-            name=name,
-            facts=facts,
-            facts_at=facts_at,
-            archive=archive,
-            missing=missing_sources(archive, settings.sources) if archive is not None else (),
-            sources=tuple(_source(survey, name, source) for source in settings.sources),
-            checks=tuple(_checks(survey, name)),
-            drilled=_drilled(survey, name),
-        )
+def holding_of(config: Config, survey: Survey, name: str) -> Holding:
+    """Return what is known of one configured repository."""
+    settings = config.repositories[name]
+    nights = _nights(survey, name)
+    facts, facts_at = _newest_facts(nights)
+    archive = nights[0][1].archive if nights else None
+    return Holding(
+        name=name,
+        facts=facts,
+        facts_at=facts_at,
+        archive=archive,
+        missing=missing_sources(archive, settings.sources) if archive is not None else (),
+        sources=tuple(_source(survey, name, source) for source in settings.sources),
+        checks=tuple(_checks(survey, name)),
+        drilled=_drilled(survey, name),
+    )
 
 
 def _nights(survey: Survey, name: str) -> list[tuple[Run, NightlyResult]]:

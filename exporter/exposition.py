@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import gzip
-import logging
 import platform
 import time
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 
 from exporter.metrics import own
 from exporter.metrics.registry import COLLECTORS, OWNERS
+from exporter.once import Once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from exporter.metrics.metric import Sample
     from exporter.metrics.registry import Collect
     from exporter.model import Model
-
-log = logging.getLogger("bkp-exporter")
 
 GZIP_LEVEL = 6  # level 9 takes three times as long and saves only a few per cent
 
@@ -77,6 +75,7 @@ class Exposer:
         self._stopwatch = stopwatch
         self._process = ProcessCollector(registry=None) if process_metrics else None
         self._last_success: dict[str, datetime] = {}
+        self._once = Once()
 
     def expose(self, model: Model) -> Exposition:
         """Return the exposition of `model`. If a collector fails, only its own metrics are left out."""
@@ -98,9 +97,10 @@ class Exposer:
         try:
             found = list(collect(model))
             check_samples(name, found)
-        except Exception:
-            log.exception("collector %s failed; its metrics are left out", name)
+        except Exception as exc:  # noqa: BLE001  # whatever it is, it takes away this collector's metrics alone
+            self._once.trouble(f"collector {name}", exc, "its metrics are left out")
             return None
+        self._once.well(f"collector {name}")
         return found
 
     def _render(self, samples: list[Sample], failed: tuple[str, ...]) -> Exposition:

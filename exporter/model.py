@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bkp.concerns import Concern, concerns_of
-from bkp.holdings import Holding, holdings
+from bkp.holdings import Holding, holding_of
 from bkp.state.reading import Readable, Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
+    from bkp.config import Config
     from bkp.survey import Survey
     from exporter.reading import LoadedConfig, Look
 
@@ -46,10 +48,16 @@ def build_model(look: Look) -> Model:
         host=look.host,
         config=look.config,
         survey=survey,
-        holdings=tuple(holdings(config, survey)),
+        holdings=tuple(_holdings(config, survey)),
         files=tuple(_files(Path(config.paths.state), survey)),
         concerns=tuple(concerns_of(config, survey, more=_own_concerns(look.config))),
     )
+
+
+def _holdings(config: Config, survey: Survey) -> Iterator[Holding]:
+    for name in config.repositories:
+        with contextlib.suppress(Exception):  # a defect takes away this one; `concerns_of` says so
+            yield holding_of(config, survey, name)
 
 
 def _own_concerns(config: LoadedConfig) -> Iterator[Concern]:

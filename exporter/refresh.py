@@ -6,20 +6,18 @@ every `TICK` seconds without one, because statuses depend on the clock: a job ca
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from typing import TYPE_CHECKING, Protocol
 
 from exporter.model import Model, build_model
+from exporter.once import Once
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from exporter.exposition import Exposition
     from exporter.reading import Look
-
-log = logging.getLogger("bkp-exporter")
 
 POLL = 2.0
 TICK = 15.0
@@ -77,6 +75,7 @@ class Refresher:
         self._wake = threading.Event()
         self._stopping = False
         self.current: Snapshot | None = None
+        self._once = Once()
 
     def fresh(self) -> Snapshot | None:
         """Return the current snapshot; None if there is none yet or it is older than `STALE` seconds."""
@@ -106,8 +105,9 @@ class Refresher:
         while not self._stopping:
             try:
                 self.step()
-            except Exception:
-                log.exception("cannot refresh; serving what was there before, for at most %d s", int(STALE))
+                self._once.well("refreshing")
+            except Exception as exc:  # noqa: BLE001  # whatever it is: the next step tries again
+                self._once.trouble("refreshing", exc, f"what was there before is served for at most {STALE:.0f} s")
             self._wake.wait(poll)
             self._wake.clear()
 

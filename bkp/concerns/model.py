@@ -19,6 +19,7 @@ KINDS: dict[str, str] = {
     "history_broken": "the history of runs is not whole",
     "records_unconfigured": "the state has records of something that the configuration does not name",
     "config_invalid": "the configuration file as it is now is not in use",
+    "internal_error": "a part of the state cannot be judged because of a defect in bkp",
     "clock_ahead": "a record lies in the future: the clock was ahead when it was written, or is behind now",
     "job_late": "a job did not succeed before its deadline",
     "job_never": "a scheduled job has never run",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bkp.concerns.model import Concern
-from bkp.holdings import holdings
+from bkp.holdings import holding_of
 from bkp.jobs import JOBS, NIGHTLY
 from bkp.quantities import format_duration, format_size
 from bkp.state.archives import flaw
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from bkp.survey import Survey
 
 
-def concerns(config: Config, survey: Survey) -> Iterator[Concern]:
-    """Yield them."""
-    for holding in holdings(config, survey):
-        yield from _archive(config, survey, holding)
-        yield from _sources(config, survey, holding)
-        yield from _proofs(survey, holding)
-        yield from _room(config, holding)
+def concerns(config: Config, survey: Survey, name: str) -> Iterator[Concern]:
+    """Yield those about one repository."""
+    holding = holding_of(config, survey, name)
+    yield from _archive(config, survey, holding)
+    yield from _sources(config, survey, holding)
+    yield from _proofs(survey, holding)
+    yield from _room(config, holding)
 
 
 def _archive(config: Config, survey: Survey, holding: Holding) -> Iterator[Concern]:
