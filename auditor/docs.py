@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from auditor.catalogue import NAMESPACES
+from auditor.catalogue import NAMESPACES, FactType
 from auditor.exit_codes import MEANING
 from auditor.facts_file import FactsFile
 from auditor.operators import OPERATORS
-from auditor.operators.registry import ANY_TYPE
 from auditor.render.json import report_schema
 from auditor.rules.describe import describe_rule
 from auditor.rules.folder import load_frameworks, load_rules
@@ -145,8 +144,8 @@ def rules_page() -> str:
 
 
 def _operator(item: Operator) -> str:
-    types = "any" if item.types == ANY_TYPE else ", ".join(sorted(item.types))
-    return f"| `{item.name}` | {item.doc} | {item.takes or 'nothing'} | {types} |"
+    types = "any" if item.form.types == set(FactType) else ", ".join(sorted(item.form.types))
+    return f"| `{item.name}` | {item.doc} | {item.form.takes or 'nothing'} | {types} |"
 
 
 def _rule(rule: Rule, frameworks: dict[str, Framework]) -> str:

@@ -96,12 +96,6 @@ class Schedule:
                     return elapse
         return None
 
-    def interval_after(self, moment: datetime, zone: tzinfo) -> timedelta | None:
-        """Return the time between the next two elapses after `moment`, or None where there are not two."""
-        first = self.next_after(moment, zone)
-        second = first and self.next_after(first, zone)
-        return second - first if first and second else None
-
 
 def _to_utc(wanted: datetime, zone: tzinfo, fold: int) -> datetime | None:
     """Return the local time in UTC; None if the clocks skip it. Of a repeated hour `fold` says which, 0 or 1."""

@@ -9,7 +9,7 @@ import click
 from auditor.cli.common import read_config, rules_folder, rules_option
 from auditor.exit_codes import AuditExit
 from bkp.cli import examples, named_config
-from bkp.errors import UsageError
+from bkp.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,17 +72,13 @@ def list_rules(rules_dir: Path | None, as_json: bool) -> int:
 @rules_option
 def show(rule_id: str, rules_dir: Path | None) -> int:
     """Show one rule: why it is there, what it asks, what to do, which clauses it supports."""
-    import difflib
     import textwrap
 
     by_id = {rule.id: rule for rule in _load(rules_dir).rules}
     rule = by_id.get(rule_id.upper())
     if rule is None:
-        near = difflib.get_close_matches(rule_id.upper(), by_id, n=1)
-        raise UsageError(
-            f"no rule is called {rule_id[:40]!r}",
-            remedy=f"did you mean {near[0]}?" if near else "`bkp-audit rules list` shows all of them",
-        )
+        remedy = did_you_mean(rule_id.upper(), by_id) or "`bkp-audit rules list` shows all of them"
+        raise UsageError(f"no rule is called {rule_id[:40]!r}", remedy=remedy)
     click.echo(f"{rule.id}  {rule.title}\n{rule.severity}, {rule.kind}, every {_every(rule)}, from {rule.source}\n")
     for head, text in (("Why", rule.rationale), ("Remedy", rule.remediation)):
         click.echo(textwrap.fill(f"{head}: {text}", 100) + "\n")

@@ -5,12 +5,12 @@ Whether the facts have known names and fitting values is seen to where scenarios
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, Any
 
 from auditor.catalogue import FactType, UnknownFactError, resolve
 from auditor.operators.values import MODE_FORM
 from auditor.rules.quotes import check_quotes
+from bkp.errors import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,8 +54,7 @@ def _check_without(document: Document, base: Mapping[str, Any], scenario: Scenar
     for number, name in enumerate(scenario.without):
         path: Path = (*above, "without", number)
         if name not in base:
-            near = difflib.get_close_matches(name[:120], base, n=1)
-            remedy = f"did you mean {near[0]!r}?" if near else "name a fact of base, or remove it"
+            remedy = did_you_mean(name, base) or "name a fact of base, or remove it"
             raise document.error(path, f"scenario {scenario.name!r}: {name!r} is no fact of base", remedy=remedy)
         if name in scenario.facts:
             message = f"scenario {scenario.name!r}: {name!r} stands in without and in facts"

@@ -11,8 +11,8 @@ from bkp.config.checks import check, check_schedules
 from bkp.config.model import Config
 from bkp.config.values import decode_value
 from bkp.errors import ConfigError
-from bkp.yamlfile.loader import MAX_BYTES, load_yaml
-from bkp.yamlfile.typed import as_mapping, convert
+from bkp.yamlfile.loader import MAX_BYTES
+from bkp.yamlfile.typed import load_typed
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -36,9 +36,7 @@ def parse_config(content: bytes | str, source: str = "config.yml", *, now: datet
 
     `now` is the time in the host's zone: a schedule that elapses no more is refused. Without it none is judged.
     """
-    document = load_yaml(content, source, error=ConfigError)
-    as_mapping(document, error=ConfigError)
-    config = convert(document, Config, decode_value, error=ConfigError)
+    document, config = load_typed(content, source, Config, decode_value, error=ConfigError)
     check(document, config)
     if now is not None:
         check_schedules(document, config, now)

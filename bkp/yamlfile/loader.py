@@ -89,9 +89,17 @@ _Loader.add_implicit_resolver(_Plain.FLOAT, re.compile(r"-?(?:0|[1-9][0-9]{0,17}
 class Document:
     """One YAML document: its plain data, and where in the file each part of it stands."""
 
-    def __init__(self, data: Any, source: str, keys: dict[Path, yaml.Node], values: dict[Path, yaml.Node]) -> None:
+    def __init__(
+        self,
+        data: Any,
+        source: str,
+        keys: dict[Path, yaml.Node],
+        values: dict[Path, yaml.Node],
+        error: type[InputFileError],
+    ) -> None:
         self.data = data
         self.source = source
+        self._error = error
         self._keys = keys
         self._values = values
 
@@ -114,17 +122,11 @@ class Document:
         return _position(nodes[path]) if path in nodes else Position(1, 1)
 
     def error(
-        self,
-        path: Sequence[str | int],
-        message: str,
-        *,
-        at_key: bool = False,
-        remedy: str | None = None,
-        error: type[InputFileError] = InputFileError,
+        self, path: Sequence[str | int], message: str, *, at_key: bool = False, remedy: str | None = None
     ) -> InputFileError:
         """Return an error that names this file and the position of `path` in it."""
         line, column = self.key_position(path) if at_key else self.value_position(path)
-        return error(self.source, line, message, column=column, remedy=remedy)
+        return self._error(self.source, line, message, column=column, remedy=remedy)
 
 
 def load_yaml(content: bytes | str, source: str, *, error: type[InputFileError] = InputFileError) -> Document:
@@ -220,7 +222,7 @@ class _Builder:
 
     def document(self, node: yaml.Node | None) -> Document:
         data = None if node is None else self._build(node, ())
-        return Document(data, self._source, self._keys, self._values)
+        return Document(data, self._source, self._keys, self._values, self._error)
 
     def _failure(self, node: yaml.Node, message: str, remedy: str | None = None) -> InputFileError:
         line, column = _position(node)
