@@ -13,7 +13,7 @@ from auditor.exit_codes import MEANING
 from auditor.facts_file import FactsFile
 from auditor.operators import OPERATORS
 from auditor.render.json import report_schema
-from auditor.rules.describe import describe_rule
+from auditor.rules.describe import describe_clauses, describe_rule
 from auditor.rules.folder import load_frameworks, load_rules
 from auditor.rules.schema import RuleFile
 from bkp.severity import SEVERITIES
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from auditor.operators import Operator
     from auditor.rules.folder import Framework
     from auditor.rules.model import Rule
-    from auditor.rules.schema import Clause
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -149,16 +148,11 @@ def _operator(item: Operator) -> str:
 
 
 def _rule(rule: Rule, frameworks: dict[str, Framework]) -> str:
-    every = rule.every.text if rule.every else "run"
-    lines = [f"### {rule.id}: {rule.title}", "", f"Severity {rule.severity}, {rule.kind}, every {every}."]
+    lines = [f"### {rule.id}: {rule.title}", "", f"Severity {rule.severity}, {rule.kind}, every {rule.interval}."]
     lines += ["", rule.rationale, "", f"**Remedy:** {rule.remediation}", ""]
     lines += ["```", *describe_rule(rule), "```", ""]
-    cited = [f"{frameworks[name].name} {_clauses(clauses)}" for name, clauses in rule.refs.items()]
+    cited = [f"{frameworks[name].name} {describe_clauses(clauses)}" for name, clauses in rule.refs.items()]
     return "\n".join([*lines, f"Evidence supporting {'; '.join(cited)}.", ""])
-
-
-def _clauses(clauses: tuple[Clause, ...]) -> str:
-    return ", ".join(item.clause + (" (uncertain)" if item.uncertain else "") for item in clauses)
 
 
 def facts_page() -> str:
@@ -177,11 +171,7 @@ def facts_page() -> str:
 
 
 def _schema(title: str, kind: Any) -> dict[str, Any]:
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": title,
-        **msgspec.json.schema(kind),
-    }
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title, **msgspec.json.schema(kind)}
 
 
 def pages() -> dict[str, str]:

@@ -11,13 +11,10 @@ _STATUSES = ("ok", "late", "failed", "never", "running", "unknown")
 _KINDS = ("regular file", "folder", "symbolic link", "other")
 
 
-def _space(
-    name: str,
-    doc: str,
-    source: str,
-    *fields: tuple[str, FactType, str] | tuple[str, FactType, str, dict[str, object]],
-    instance: str | None = None,
-) -> Namespace:
+_Field = tuple[str, FactType, str] | tuple[str, FactType, str, dict[str, object]]
+
+
+def _space(name: str, doc: str, source: str, *fields: _Field, instance: str | None = None) -> Namespace:
     prefix = f"{name}.*" if instance else name
     specs = {}
     for field, kind, text, *more in fields:
@@ -27,7 +24,7 @@ def _space(
 
 T = FactType
 
-_PERMISSIONS: tuple[tuple[str, FactType, str] | tuple[str, FactType, str, dict[str, object]], ...] = (
+_PERMISSIONS: tuple[_Field, ...] = (
     ("exists", T.BOOLEAN, "whether there is anything at its path"),
     ("kind", T.TEXT, "what it is, a symbolic link not followed", {"values": _KINDS}),
     ("mode", T.MODE, "permission bits"),
@@ -41,7 +38,7 @@ _PERMISSIONS: tuple[tuple[str, FactType, str] | tuple[str, FactType, str, dict[s
 
 _ORIGINS: dict[str, object] = {"values": ("local", "inherited", "received", "default", "temporary", "none")}
 
-_PROPERTIES: tuple[tuple[str, FactType, str] | tuple[str, FactType, str, dict[str, object]], ...] = (
+_PROPERTIES: tuple[_Field, ...] = (
     ("compression", T.TEXT, "compression of new blocks"),
     ("compression_source", T.TEXT, "where that value comes from", _ORIGINS),
     ("atime", T.TEXT, "whether reading a file writes its access time", {"values": ("on", "off")}),

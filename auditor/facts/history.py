@@ -14,11 +14,11 @@ SOURCE = "state: history.jsonl"
 def collect_history(builder: FactBuilder, survey: Survey) -> None:
     """Add history.*: whether the chain holds and has the newest recorded run."""
     if (reason := _unreadable(survey)) is not None:
-        builder.fail("history", None, SOURCE, reason)
+        builder.of("history").fail(SOURCE, reason)
         return
     chain, problem = survey.history.chain, survey.history_problem
     values = {"lines": chain.lines if chain else 0, "intact": problem is None, "problem": problem}
-    builder.add("history", None, SOURCE, values)
+    builder.of("history").add(SOURCE, values)
 
 
 def doubt(survey: Survey) -> str | None:
