@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -12,7 +12,8 @@ from auditor.catalogue import NAMESPACES, FactType
 from auditor.exit_codes import MEANING
 from auditor.facts_file import FactsFile
 from auditor.operators import OPERATORS
-from auditor.render.json import report_schema
+from auditor.render.json import json_schema
+from auditor.report import Report
 from auditor.rules.describe import describe_clauses, describe_rule
 from auditor.rules.folder import load_frameworks, load_rules
 from auditor.rules.schema import RuleFile
@@ -170,16 +171,12 @@ def facts_page() -> str:
     return "\n".join(parts)
 
 
-def _schema(title: str, kind: Any) -> dict[str, Any]:
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title, **msgspec.json.schema(kind)}
-
-
 def pages() -> dict[str, str]:
     """Return every generated file by its name below docs/."""
     schemas = {
-        "report.schema.json": report_schema(),
-        "rule.schema.json": _schema("bkp-audit rule", RuleFile),
-        "facts.schema.json": _schema("bkp-audit facts", FactsFile),
+        "report.schema.json": json_schema("bkp-audit report", Report),
+        "rule.schema.json": json_schema("bkp-audit rule", RuleFile),
+        "facts.schema.json": json_schema("bkp-audit facts", FactsFile),
     }
     texts = {
         name: msgspec.json.format(msgspec.json.encode(data), indent=2).decode() + "\n" for name, data in schemas.items()

@@ -71,7 +71,6 @@ class InputFileError(BkpError):
         self.source = source
         self.line = line
         self.column = column
-        self.detail = message
 
 
 class ConfigError(InputFileError):
@@ -111,4 +110,3 @@ class InterruptedRunError(BkpError):
 
     def __init__(self, signal_name: str) -> None:
         super().__init__(f"interrupted by {signal_name}")
-        self.signal_name = signal_name

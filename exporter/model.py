@@ -14,7 +14,7 @@ from bkp.state.reading import Readable, Unreadable
 from bkp.state.results import Archive, DrillResult, NightlyResult, RepositoryFacts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from bkp.config import Config
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Repository:
+class RepositoryView:
     """One repository: what borg last said of it (`facts`, none older than `facts_at`) and its last archive.
 
     `missing` are the sources that the last archive lacks; empty where there is no archive.
@@ -49,23 +49,6 @@ class SourceFacts:
 
 
 @dataclass(frozen=True)
-class Check:
-    """The last verdict of a job that judges its target; None where there is none, or a later one may be hidden."""
-
-    target: str
-    job: str
-    verdict: Checked | None
-
-
-@dataclass(frozen=True)
-class Drill:
-    """The last drill of a repository that compared files; None where there is none, or a later one may be hidden."""
-
-    repository: str
-    drilled: Drilled | None
-
-
-@dataclass(frozen=True)
 class StateFile:
     """One state file that is there: `problem` says why it cannot be used. `name` is relative to the state directory."""
 
@@ -76,15 +59,19 @@ class StateFile:
 
 @dataclass(frozen=True)
 class Model:
-    """Everything that the exporter publishes, at one moment (`survey.now`, UTC)."""
+    """Everything that the exporter publishes, at one moment (`survey.now`, UTC).
+
+    `checks` has the last verdict of each job that judges its target, by target and job; `drills` the last drill of each
+    repository that compared files. None: there is none, or a later one may be hidden.
+    """
 
     host: str
     config: LoadedConfig
     survey: Survey
-    repositories: tuple[Repository, ...]
+    repositories: tuple[RepositoryView, ...]
     sources: tuple[SourceFacts, ...]
-    checks: tuple[Check, ...]
-    drills: tuple[Drill, ...]
+    checks: Mapping[tuple[str, str], Checked | None]
+    drills: Mapping[str, Drilled | None]
     files: tuple[StateFile, ...]
 
 
@@ -97,13 +84,13 @@ def build_model(look: Look) -> Model:
         survey=survey,
         repositories=tuple(_repositories(config, survey)),
         sources=tuple(_sources(config, survey)),
-        checks=tuple(_checks(survey)),
-        drills=tuple(_drills(config, survey)),
+        checks=dict(_checks(survey)),
+        drills=_drills(config, survey),
         files=tuple(_files(Path(config.paths.state), survey)),
     )
 
 
-def _repositories(config: Config, survey: Survey) -> Iterator[Repository]:
+def _repositories(config: Config, survey: Survey) -> Iterator[RepositoryView]:
     nights: dict[str, list[tuple[Run, NightlyResult]]] = {}
     for standing in survey.standings:
         for run in (standing.latest, standing.success):
@@ -114,7 +101,7 @@ def _repositories(config: Config, survey: Survey) -> Iterator[Repository]:
         facts, facts_at = _newest_facts(own)
         archive = own[0][1].archive if own else None
         missing = missing_sources(archive, settings.sources) if archive is not None else ()
-        yield Repository(name, facts, facts_at, archive, missing)
+        yield RepositoryView(name, facts, facts_at, archive, missing)
 
 
 def _newest_facts(nights: list[tuple[Run, NightlyResult]]) -> tuple[RepositoryFacts | None, datetime | None]:
@@ -144,21 +131,20 @@ def _sources(config: Config, survey: Survey) -> Iterator[SourceFacts]:
             yield SourceFacts(name, source, found, known=found is not None or survey.past_known)
 
 
-def _checks(survey: Survey) -> Iterator[Check]:
+def _checks(survey: Survey) -> Iterator[tuple[tuple[str, str], Checked | None]]:
     for standing in survey.standings:
         if JOBS[standing.job].verdict:
             latest = standing.latest
             own = latest is not None and latest.ended_at is not None and latest.outcome.is_verdict
             verdict = survey.past.verdicts.get((standing.job, standing.target))
-            yield Check(standing.target, standing.job, verdict if own or survey.past_known else None)
+            yield (standing.target, standing.job), verdict if own or survey.past_known else None
 
 
-def _drills(config: Config, survey: Survey) -> Iterator[Drill]:
+def _drills(config: Config, survey: Survey) -> dict[str, Drilled | None]:
     latest = (standing.latest for standing in survey.standings)
     own = {run.target for run in latest if run is not None and run.ended_at and isinstance(run.result, DrillResult)}
-    for name in config.repositories:
-        sure = name in own or survey.past_known
-        yield Drill(name, survey.past.drills.get(name) if sure else None)
+    found = survey.past.drills
+    return {name: found.get(name) if name in own or survey.past_known else None for name in config.repositories}
 
 
 def _files(root: Path, survey: Survey) -> Iterator[StateFile]:

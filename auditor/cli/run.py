@@ -107,7 +107,7 @@ def run(
 
 
 def _say_what_is_not_applied(evidence: Evidence, rules_dir: Path | None, waivers_path: Path | None) -> None:
-    """Say where the host itself would have been judged otherwise: its rules and waivers are no part of its facts."""
+    """Say which of the host's own rules and waivers are not applied: saved facts do not contain them."""
     for name, given, what, option in (
         ("config.rules_folder", rules_dir, "rules of its own", "--rules"),
         ("config.waiver_file", waivers_path, "waivers", "--waivers"),

@@ -182,16 +182,13 @@ def _conclude(results: Sequence[RuleResult], totals: Totals, floor: Floor, fail_
     if unjudged:
         return AuditExit.UNJUDGED, "; ".join(parts)
     minor = totals.failed - sum(result.verdict is Verdict.FAIL and result.waived for result in results)
-    clean = [f"{totals.passed} of {_rules(floor.applicable)} that {_apply(floor.applicable)} passed"]
+    verb = "applies" if floor.applicable == 1 else "apply"
+    clean = [f"{totals.passed} of {_rules(floor.applicable)} that {verb} passed"]
     if totals.waived:
         clean.append(f"{totals.waived} waived")
     if minor:
         clean.append(f"{minor} failed below severity {fail_on}")
     return AuditExit.CLEAN, ", ".join(clean)
-
-
-def _apply(count: int) -> str:
-    return "applies" if count == 1 else "apply"
 
 
 def _rules(count: int) -> str:

@@ -1,4 +1,4 @@
-"""Facts of history.*, and whether anything may be concluded from what the history lacks."""
+"""Facts of history.*, and whether the history is complete."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def collect_history(builder: FactBuilder, survey: Survey) -> None:
 
 
 def doubt(survey: Survey) -> str | None:
-    """Return why nothing follows from what the history lacks; None if it is whole."""
+    """Return why the history may be incomplete; None if it is complete."""
     if (reason := _unreadable(survey)) is not None:
         return reason
     problem = survey.history_problem

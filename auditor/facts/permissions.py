@@ -44,7 +44,7 @@ def collect_permissions(builder: FactBuilder, config: Config, config_path: Path,
 
 
 def _known_absent(path: Path) -> bool:
-    """Return whether there is certainly nothing; where that cannot be told, its facts say why."""
+    """Return True if nothing is at the path; False if something is, or if that cannot be told."""
     try:
         path.lstat()
     except (FileNotFoundError, NotADirectoryError):

@@ -80,7 +80,7 @@ def collect_archives(builder: FactBuilder, config: Config, survey: Survey, listi
 
 
 def _compare(facts: FactGroup, name: str, archive: Archive | None, survey: Survey) -> None:
-    """Add what the history says of earlier archives. One that is not whole would say "too few" where there are many."""
+    """Add what the history says of earlier archives. An incomplete one would count too few."""
     if (reason := doubt(survey)) is not None:
         facts.fail(HISTORY, reason, ("earlier_archives", "size_ratio"))
         return

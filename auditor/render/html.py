@@ -107,7 +107,7 @@ def _render(report: Report, detail: Detail) -> str:
 
 
 def _parts(results: Sequence[RuleResult]) -> dict[str, list[RuleResult]]:
-    """Sort the results into the report's sections; together they are all of them."""
+    """Sort the results into the report's sections; each result is in exactly one."""
     parts: dict[str, list[RuleResult]] = {"attention": [], "waived": [], "passed": [], "inapplicable": []}
     for result in results:
         if result.verdict is Verdict.PASS:

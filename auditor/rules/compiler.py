@@ -12,8 +12,7 @@ from auditor.durations import IsoDuration, parse_iso_duration
 from auditor.operators import OPERATORS, OperandError
 from auditor.operators.values import describe, typed
 from auditor.rules.model import Applicability, Check, Condition, Each, Group, Rule, Wanted
-from auditor.rules.quotes import check_quotes
-from auditor.rules.scenario_form import check_scenarios
+from auditor.rules.scenario_form import check_quotes, check_scenarios
 from auditor.rules.schema import AttestationWanted, Clause, ForEach, Node, OnMissing, Param, RuleFile
 from bkp.errors import did_you_mean
 from bkp.yamlfile.typed import load_typed

@@ -1,6 +1,6 @@
-"""Rule files as bytes, and where in one a thing is said that only turns out wrong once the rule itself is sound.
+"""Input files as bytes, and the line of a mistake that shows only after its rule was compiled.
 
-A rule in memory carries no positions: hundreds of them would cost more than the rules. The file is read again.
+A compiled rule carries no positions, which would cost more memory than the rule: the file is read again.
 """
 
 from __future__ import annotations

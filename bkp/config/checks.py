@@ -1,4 +1,4 @@
-"""What no single value shows: whether the parts of a configuration fit together, and mean something to borg."""
+"""Checks of the configuration as a whole: do its parts fit together, and does borg understand them?"""
 
 from __future__ import annotations
 

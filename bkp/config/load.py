@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 def load_config(path: Path, *, schedules: bool = False) -> Config:
     """Return the configuration in `path`.
 
-    `schedules`: refuse those that elapse no more. Only who writes the file is to be stopped by one: a job that its
-    timer has started for the last time is not, and least of all a restore.
+    `schedules`: also refuse a schedule that never elapses again. Whoever edits the file wants to know; a run, and
+    least of all a restore, must not fail because of it.
 
     Raises:
-        ConfigError: anything about it is not as it should be (exit code 2).
+        ConfigError: the file cannot be read, or is not valid (exit code 2).
     """
     return parse_config(_read(path), str(path), now=utc_now().astimezone(local_zone()) if schedules else None)
 
@@ -34,7 +34,7 @@ def load_config(path: Path, *, schedules: bool = False) -> Config:
 def parse_config(content: bytes | str, source: str = "config.yml", *, now: datetime | None = None) -> Config:
     """Return the configuration in `content`; `source` names it in errors.
 
-    `now` is the time in the host's zone: a schedule that elapses no more is refused. Without it none is judged.
+    `now`, in the host's zone: refuse a schedule that never elapses after it. None: do not judge schedules.
     """
     document, config = load_typed(content, source, Config, decode_value, error=ConfigError)
     check(document, config)

@@ -59,9 +59,6 @@ class _Loader(_Base):  # type: ignore[misc]  # the C loader carries no types
     """The safe loader with its implicit types reduced to those that surprise nobody."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012  # PyYAML's own protocol
-    DEFAULT_SCALAR_TAG = _Plain.STR
-    DEFAULT_SEQUENCE_TAG = _Plain.SEQ
-    DEFAULT_MAPPING_TAG = _Plain.MAP
 
     def resolve(self, kind: type[yaml.Node], value: str, implicit: tuple[bool, bool]) -> str:
         """Return the tag of a node that has none, as PyYAML does, without path resolvers, which are not used."""
@@ -72,12 +69,6 @@ class _Loader(_Base):  # type: ignore[misc]  # the C loader carries no types
                         return tag
             return _Plain.STR
         return _Plain.SEQ if kind is yaml.SequenceNode else _Plain.MAP
-
-    def descend_resolver(self, _current_node: yaml.Node | None, _current_index: Any) -> None:
-        """Do nothing: path resolvers are not used."""
-
-    def ascend_resolver(self) -> None:
-        """Do nothing: path resolvers are not used."""
 
 
 _Loader.add_implicit_resolver(_Plain.NULL, re.compile(r"(?:~|null|)\Z"), ["~", "n", ""])
@@ -103,29 +94,23 @@ class Document:
         self._keys = keys
         self._values = values
 
-    def value_position(self, path: Sequence[str | int]) -> Position:
-        """Return where the value at `path` starts, or the nearest known position above it."""
-        return self._nearest(self._values, tuple(path))
-
-    def key_position(self, path: Sequence[str | int]) -> Position:
-        """Return where the key that ends `path` stands, or the value's position for a list item."""
-        found = self._keys.get(tuple(path))
-        return _position(found) if found else self.value_position(path)
-
     def is_quoted(self, path: Sequence[str | int]) -> bool:
         """Return whether the text at `path` stands in quotes or as a block: no reader of YAML makes a number of it."""
         return bool(getattr(self._values.get(tuple(path)), "style", None))
 
-    def _nearest(self, nodes: dict[Path, yaml.Node], path: Path) -> Position:
-        while path not in nodes and path:
-            path = path[:-1]
-        return _position(nodes[path]) if path in nodes else Position(1, 1)
-
     def error(
         self, path: Sequence[str | int], message: str, *, at_key: bool = False, remedy: str | None = None
     ) -> InputFileError:
-        """Return an error that names this file and the position of `path` in it."""
-        line, column = self.key_position(path) if at_key else self.value_position(path)
+        """Return an error that names this file and the position of the value at `path`, or of the key that ends it.
+
+        What is not in the file has the position of what it is missing from.
+        """
+        place = tuple(path)
+        node = self._keys.get(place) if at_key else None
+        while node is None and place not in self._values and place:
+            place = place[:-1]
+        node = node or self._values.get(place)
+        line, column = _position(node) if node is not None else Position(1, 1)
         return self._error(self.source, line, message, column=column, remedy=remedy)
 
 
@@ -282,18 +267,11 @@ class _Builder:
 
     def _scalar(self, node: yaml.ScalarNode) -> str | int | float | bool | None:
         text = str(node.value)
-        if node.tag is _Plain.STR:
-            return text
-        match node.tag:
-            case _Plain.NULL:
-                return None
-            case _Plain.BOOL:
-                return text == "true"
-            case _Plain.INT:
-                return int(text)
-            case _Plain.FLOAT:
-                return float(text)
-        return text
+        if node.tag is _Plain.NULL:
+            return None
+        if node.tag is _Plain.BOOL:
+            return text == "true"
+        return int(text) if node.tag is _Plain.INT else float(text) if node.tag is _Plain.FLOAT else text
 
 
 def _position(node: yaml.Node | yaml.Event) -> Position:

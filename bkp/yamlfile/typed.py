@@ -143,12 +143,8 @@ def _explain(document: Document, kind: Any, problem: _Problem) -> InputFileError
     elif isinstance(value, dict):  # a record's own check, which says itself what it found
         sentence = complaint
     else:
-        sentence = f"{found}, {_lower(complaint)}"
+        sentence = f"{found}, {complaint[:1].lower()}{complaint[1:]}"
     return document.error(path, f"{place}: {sentence}", at_key=of_key, remedy=remedy)
-
-
-def _lower(text: str) -> str:
-    return text[:1].lower() + text[1:]
 
 
 def _dotted(path: Path) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bkp.state.archives import is_good
 from bkp.state.results import Archive
 from exporter.metrics.metric import Metric, Section, Table, duration
-from exporter.model import Model, Repository
+from exporter.model import Model, RepositoryView
 
 SECTION = Section[Model](
     "archives",
@@ -59,7 +59,7 @@ SECTION = Section[Model](
         ),
         absent="no readable record names an archive",
     ),
-    Table[Model, Repository](
+    Table[Model, RepositoryView](
         ("repository",),
         lambda model: (((r.name,), r) for r in model.repositories if r.archive is not None),
         Metric(

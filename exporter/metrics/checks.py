@@ -13,7 +13,7 @@ SECTION = Section[Model](
     " leaves the verdict before it in place.",
     Table[Model, Checked](
         ("repository", "job_name"),
-        lambda model: (((c.target, c.job), c.verdict) for c in model.checks if c.verdict is not None),
+        lambda model: ((key, verdict) for key, verdict in model.checks.items() if verdict is not None),
         Metric(
             "bkp_check_passed",
             "Verdict of the last check of the repository that came to one: 1 passed, 0 failed. job_name is check for"

@@ -12,7 +12,7 @@ SECTION = Section[Model](
     "What the last drill found when it restored a random sample of files and compared their hashes.",
     Table[Model, Drilled](
         ("repository",),
-        lambda model: (((d.repository,), d.drilled) for d in model.drills if d.drilled is not None),
+        lambda model: (((name,), drill) for name, drill in model.drills.items() if drill is not None),
         Metric(
             "bkp_drill_finished_timestamp_seconds",
             "End of the last restore drill that compared files.",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from bkp.state.results import RepositoryFacts
 from exporter.metrics.metric import Metric, Section, Table, Value, label_text
-from exporter.model import Model, Repository
+from exporter.model import Model, RepositoryView
 
 _ABSENT = "no readable record has the figure"
 
 
-def _identity(repository: Repository) -> Value:
+def _identity(repository: RepositoryView) -> Value:
     facts = repository.facts
     return None if facts is None else (label_text(facts.id), label_text(facts.encryption))
 
@@ -18,7 +18,7 @@ SECTION = Section[Model](
     "repositories",
     "Repositories",
     "From the newest night whose record has the figure. The exporter itself never opens a repository.",
-    Table[Model, Repository](
+    Table[Model, RepositoryView](
         ("repository",),
         lambda model: (((r.name,), r) for r in model.repositories),
         Metric(

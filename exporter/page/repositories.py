@@ -15,7 +15,8 @@ from exporter.page.parts import Row, length, moment_of
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from exporter.model import Drill, Model, Repository
+    from bkp.past import Drilled
+    from exporter.model import Model, RepositoryView
     from exporter.page.jobs import JobCard
 
 
@@ -43,7 +44,7 @@ class RepositoryCard:
     bars: tuple[Bar, ...]
 
 
-def repository_card(model: Model, repository: Repository, cards: Iterable[JobCard]) -> RepositoryCard:
+def repository_card(model: Model, repository: RepositoryView, cards: Iterable[JobCard]) -> RepositoryCard:
     """Return the cards of a repository, with those of its jobs."""
     own = tuple(card for card in cards if card.target == repository.name and is_of_repository(card))
     # Before the first run of any job there is nothing graver than the statuses beside it.
@@ -71,7 +72,7 @@ def is_of_repository(card: JobCard) -> bool:
     return JOBS[card.job].kind is Kind.REPOSITORY
 
 
-def _contents(model: Model, repository: Repository) -> list[Row]:
+def _contents(model: Model, repository: RepositoryView) -> list[Row]:
     facts = repository.facts
     if facts is None:
         text = "not known: no run has described it yet" if model.survey.past_known else "not known"
@@ -88,7 +89,7 @@ def _contents(model: Model, repository: Repository) -> list[Row]:
     return found
 
 
-def _archive_rows(model: Model, repository: Repository) -> list[Row]:
+def _archive_rows(model: Model, repository: RepositoryView) -> list[Row]:
     archive = repository.archive
     if archive is None:
         return []
@@ -104,30 +105,28 @@ def _archive_rows(model: Model, repository: Repository) -> list[Row]:
 
 def _proofs(model: Model, name: str) -> list[Row]:
     found = []
-    for check in model.checks:
-        if check.target == name and JOBS[check.job].kind is Kind.REPOSITORY:
-            label = f"{JOBS[check.job].verdict} ({check.job})"
-            if check.verdict is None:
+    for (target, job), verdict in model.checks.items():
+        if target == name and JOBS[job].kind is Kind.REPOSITORY:
+            label = f"{JOBS[job].verdict} ({job})"
+            if verdict is None:
                 found.append(Row(label, "no verdict yet" if model.survey.past_known else "not known", tone="warn"))
             else:
-                passed = check.verdict.passed
-                moment = moment_of(model.survey, check.verdict.ended_at)
-                found.append(Row(label, "passed" if passed else "failed", moment, tone="good" if passed else "bad"))
-    found += [_drill_row(model, drill) for drill in model.drills if drill.repository == name]
-    return found
+                word, tone = ("passed", "good") if verdict.passed else ("failed", "bad")
+                found.append(Row(label, word, moment_of(model.survey, verdict.ended_at), tone=tone))
+    return [*found, _drill_row(model, model.drills[name])]
 
 
-def _drill_row(model: Model, drill: Drill) -> Row:
-    if drill.drilled is None:
+def _drill_row(model: Model, drill: Drilled | None) -> Row:
+    if drill is None:
         return Row("restore drill", "no file restored yet" if model.survey.past_known else "not known", tone="warn")
-    result = drill.drilled.result
+    result = drill.result
     wrong = [f"{count} {word}" for count, word in ((result.mismatched, "differ"), (result.missing, "missing")) if count]
     text = f"{result.matched} of {result.files} files identical" + (f" ({', '.join(wrong)})" if wrong else "")
     good = result.files > 0 and result.matched == result.files and not wrong
-    return Row("restore drill", text, moment_of(model.survey, drill.drilled.ended_at), tone="good" if good else "bad")
+    return Row("restore drill", text, moment_of(model.survey, drill.ended_at), tone="good" if good else "bad")
 
 
-def _bars(repository: Repository) -> list[Bar]:
+def _bars(repository: RepositoryView) -> list[Bar]:
     facts = repository.facts
     if facts is None:
         return []

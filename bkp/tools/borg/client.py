@@ -47,13 +47,12 @@ class Reply:
 
 
 class BorgError(StepFailedError):
-    """A borg call failed. `reply` has everything it said."""
+    """A borg call failed. `problem` says why, as far as it can be told."""
 
     def __init__(self, reply: Reply) -> None:
         problem = reply.judgement.problem or Problem.OTHER
         reason = reply.judgement.reason or problem.value
         super().__init__(f"borg {reply.operation}: {reason}", remedy=problem.remedy)
-        self.reply = reply
         self.problem = problem
 
 
