@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from auditor.catalogue import NAMESPACES
+from auditor.catalogue import NAMESPACES, FactType
 from auditor.exit_codes import MEANING
 from auditor.facts_file import FactsFile
 from auditor.operators import OPERATORS
-from auditor.operators.registry import ANY_TYPE
-from auditor.render.json import report_schema
-from auditor.rules.describe import describe_rule
+from auditor.render.json import json_schema
+from auditor.report import Report
+from auditor.rules.describe import describe_clauses, describe_rule
 from auditor.rules.folder import load_frameworks, load_rules
 from auditor.rules.schema import RuleFile
 from bkp.severity import SEVERITIES
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from auditor.operators import Operator
     from auditor.rules.folder import Framework
     from auditor.rules.model import Rule
-    from auditor.rules.schema import Clause
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -145,21 +144,16 @@ def rules_page() -> str:
 
 
 def _operator(item: Operator) -> str:
-    types = "any" if item.types == ANY_TYPE else ", ".join(sorted(item.types))
-    return f"| `{item.name}` | {item.doc} | {item.takes or 'nothing'} | {types} |"
+    types = "any" if item.form.types == set(FactType) else ", ".join(sorted(item.form.types))
+    return f"| `{item.name}` | {item.doc} | {item.form.takes or 'nothing'} | {types} |"
 
 
 def _rule(rule: Rule, frameworks: dict[str, Framework]) -> str:
-    every = rule.every.text if rule.every else "run"
-    lines = [f"### {rule.id}: {rule.title}", "", f"Severity {rule.severity}, {rule.kind}, every {every}."]
+    lines = [f"### {rule.id}: {rule.title}", "", f"Severity {rule.severity}, {rule.kind}, every {rule.interval}."]
     lines += ["", rule.rationale, "", f"**Remedy:** {rule.remediation}", ""]
     lines += ["```", *describe_rule(rule), "```", ""]
-    cited = [f"{frameworks[name].name} {_clauses(clauses)}" for name, clauses in rule.refs.items()]
+    cited = [f"{frameworks[name].name} {describe_clauses(clauses)}" for name, clauses in rule.refs.items()]
     return "\n".join([*lines, f"Evidence supporting {'; '.join(cited)}.", ""])
-
-
-def _clauses(clauses: tuple[Clause, ...]) -> str:
-    return ", ".join(item.clause + (" (uncertain)" if item.uncertain else "") for item in clauses)
 
 
 def facts_page() -> str:
@@ -177,20 +171,12 @@ def facts_page() -> str:
     return "\n".join(parts)
 
 
-def _schema(title: str, kind: Any) -> dict[str, Any]:
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": title,
-        **msgspec.json.schema(kind),
-    }
-
-
 def pages() -> dict[str, str]:
     """Return every generated file by its name below docs/."""
     schemas = {
-        "report.schema.json": report_schema(),
-        "rule.schema.json": _schema("bkp-audit rule", RuleFile),
-        "facts.schema.json": _schema("bkp-audit facts", FactsFile),
+        "report.schema.json": json_schema("bkp-audit report", Report),
+        "rule.schema.json": json_schema("bkp-audit rule", RuleFile),
+        "facts.schema.json": json_schema("bkp-audit facts", FactsFile),
     }
     texts = {
         name: msgspec.json.format(msgspec.json.encode(data), indent=2).decode() + "\n" for name, data in schemas.items()

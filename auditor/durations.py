@@ -41,14 +41,8 @@ class IsoDuration:
         days, seconds = divmod(int(self.fixed.total_seconds()), 86400)
         hours, rest = divmod(seconds, 3600)
         minutes, seconds = divmod(rest, 60)
-        named = (
-            (years, "year"),
-            (months, "month"),
-            (days, "day"),
-            (hours, "hour"),
-            (minutes, "minute"),
-            (seconds, "second"),
-        )
+        units = ("year", "month", "day", "hour", "minute", "second")
+        named = zip((years, months, days, hours, minutes, seconds), units, strict=True)
         parts = [f"{count} {unit}{'' if count == 1 else 's'}" for count, unit in named if count]
         return " ".join(parts) or "0 seconds"
 

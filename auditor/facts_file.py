@@ -16,9 +16,9 @@ from auditor.catalogue import UnknownFactError, resolve
 from auditor.evidence import Attestation, Attestations, Evidence, Fact, Facts
 from auditor.operators import OperandError
 from auditor.operators.values import printable, typed
+from auditor.rules.place import read_input
 from bkp.errors import InputFileError
-from bkp.state.files import MAX_BYTES, PRIVATE_MODE, read_bytes, write_atomic
-from bkp.state.reading import Missing, Unreadable
+from bkp.state.files import MAX_BYTES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,11 +52,6 @@ class FactsFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     attestation_problem: str | None = None
 
 
-def save_evidence(evidence: Evidence, path: Path, program: str) -> None:
-    """Write the evidence to `path`, readable by its owner only. Raise `StateError` with the reason if it cannot be."""
-    write_atomic(path, encode_evidence(evidence, program), mode=PRIVATE_MODE)
-
-
 def encode_evidence(evidence: Evidence, program: str) -> bytes:
     """Return the evidence as the JSON text of a facts file."""
     saved = {
@@ -82,12 +77,9 @@ def load_evidence(path: Path) -> Evidence:
     """
     if str(path) == "-":
         return parse_evidence(_from_stdin(), STDIN)
-    reading = read_bytes(path)
-    if isinstance(reading, Missing):
-        raise InputFileError(str(path), None, "no such facts file", remedy="`bkp-audit facts -o FILE` writes one")
-    if isinstance(reading, Unreadable):
-        raise InputFileError(str(path), None, reading.reason, remedy="name a regular file, or - for standard input")
-    return parse_evidence(reading.value, str(path))
+    missing = ("no such facts file", "`bkp-audit facts -o FILE` writes one")
+    remedy = "name a regular file, or - for standard input"
+    return parse_evidence(read_input(path, missing, remedy=remedy, limit=MAX_BYTES), str(path))
 
 
 def _from_stdin() -> bytes:
@@ -144,8 +136,7 @@ def _fact(name: str, saved: SavedFact, content: bytes, source: str) -> Fact:
         ref = _storable(name)
         value = _value(ref.spec, saved)
     except UnknownFactError as exc:
-        remedy = f"did you mean {exc.nearest!r}?" if exc.nearest else None
-        raise InputFileError(source, _line_of(content, name), _clean(str(exc)), remedy=remedy) from None
+        raise InputFileError(source, _line_of(content, name), _clean(str(exc)), remedy=exc.remedy) from None
     except OperandError as exc:
         raise InputFileError(source, _line_of(content, name), f"{_clean(name)}: {exc}") from None
     return Fact(value, saved.source, saved.collected_at, saved.error)

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import difflib
 from datetime import date, datetime, timedelta, tzinfo
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from auditor.engine.waivers import MAX_DAYS_AHEAD, Exemption
+from auditor.rules.place import read_input
 from auditor.rules.schema import Line, Prose
-from bkp.errors import InputFileError
-from bkp.state.files import read_bytes
-from bkp.state.reading import Missing, Unreadable
-from bkp.yamlfile.loader import MAX_BYTES, Document, load_yaml
-from bkp.yamlfile.typed import as_mapping, convert
+from bkp.errors import did_you_mean
+from bkp.yamlfile.typed import load_typed
 
 if TYPE_CHECKING:
     from collections.abc import Collection
     from pathlib import Path
+
+    from bkp.yamlfile.loader import Document
 
 
 class WaiverEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -40,28 +39,21 @@ class WaiverFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 def load_waivers(path: Path, rule_ids: Collection[str], now: datetime, zone: tzinfo) -> list[Exemption]:
     """Return the waivers in `path`. Raise `InputFileError` naming file and line for anything that is not sound."""
-    reading = read_bytes(path, MAX_BYTES)
-    if isinstance(reading, Missing):
-        raise InputFileError(str(path), None, "no such waiver file", remedy="write one, or remove audit.waivers")
-    if isinstance(reading, Unreadable):
-        raise InputFileError(str(path), None, reading.reason)
-    return parse_waivers(reading.value, str(path), rule_ids, now, zone)
+    content = read_input(path, ("no such waiver file", "write one, or remove audit.waivers"))
+    return parse_waivers(content, str(path), rule_ids, now, zone)
 
 
 def parse_waivers(
     content: bytes, source: str, rule_ids: Collection[str], now: datetime, zone: tzinfo
 ) -> list[Exemption]:
     """Return the waivers in `content`; `source` names it in errors."""
-    document = load_yaml(content, source)
-    as_mapping(document)
-    file = convert(document, WaiverFile, _no_hook)
+    document, file = load_typed(content, source, WaiverFile)
     today = now.astimezone(zone).date()
     seen: set[tuple[str, str | None]] = set()
     found = []
     for index, entry in enumerate(file.waivers):
         if entry.rule not in rule_ids:
-            near = difflib.get_close_matches(entry.rule, rule_ids, n=1)
-            remedy = f"did you mean {near[0]!r}?" if near else "`bkp-audit rules list` shows all of them"
+            remedy = did_you_mean(entry.rule, rule_ids) or "`bkp-audit rules list` shows all of them"
             raise document.error(("waivers", index, "rule"), f"unknown rule {entry.rule!r}", remedy=remedy)
         if (entry.rule, entry.subject) in seen:
             raise document.error(("waivers", index, "rule"), f"{entry.rule} is waived twice", remedy="remove one")
@@ -84,7 +76,3 @@ def _date(document: Document, index: int, text: str, today: date) -> date:
         message = f"expires: {expires} is more than {MAX_DAYS_AHEAD} days ahead"
         raise document.error(path, message, remedy=f"{latest} at the latest; renew it then if it is still needed")
     return expires
-
-
-def _no_hook(kind: type, _value: Any) -> NoReturn:
-    raise NotImplementedError(kind)

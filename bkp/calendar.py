@@ -96,12 +96,6 @@ class Schedule:
                     return elapse
         return None
 
-    def interval_after(self, moment: datetime, zone: tzinfo) -> timedelta | None:
-        """Return the time between the next two elapses after `moment`, or None where there are not two."""
-        first = self.next_after(moment, zone)
-        second = first and self.next_after(first, zone)
-        return second - first if first and second else None
-
 
 def _to_utc(wanted: datetime, zone: tzinfo, fold: int) -> datetime | None:
     """Return the local time in UTC; None if the clocks skip it. Of a repeated hour `fold` says which, 0 or 1."""
@@ -154,10 +148,10 @@ def _parse(text: str) -> _Parts:
         time_text = words.pop(0)
     if words:
         raise ValueError(f"{words[0]!r} is not understood; wanted {SCHEDULE_FORM}")
-    years, months, days = _date(date_text)
+    years, months, days = map(frozenset, _components("date", date_text, "-", (_YEAR, _MONTH, _DAY)))
     if not any(day <= _LONGEST_MONTH.get(month, 31) for month in months for day in days):
         raise ValueError(f"no month has the day of {date_text!r}: it would never elapse")
-    hours, minutes, seconds = _time(time_text)
+    hours, minutes, seconds = _components("time", time_text, ":", (_HOUR, _MINUTE, _MINUTE))
     return _Parts(_weekdays(weekdays), years, months, days, hours, minutes, seconds, zone)
 
 
@@ -193,26 +187,14 @@ def _weekday(name: str) -> int:
     raise ValueError(f"{name!r} is no weekday; wanted {SCHEDULE_FORM}")
 
 
-def _date(text: str) -> tuple[frozenset[int], frozenset[int], frozenset[int]]:
-    parts = text.split("-")
+def _components(what: str, text: str, separator: str, spans: tuple[_Span, ...]) -> list[tuple[int, ...]]:
+    """Return the values of each part of a date or time. Two parts lack the year, or the seconds."""
+    parts = text.split(separator)
     if len(parts) == 2:
-        parts = ["*", *parts]
-    if len(parts) != 3:
-        raise ValueError(f"date {text!r} is not understood; wanted {SCHEDULE_FORM}")
-    years, months, days = (
-        frozenset(_values(part, span)) for part, span in zip(parts, (_YEAR, _MONTH, _DAY), strict=True)
-    )
-    return years, months, days
-
-
-def _time(text: str) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
-    parts = text.split(":")
-    if len(parts) == 2:
-        parts.append("00")
-    if len(parts) != 3:
-        raise ValueError(f"time {text!r} is not understood; wanted {SCHEDULE_FORM}")
-    hours, minutes, seconds = (_values(part, span) for part, span in zip(parts, (_HOUR, _MINUTE, _MINUTE), strict=True))
-    return hours, minutes, seconds
+        parts = ["*", *parts] if what == "date" else [*parts, "00"]
+    if len(parts) != len(spans):
+        raise ValueError(f"{what} {text!r} is not understood; wanted {SCHEDULE_FORM}")
+    return [_values(part, span) for part, span in zip(parts, spans, strict=True)]
 
 
 def _values(text: str, span: _Span) -> tuple[int, ...]:

@@ -60,14 +60,9 @@ def run(
 ) -> NoReturn:
     """Run the command line and end the process. Every error becomes one message, and an exit code that means it.
 
-    A command returns its exit code, or None for 0. A wrong call ends with 2, Ctrl-C with 130, a defect with 3: left
-    to Python it would end with 1, which means something else.
-
-    Args:
-        program: the name by which it was called.
-        group: its commands.
-        exit_code: what an error of ours ends with.
-        after_defect: what a defect means for whatever the program has said before it.
+    A command returns its exit code, or None for 0. A wrong call ends with 2, Ctrl-C with 130, an error of ours with
+    `exit_code` of it. A defect ends with 3: left to Python it would end with 1, which means something else.
+    `after_defect` says what a defect means for what the program has said before.
     """
     outlive_readers()
     try:
@@ -95,7 +90,8 @@ def complain(program: str, error: BkpError | str) -> None:
     text = str(error)
     if sys.stderr.isatty():
         width = min(WIDEST, os.get_terminal_size(sys.stderr.fileno()).columns or WIDEST)
-        text = "\n".join(click.wrap_text(line.strip(), width, _indent(line), "    ") for line in text.splitlines())
+        lines = ((line.lstrip(), line) for line in text.splitlines())
+        text = "\n".join(click.wrap_text(bare, width, line.removesuffix(bare), "    ") for bare, line in lines)
     click.echo(f"{click.style(f'{program}: error:', fg='red')} {text}", err=True, color=_colour())
 
 
@@ -136,7 +132,3 @@ def _explain(program: str, error: click.ClickException) -> None:
 
 def _colour() -> bool | None:
     return False if os.environ.get("NO_COLOR") else None  # None: where somebody can see it
-
-
-def _indent(line: str) -> str:
-    return line[: len(line) - len(line.lstrip())]

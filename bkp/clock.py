@@ -41,11 +41,8 @@ def local_zone(localtime: Path = LOCALTIME, environ: dict[str, str] | None = Non
 def _zone_in(path: Path) -> tzinfo | None:
     try:
         with path.open("rb") as handle:
-            return ZoneInfo.from_file(handle, key=_zone_key(path))
+            parts = path.resolve().parts
+            key = "/".join(parts[parts.index("zoneinfo") + 1 :]) if "zoneinfo" in parts else "local"
+            return ZoneInfo.from_file(handle, key=key)
     except (OSError, ValueError, IndexError, struct.error):  # a truncated file fails where the parser happens to be
         return None
-
-
-def _zone_key(localtime: Path) -> str:
-    parts = localtime.resolve().parts
-    return "/".join(parts[parts.index("zoneinfo") + 1 :]) if "zoneinfo" in parts else "local"

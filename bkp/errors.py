@@ -7,6 +7,10 @@ what to do about it. No message ever holds a secret.
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class ExitCode(IntEnum):
@@ -37,6 +41,15 @@ class BkpError(Exception):
         return f"{self.message}\n  remedy: {self.remedy}" if self.remedy else self.message
 
 
+def did_you_mean(found: str, known: Iterable[str], further: str | None = None) -> str | None:
+    """Return a remedy for a misspelt word: the nearest known one, if one is near, and what `further` helps."""
+    import difflib  # only wanted once something is wrong
+
+    near = difflib.get_close_matches(found[:120], known, n=1, cutoff=0.5)
+    hints = ([f"did you mean {near[0]!r}?"] if near else []) + ([further] if further else [])
+    return " ".join(hints) or None
+
+
 class UsageError(BkpError):
     """The call's words are off, or name something that is not there."""
 
@@ -58,7 +71,6 @@ class InputFileError(BkpError):
         self.source = source
         self.line = line
         self.column = column
-        self.detail = message
 
 
 class ConfigError(InputFileError):
@@ -98,4 +110,3 @@ class InterruptedRunError(BkpError):
 
     def __init__(self, signal_name: str) -> None:
         super().__init__(f"interrupted by {signal_name}")
-        self.signal_name = signal_name

@@ -1,4 +1,4 @@
-"""Telling one process from another across time: pid, start ticks and boot id together never recur (proc(5))."""
+"""Whether a recorded process still runs: its pid, start ticks and boot id together never recur (proc(5))."""
 
 from __future__ import annotations
 

@@ -16,11 +16,11 @@ class OutputError(BkpError):
 
 
 def outlive_readers() -> None:
-    """Let the program go on when who reads its output goes away (head, less, a terminal); called once, before all else.
+    """Let the program go on if the reader of its output goes away (head, less, a terminal). Call it once, first of all.
 
-    What a program does and what it ends with must not depend on being read, and click would end it with 1. Beneath
-    everything that prints, what nobody reads is dropped. Another failure of standard output raises `OutputError`; of
-    standard error it could not be told to anybody. What the terminal's encoding lacks is shown by its number.
+    What a program does, and its exit code, must not depend on a reader; click would end it with 1. Output that nobody
+    reads is dropped. Any other failure of standard output raises `OutputError`; one of standard error is dropped, as
+    nobody could be told. A character that the terminal's encoding lacks is shown by its number.
     """
     for name, vital in (("stdout", True), ("stderr", False)):
         stream = getattr(sys, name)

@@ -47,18 +47,20 @@ def _prefix(text: str) -> Matcher:
     return lambda path: (path + "/").startswith(prefix)
 
 
-def _fnmatch(text: str) -> Matcher:
-    whole = (
-        os.path.normpath(text).rstrip("/") + "/*/" if text.endswith("/") else os.path.normpath(text) + "/*"
-    ).lstrip("/")
-    compiled = re.compile(fnmatch.translate(whole))
+def _glob(text: str, below: str, translate: Callable[[str], str]) -> Matcher:
+    """Return the matcher of a shell-like pattern; `below` matches what lies below the folder that `text` names."""
+    path = os.path.normpath(text)
+    whole = f"{path.rstrip('/')}{below}/" if text.endswith("/") else path + below
+    compiled = re.compile(translate(whole.lstrip("/")))
     return lambda path: compiled.match(path + "/") is not None
+
+
+def _fnmatch(text: str) -> Matcher:
+    return _glob(text, "/*", fnmatch.translate)
 
 
 def _shell(text: str) -> Matcher:
-    whole = os.path.normpath(text).rstrip("/") + "/**/*/" if text.endswith("/") else os.path.normpath(text) + "/**/*"
-    compiled = re.compile(_translate_shell(whole.lstrip("/")))
-    return lambda path: compiled.match(path + "/") is not None
+    return _glob(text, "/**/*", _translate_shell)
 
 
 def _translate_shell(pattern: str) -> str:

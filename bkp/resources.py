@@ -11,16 +11,11 @@ _PACKAGE = Path(__file__).resolve().parent
 def data_dir(name: DataFolder) -> Path:
     """Return the absolute path of a shipped data folder.
 
-    A wheel carries the folders inside this package (``bkp/_data``); a checkout, and an editable install of it, has
-    them at its top. The wheel's copy wins, so that an installed program never reads a folder that merely happens to
-    lie beside its site-packages.
+    A wheel has the folders inside this package (`bkp/_data`); a checkout, and an editable install of it, at its top.
+    The wheel's copy wins: an installed program must not read a folder that only happens to lie beside site-packages.
 
-    Args:
-        name: ``rules``, ``dashboards`` or ``systemd``.
-
-    Raises:
-        ValueError: ``name`` is not a shipped folder.
-        FileNotFoundError: the installation is incomplete; the message names both places looked at.
+    Raise ValueError for a folder that is not shipped, and FileNotFoundError, naming both places that were looked at,
+    if the installation is incomplete.
     """
     if name not in get_args(DataFolder):
         known = ", ".join(get_args(DataFolder))

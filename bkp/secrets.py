@@ -96,7 +96,9 @@ def parse_passphrase(text: str, source: str) -> Secret:
             raise SecretFileError(f"{source}:{number}: holds {what}", remedy=_FORM)
         match = re.match(rf"[ \t]*(?:export[ \t]+)?{VARIABLE}=", line)
         if match is None:
-            _check_other(line, source, number)
+            if _OTHER.fullmatch(line) is None:  # it could change what the file means without setting a variable
+                what = "only comments and lines that set a variable are understood"
+                raise SecretFileError(f"{source}:{number}: {what}", remedy=_FORM)
             continue
         if found is not None:
             raise SecretFileError(f"{source}:{number}: {VARIABLE} is set twice", remedy="keep one of the lines")
@@ -115,14 +117,6 @@ _ANY_VALUE = rf"""(?:'[^']*'|"(?:[^"\\`$]|\\.|{_EXPANSION})*"|{_EXPANSION}|[^\s'
 _OTHER = re.compile(
     rf"[ \t]*(?:\#.*|(?:export[ \t]+[A-Za-z_]\w*(?:={_ANY_VALUE})?|[A-Za-z_]\w*={_ANY_VALUE}){_END})?", re.ASCII
 )
-
-
-def _check_other(line: str, source: str, number: int) -> None:
-    """Refuse a line that could change what the file means without setting a variable on its own."""
-    if _OTHER.fullmatch(line) is None:
-        raise SecretFileError(
-            f"{source}:{number}: only comments and lines that set a variable are understood", remedy=_FORM
-        )
 
 
 def _value(rest: str, source: str, number: int) -> str:

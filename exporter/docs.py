@@ -41,17 +41,12 @@ def document() -> str:
 
 def _entry(metric: Metric[Any]) -> str:
     kind = "state set" if metric.states else metric.kind
-    lines = [f"### `{metric.name}`", "", metric.help, "", "| | |", "|---|---|", f"| type | {kind} |"]
-    if metric.unit:
-        lines.append(f"| unit | {metric.unit} |")
-    if metric.labels:
-        lines.append(f"| labels | {', '.join(f'`{label}`' for label in metric.labels)} |")
+    rows = {"type": kind, "unit": metric.unit, "labels": ", ".join(f"`{label}`" for label in metric.labels)}
     if metric.states:
-        lines.append(f"| values of `{metric.labels[-1]}` | {', '.join(f'`{state}`' for state in metric.states)} |")
-    lines.append(f"| source | {metric.source} |")
-    if metric.absent:
-        lines.append(f"| absent when | {metric.absent} |")
-    return "\n".join(lines) + "\n"
+        rows[f"values of `{metric.labels[-1]}`"] = ", ".join(f"`{state}`" for state in metric.states)
+    rows |= {"source": metric.source, "absent when": metric.absent}
+    table = [f"| {name} | {text} |" for name, text in rows.items() if text]
+    return "\n".join([f"### `{metric.name}`", "", metric.help, "", "| | |", "|---|---|", *table, ""])
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import hashlib
 import logging
 import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,8 +21,6 @@ from bkp.survey import Survey, configured, survey
 
 if TYPE_CHECKING:
     from datetime import datetime, tzinfo
-
-    from bkp.state.records import Process
 
 log = logging.getLogger("bkp-exporter")
 
@@ -127,14 +126,11 @@ class HostReader:
             store,
             self._clock,
             self._zone or local_zone(),
-            self._is_alive,
+            partial(is_alive, proc=self._proc),
             read_job=lambda job, target: self._read_job(store, job, target),
             history=lambda: self._read_history(store),
         )
         return Look(config.config.host or os.uname().nodename, config, found)
-
-    def _is_alive(self, process: Process) -> bool | None:
-        return is_alive(process, self._proc)
 
     def _read_job(self, store: StateStore, job: str, target: str) -> JobState:
         """Return the records, the same objects as before where no file has changed.

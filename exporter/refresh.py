@@ -34,13 +34,6 @@ class Reader(Protocol):
         """Return everything as it is now."""
 
 
-class Expose(Protocol):
-    """What renders: `exporter.exposition.Exposer.expose`."""
-
-    def __call__(self, model: Model, /) -> Exposition:
-        """Return the exposition of the model."""
-
-
 class Snapshot:
     """The metrics and the page of one moment. The page is rendered when it is first asked for."""
 
@@ -65,7 +58,12 @@ class Refresher:
     """Makes snapshots. Any thread may read `current` at any time, because replacing it is one assignment."""
 
     def __init__(
-        self, reader: Reader, expose: Expose, *, monotonic: Callable[[], float] = time.monotonic, tick: float = TICK
+        self,
+        reader: Reader,
+        expose: Callable[[Model], Exposition],
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        tick: float = TICK,
     ) -> None:
         self._reader = reader
         self._expose = expose

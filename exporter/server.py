@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from bkp.config.values import ListenAddress
 from bkp.errors import BkpError
-from exporter.web import Answer, Fresh, answer, plain
+from exporter.web import Fresh, Response, answer, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -140,7 +140,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self._answer
         raise AttributeError(name)
 
-    def _send(self, what: Answer) -> None:
+    def _send(self, what: Response) -> None:
         """Send head and body as one packet where they fit: two would be two wake-ups of the client."""
         headers = {"Server": "bkp-exporter", "Date": self.date_time_string(), **what.all_headers()}
         if self.close_connection:
@@ -152,7 +152,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.sendall(body)  # sent by itself, because joining it to the head would copy up to a megabyte
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Answer a request that is not valid HTTP. The answer repeats nothing of it."""
+        """Response a request that is not valid HTTP. The answer repeats nothing of it."""
         del message, explain
         self.close_connection = True
         status = HTTPStatus(code)

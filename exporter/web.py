@@ -35,7 +35,7 @@ Fresh = Callable[[], Snapshot | None]
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """A response. `headers` are those that only this answer has."""
 
     status: HTTPStatus
@@ -54,7 +54,7 @@ class Answer:
         }
 
 
-def answer(method: str, target: str, headers: Mapping[str, str], fresh: Fresh) -> Answer:
+def answer(method: str, target: str, headers: Mapping[str, str], fresh: Fresh) -> Response:
     """Return the answer to a request. `headers` have lower-case names. No answer holds the text of an exception."""
     route = ROUTES.get(_path(target))
     if route is None:
@@ -71,34 +71,39 @@ def _path(target: str) -> str:
     return path or "/" if absolute else path
 
 
-def plain(status: HTTPStatus, text: str, headers: Mapping[str, str] | None = None) -> Answer:
+def plain(status: HTTPStatus, text: str, headers: Mapping[str, str] | None = None) -> Response:
     """Return an answer that is one line of text."""
-    return Answer(status, f"{text}\n".encode(), headers=headers or {})
+    return Response(status, f"{text}\n".encode(), headers=headers or {})
 
 
-def _metrics(headers: Mapping[str, str], fresh: Fresh) -> Answer:
+def unavailable(text: str) -> Response:
+    """Return the answer that nothing can be served now."""
+    return plain(HTTPStatus.SERVICE_UNAVAILABLE, text, {"Retry-After": "5"})
+
+
+def _metrics(headers: Mapping[str, str], fresh: Fresh) -> Response:
     snapshot = fresh()
     if snapshot is None:
-        return plain(HTTPStatus.SERVICE_UNAVAILABLE, "no current data; see the exporter's log", {"Retry-After": "5"})
+        return unavailable("no current data; see the exporter's log")
     exposition = snapshot.exposition
     wanted = choose_format(headers.get("accept") or "")
     body = exposition.openmetrics if wanted == "openmetrics" else exposition.text
     vary = {"Vary": "Accept, Accept-Encoding"}
     if accepts_gzip(headers.get("accept-encoding") or ""):
-        return Answer(HTTPStatus.OK, body.gzipped, body.content_type, vary | {"Content-Encoding": "gzip"})
-    return Answer(HTTPStatus.OK, body.plain, body.content_type, vary)
+        return Response(HTTPStatus.OK, body.gzipped, body.content_type, vary | {"Content-Encoding": "gzip"})
+    return Response(HTTPStatus.OK, body.plain, body.content_type, vary)
 
 
-def _page(_headers: Mapping[str, str], fresh: Fresh) -> Answer:
+def _page(_headers: Mapping[str, str], fresh: Fresh) -> Response:
     snapshot = fresh()
     if snapshot is None:
-        return plain(HTTPStatus.SERVICE_UNAVAILABLE, "no current data; see the exporter's log", {"Retry-After": "5"})
+        return unavailable("no current data; see the exporter's log")
     try:
         body = snapshot.page()
     except Exception:
         log.exception("the status page could not be rendered")
         return plain(HTTPStatus.INTERNAL_SERVER_ERROR, "the page could not be made; see the exporter's log")
-    return Answer(HTTPStatus.OK, body, "text/html; charset=utf-8", policy=_page_policy())
+    return Response(HTTPStatus.OK, body, "text/html; charset=utf-8", policy=_page_policy())
 
 
 @cache
@@ -108,17 +113,17 @@ def _page_policy() -> str:
     return f"{NO_CONTENT_POLICY}; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
 
 
-def _healthy(_headers: Mapping[str, str], _fresh: Fresh) -> Answer:
+def _healthy(_headers: Mapping[str, str], _fresh: Fresh) -> Response:
     return plain(HTTPStatus.OK, "healthy")
 
 
-def _ready(_headers: Mapping[str, str], fresh: Fresh) -> Answer:
+def _ready(_headers: Mapping[str, str], fresh: Fresh) -> Response:
     if fresh() is None:
-        return plain(HTTPStatus.SERVICE_UNAVAILABLE, "not ready: no current data", {"Retry-After": "5"})
+        return unavailable("not ready: no current data")
     return plain(HTTPStatus.OK, "ready")
 
 
-ROUTES: Mapping[str, Callable[[Mapping[str, str], Fresh], Answer]] = {
+ROUTES: Mapping[str, Callable[[Mapping[str, str], Fresh], Response]] = {
     "/metrics": _metrics,
     "/": _page,
     "/-/healthy": _healthy,

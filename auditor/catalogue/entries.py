@@ -8,16 +8,16 @@ from bkp.severity import SEVERITIES
 
 _OUTCOMES = ("running", "success", "warning", "failure", "interrupted", "skipped", "deferred")
 _STATUSES = ("ok", "late", "failed", "never", "running", "unknown")
+_ROLES = ("passphrase", "key export", "configuration", "mail configuration", "program", "attestations")
+_LOADED = ("available", "unavailable", "none")
+_SENT = ("sent", "failed")
 _KINDS = ("regular file", "folder", "symbolic link", "other")
 
 
-def _space(
-    name: str,
-    doc: str,
-    source: str,
-    *fields: tuple[str, FactType, str] | tuple[str, FactType, str, dict[str, object]],
-    instance: str | None = None,
-) -> Namespace:
+_Field = tuple[str, FactType, str] | tuple[str, FactType, str, dict[str, object]]
+
+
+def _space(name: str, doc: str, source: str, *fields: _Field, instance: str | None = None) -> Namespace:
     prefix = f"{name}.*" if instance else name
     specs = {}
     for field, kind, text, *more in fields:
@@ -27,7 +27,7 @@ def _space(
 
 T = FactType
 
-_PERMISSIONS: tuple[tuple[str, FactType, str] | tuple[str, FactType, str, dict[str, object]], ...] = (
+_PERMISSIONS: tuple[_Field, ...] = (
     ("exists", T.BOOLEAN, "whether there is anything at its path"),
     ("kind", T.TEXT, "what it is, a symbolic link not followed", {"values": _KINDS}),
     ("mode", T.MODE, "permission bits"),
@@ -41,7 +41,7 @@ _PERMISSIONS: tuple[tuple[str, FactType, str] | tuple[str, FactType, str, dict[s
 
 _ORIGINS: dict[str, object] = {"values": ("local", "inherited", "received", "default", "temporary", "none")}
 
-_PROPERTIES: tuple[tuple[str, FactType, str] | tuple[str, FactType, str, dict[str, object]], ...] = (
+_PROPERTIES: tuple[_Field, ...] = (
     ("compression", T.TEXT, "compression of new blocks"),
     ("compression_source", T.TEXT, "where that value comes from", _ORIGINS),
     ("atime", T.TEXT, "whether reading a file writes its access time", {"values": ("on", "off")}),
@@ -82,12 +82,7 @@ NAMESPACES: tuple[Namespace, ...] = (
         "file",
         "Files whose permissions matter.",
         "lstat(2) of the file and of every folder above it",
-        (
-            "role",
-            T.TEXT,
-            "what the file is for",
-            {"values": ("passphrase", "key export", "configuration", "mail configuration", "program", "attestations")},
-        ),
+        ("role", T.TEXT, "what the file is for", {"values": _ROLES}),
         *_PERMISSIONS,
         instance="a file, named by the repository and its role",
     ),
@@ -194,12 +189,7 @@ NAMESPACES: tuple[Namespace, ...] = (
         ("mounted", T.BOOLEAN, "whether it is mounted"),
         ("encryption", T.TEXT, "cipher, or `off`; the set of ciphers is open"),
         ("encryption_root", T.TEXT, "the dataset whose key unlocks it"),
-        (
-            "key_status",
-            T.TEXT,
-            "whether its key is loaded; `none` where it is not encrypted",
-            {"values": ("available", "unavailable", "none")},
-        ),
+        ("key_status", T.TEXT, "whether its key is loaded; `none` where it is not encrypted", {"values": _LOADED}),
         ("key_location", T.TEXT, "kind of place its encryption root's key is loaded from: prompt, file, https, none"),
         *_PROPERTIES,
         instance="a dataset, by its name",
@@ -227,12 +217,7 @@ NAMESPACES: tuple[Namespace, ...] = (
         ("when", T.TEXT, "when runs send mail", {"values": ("problems", "always", "never")}),
         ("program_runnable", T.BOOLEAN, "whether the mail program is there and may be executed"),
         ("configuration_found", T.BOOLEAN, "whether the mail program has a configuration file"),
-        (
-            "last_result",
-            T.TEXT,
-            "what became of the newest mail that a run wanted to send",
-            {"values": ("sent", "failed")},
-        ),
+        ("last_result", T.TEXT, "what became of the newest mail that a run wanted to send", {"values": _SENT}),
         ("last_result_at", T.TIME, "end of that run"),
     ),
     _space(

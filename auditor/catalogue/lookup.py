@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from auditor.catalogue.entries import NAMESPACES
+from bkp.errors import did_you_mean
 
 if TYPE_CHECKING:
     from auditor.catalogue.model import FactSpec, Namespace
@@ -17,11 +18,11 @@ _LONGEST_FIRST = sorted(NAMESPACES, key=lambda space: -len(space.name))
 
 
 class UnknownFactError(ValueError):
-    """A name that the catalogue does not have; `nearest` is the closest name it has, if one is close."""
+    """A name that the catalogue does not have; `remedy` says the closest name it has, if one is close."""
 
-    def __init__(self, message: str, nearest: str | None = None) -> None:
+    def __init__(self, message: str, remedy: str | None = None) -> None:
         super().__init__(message)
-        self.nearest = nearest
+        self.remedy = remedy
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +61,4 @@ def resolve(name: str) -> FactRef:
         instance, _, field = rest.rpartition(".") if space.instance else (None, "", rest)
         if field in space.fields and instance != "":
             return FactRef(space.fields[field], space.name, field, instance)
-    raise UnknownFactError(f"unknown fact {name[:120]!r}", _nearest(name))
-
-
-def _nearest(name: str) -> str | None:
-    import difflib  # only wanted once something is wrong
-
-    matches = difflib.get_close_matches(name[:120], all_names(), n=1, cutoff=0.5)
-    return matches[0] if matches else None
+    raise UnknownFactError(f"unknown fact {name[:120]!r}", did_you_mean(name, all_names()))

@@ -26,18 +26,13 @@ rules_option = click.option(
 )
 
 
-def shipped_rules() -> Path:
-    """Return the folder of the rules that came with the program."""
-    from bkp.resources import data_dir
-
-    return data_dir("rules")
-
-
 def rules_folder(given: Path | None, config: Config | None) -> Path:
     """Return the folder of rules: as given, as configured, as shipped."""
+    from bkp.resources import data_dir
+
     if given is not None:
         return given
-    return Path(config.audit.rules) if config is not None and config.audit.rules else shipped_rules()
+    return Path(config.audit.rules) if config is not None and config.audit.rules else data_dir("rules")
 
 
 def read_config(path: Path) -> Config:

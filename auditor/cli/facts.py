@@ -14,11 +14,7 @@ from bkp.cli import examples
 
 @click.command(epilog=examples("bkp-audit facts -o facts.json", "bkp-audit facts | less", "bkp-audit facts --list"))
 @click.option(
-    "-o",
-    "--output",
-    type=OUTPUT,
-    default=Path("-"),
-    help="File to write, mode 0600.  [default: standard output]",
+    "-o", "--output", type=OUTPUT, default=Path("-"), help="File to write, mode 0600.  [default: standard output]"
 )
 @click.option("--list", "list_only", is_flag=True, help="List every fact that a rule may use; look at nothing.")
 @click.pass_obj

@@ -9,12 +9,12 @@ import click
 from auditor.cli.common import read_config, rules_folder, rules_option
 from auditor.exit_codes import AuditExit
 from bkp.cli import examples, named_config
-from bkp.errors import UsageError
+from bkp.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from auditor.rules.model import Rule, RuleSet
+    from auditor.rules.model import RuleSet
 
 
 @click.group(epilog=examples("bkp-audit rules list", "bkp-audit rules show PRM-001"))
@@ -57,7 +57,7 @@ def list_rules(rules_dir: Path | None, as_json: bool) -> int:
         import msgspec
 
         rows = [
-            {"id": rule.id, "severity": rule.severity, "kind": rule.kind, "title": rule.title, "every": _every(rule)}
+            {"id": rule.id, "severity": rule.severity, "kind": rule.kind, "title": rule.title, "every": rule.interval}
             for rule in found.rules
         ]
         click.echo(msgspec.json.format(msgspec.json.encode(rows), indent=1).decode())
@@ -72,33 +72,24 @@ def list_rules(rules_dir: Path | None, as_json: bool) -> int:
 @rules_option
 def show(rule_id: str, rules_dir: Path | None) -> int:
     """Show one rule: why it is there, what it asks, what to do, which clauses it supports."""
-    import difflib
     import textwrap
 
     by_id = {rule.id: rule for rule in _load(rules_dir).rules}
     rule = by_id.get(rule_id.upper())
     if rule is None:
-        near = difflib.get_close_matches(rule_id.upper(), by_id, n=1)
-        raise UsageError(
-            f"no rule is called {rule_id[:40]!r}",
-            remedy=f"did you mean {near[0]}?" if near else "`bkp-audit rules list` shows all of them",
-        )
-    click.echo(f"{rule.id}  {rule.title}\n{rule.severity}, {rule.kind}, every {_every(rule)}, from {rule.source}\n")
+        remedy = did_you_mean(rule_id.upper(), by_id) or "`bkp-audit rules list` shows all of them"
+        raise UsageError(f"no rule is called {rule_id[:40]!r}", remedy=remedy)
+    click.echo(f"{rule.id}  {rule.title}\n{rule.severity}, {rule.kind}, every {rule.interval}, from {rule.source}\n")
     for head, text in (("Why", rule.rationale), ("Remedy", rule.remediation)):
         click.echo(textwrap.fill(f"{head}: {text}", 100) + "\n")
     for line in rule.commands:
         click.echo(f"    {line}")
-    from auditor.rules.describe import describe_rule
+    from auditor.rules.describe import describe_clauses, describe_rule
 
     click.echo("\n" + "\n".join(describe_rule(rule)))
     for framework, clauses in rule.refs.items():
-        cited = ", ".join(clause.clause + (" (uncertain)" if clause.uncertain else "") for clause in clauses)
-        click.echo(f"evidence supporting {framework}: {cited}")
+        click.echo(f"evidence supporting {framework}: {describe_clauses(clauses)}")
     return 0
-
-
-def _every(rule: Rule) -> str:
-    return rule.every.text if rule.every else "run"
 
 
 @rules.command(epilog=examples("bkp-audit rules test --rules ./rules"))

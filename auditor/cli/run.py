@@ -11,14 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from auditor import PROGRAM, PROGRAM_VERSION
-from auditor.cli.common import (
-    FILE,
-    collect_live,
-    moment,
-    read_config,
-    rules_folder,
-    rules_option,
-)
+from auditor.cli.common import FILE, collect_live, moment, read_config, rules_folder, rules_option
 from auditor.cli.output import OUTPUT, check_outputs, is_stdout, print_text, write_output
 from bkp.cli import complain, examples, named_config
 from bkp.errors import UsageError
@@ -114,7 +107,7 @@ def run(
 
 
 def _say_what_is_not_applied(evidence: Evidence, rules_dir: Path | None, waivers_path: Path | None) -> None:
-    """Say where the host itself would have been judged otherwise: its rules and waivers are no part of its facts."""
+    """Say which of the host's own rules and waivers are not applied: saved facts do not contain them."""
     for name, given, what, option in (
         ("config.rules_folder", rules_dir, "rules of its own", "--rules"),
         ("config.waiver_file", waivers_path, "waivers", "--waivers"),
@@ -138,7 +131,6 @@ def _judge(evidence: Evidence, folder: Path, waivers_path: Path | None, fail_on:
     import msgspec
 
     from auditor.engine import JudgeOptions, judge
-    from auditor.engine.judge import Titles
     from auditor.rules.folder import load_frameworks, load_rules
     from auditor.waiver_file import load_waivers
 
@@ -154,7 +146,7 @@ def _judge(evidence: Evidence, folder: Path, waivers_path: Path | None, fail_on:
         program=PROGRAM_VERSION,
         fail_on=msgspec.convert(fail_on or configured or "low", Severity),
         minimum_applicable=minimum.value if minimum and isinstance(minimum.value, float) else 0.5,
-        frameworks={name: Titles(item.name, item.clauses) for name, item in frameworks.items()},
+        frameworks=frameworks,
     )
     return judge(rules, evidence, waivers, options)
 

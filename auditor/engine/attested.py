@@ -1,4 +1,4 @@
-"""Whether somebody vouched for it, recently enough, thoroughly enough, and for the very thing that is there now."""
+"""Judges attestations: is one recent enough, of the wanted level, and for the key that is there now?"""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def _flaw(record: Attestation, meant: _Meant, now: datetime) -> str | None:
 
 
 def _nothing_said(record: Attestation) -> str | None:
-    """Return what is lacking where nobody, or nothing, stands behind the record: marks and blanks are no words."""
+    """Return what the record lacks: a name and a statement, each with at least one letter or digit."""
     if not any(letter.isalnum() for letter in record.who):
         return "names nobody who vouches for it"
     if not any(letter.isalnum() for letter in record.statement):

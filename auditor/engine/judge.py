@@ -9,35 +9,19 @@ from typing import TYPE_CHECKING
 
 from auditor.engine.rule import RuleVerdict, judge_rule
 from auditor.engine.waivers import ENDING_SOON_DAYS, WAIVABLE, Exemption, stand
-from auditor.evidence import Evidence, Fact, Facts
+from auditor.evidence import Evidence, Fact
 from auditor.exit_codes import AuditExit
-from auditor.report import (
-    ClauseRef,
-    Floor,
-    FrameworkCoverage,
-    Report,
-    RuleResult,
-    Totals,
-    Verdict,
-    Waiver,
-)
+from auditor.report import ClauseRef, Floor, FrameworkCoverage, Report, RuleResult, Totals, Verdict, Waiver
 from bkp.severity import SEVERITIES, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from auditor.rules.folder import Framework
     from auditor.rules.model import Rule, RuleSet
 
 _RANK = {severity: rank for rank, severity in enumerate(SEVERITIES)}
 _ORDER = (Verdict.FAIL, Verdict.ERROR, Verdict.UNATTESTED, Verdict.PASS, Verdict.NOT_APPLICABLE)
-
-
-@dataclass(frozen=True, slots=True)
-class Titles:
-    """A framework's full name, and the titles of its clauses, where they are certain."""
-
-    name: str
-    clauses: Mapping[str, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +33,7 @@ class JudgeOptions:
     program: str
     fail_on: Severity = "low"
     minimum_applicable: float = 0.5
-    frameworks: Mapping[str, Titles] = field(default_factory=dict)
+    frameworks: Mapping[str, Framework] = field(default_factory=dict)
 
 
 def judge(rules: RuleSet, evidence: Evidence, exemptions: Sequence[Exemption], options: JudgeOptions) -> Report:
@@ -127,7 +111,7 @@ def _result(rule: Rule, verdict: RuleVerdict, own: Sequence[Exemption], options:
         remediation=rule.remediation,
         commands=rule.commands,
         question=rule.attestation.question if rule.attestation else None,
-        every=rule.every.text if rule.every else "run",
+        every=rule.interval,
         oldest_evidence_at=verdict.oldest_evidence_at,
         waivers=tuple(stands),
         waived=waived,
@@ -148,7 +132,7 @@ def _importance(result: RuleResult) -> tuple[bool, bool, int, int, str]:
     return (not result.counts, result.waived, _ORDER.index(result.verdict), _RANK[result.severity], result.id)
 
 
-def _refs(rule: Rule, frameworks: Mapping[str, Titles]) -> tuple[ClauseRef, ...]:
+def _refs(rule: Rule, frameworks: Mapping[str, Framework]) -> tuple[ClauseRef, ...]:
     return tuple(
         ClauseRef(
             framework=name,
@@ -177,12 +161,7 @@ def _totals(results: Sequence[RuleResult]) -> Totals:
 def _floor(totals: Totals, minimum: float) -> Floor:
     applicable = totals.rules - totals.not_applicable
     share = applicable / totals.rules if totals.rules else 0.0
-    return Floor(
-        applicable=applicable,
-        share=round(share, 4),
-        minimum=minimum,
-        met=applicable > 0 and share >= minimum,
-    )
+    return Floor(applicable=applicable, share=round(share, 4), minimum=minimum, met=applicable > 0 and share >= minimum)
 
 
 def _conclude(results: Sequence[RuleResult], totals: Totals, floor: Floor, fail_on: Severity) -> tuple[AuditExit, str]:
@@ -203,7 +182,8 @@ def _conclude(results: Sequence[RuleResult], totals: Totals, floor: Floor, fail_
     if unjudged:
         return AuditExit.UNJUDGED, "; ".join(parts)
     minor = totals.failed - sum(result.verdict is Verdict.FAIL and result.waived for result in results)
-    clean = [f"{totals.passed} of {_rules(floor.applicable)} that {_apply(floor.applicable)} passed"]
+    verb = "applies" if floor.applicable == 1 else "apply"
+    clean = [f"{totals.passed} of {_rules(floor.applicable)} that {verb} passed"]
     if totals.waived:
         clean.append(f"{totals.waived} waived")
     if minor:
@@ -211,15 +191,11 @@ def _conclude(results: Sequence[RuleResult], totals: Totals, floor: Floor, fail_
     return AuditExit.CLEAN, ", ".join(clean)
 
 
-def _apply(count: int) -> str:
-    return "applies" if count == 1 else "apply"
-
-
 def _rules(count: int) -> str:
     return f"{count} rule" if count == 1 else f"{count} rules"
 
 
-def _coverage(rules: RuleSet, frameworks: Mapping[str, Titles]) -> tuple[FrameworkCoverage, ...]:
+def _coverage(rules: RuleSet, frameworks: Mapping[str, Framework]) -> tuple[FrameworkCoverage, ...]:
     found = []
     for short, framework in frameworks.items():
         clauses: dict[str, list[str]] = {clause: [] for clause in framework.clauses}
@@ -235,6 +211,3 @@ def _coverage(rules: RuleSet, frameworks: Mapping[str, Titles]) -> tuple[Framewo
             )
         )
     return tuple(found)
-
-
-__all__ = ["Facts", "JudgeOptions", "Titles", "judge"]

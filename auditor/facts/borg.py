@@ -19,9 +19,9 @@ from bkp.tools.borg.outcome import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import tzinfo
+    from datetime import datetime, tzinfo
 
-    from auditor.facts.builder import FactBuilder
+    from auditor.facts.builder import FactBuilder, FactGroup
     from bkp.config.model import Config, Repository
 
 LOCK_WAIT_SECONDS = 20.0
@@ -50,15 +50,16 @@ def collect_repositories(
 
 
 def _collect(builder: FactBuilder, name: str, repository: Repository, say: Callable[[str], None]) -> Listing | None:
+    facts = builder.of("borg.repo", name)
     values = {"name": name, "configured_encryption": str(repository.encryption)}
-    builder.add("borg.repo", name, f"the configuration, repositories.{name}", values)
+    facts.add(f"the configuration, repositories.{name}", values)
     say(f"{name}: borg list")
-    listing = _list(builder, name, repository)
+    listing = _list(facts, name, repository)
     say(f"{name}: borg list with an empty passphrase")
-    _empty_passphrase(builder, name, repository)
+    _empty_passphrase(facts, repository)
     say(f"{name}: borg key export")
-    _live_key(builder, name, repository)
-    _exported_key(builder, name, repository)
+    _live_key(facts, repository, listed=listing is not None)
+    _exported_key(facts, name, repository)
     return listing
 
 
@@ -66,106 +67,92 @@ def _borg(repository: Repository, passphrase: Secret | None) -> Borg:
     return Borg(repository, passphrase, lock_wait=LOCK_WAIT_SECONDS, timeout=TIMEOUT_SECONDS)
 
 
-def _list(builder: FactBuilder, name: str, repository: Repository) -> Listing | None:
+def _list(facts: FactGroup, name: str, repository: Repository) -> Listing | None:
     source = "borg list"
     try:
         listing = _borg(repository, passphrase_of(repository)).list_archives()
-    except BorgError as exc:
-        if exc.problem is Problem.PASSPHRASE:
-            builder.add("borg.repo", name, source, {"opens": False})
-        else:
-            builder.fail("borg.repo", name, source, exc.message, ("opens",))
-        builder.fail("borg.repo", name, source, exc.message, _LISTED)
-        return None
     except SecretFileError:
         reason = "the passphrase file cannot be used; `bkp-run config check` says why"
-        builder.fail("borg.repo", name, f"repositories.{name}.passphrase_file", reason, ("opens", *_LISTED))
+        facts.fail(f"repositories.{name}.passphrase_file", reason, ("opens", *_LISTED))
         return None
     except BkpError as exc:
-        builder.fail("borg.repo", name, source, exc.message, ("opens", *_LISTED))
+        facts.fail(source, exc.message, ("opens", *_LISTED))
+        if isinstance(exc, BorgError) and exc.problem is Problem.PASSPHRASE:
+            facts.add(source, {"opens": False})
         return None
-    newest = max((archive.started_at for archive in listing.archives), default=None)
     values = {
         "id": listing.repository_id,
         "encryption": listing.encryption,
         "opens": True,
         "archives": len(_counted(repository, listing)),
-        "newest_archive_at": newest,
+        "newest_archive_at": max((archive.started_at for archive in listing.archives), default=None),
     }
-    builder.add("borg.repo", name, source, values)
+    facts.add(source, values)
     return listing
 
 
-def _empty_passphrase(builder: FactBuilder, name: str, repository: Repository) -> None:
-    source = "borg list with an empty passphrase"
-    field = "empty_passphrase_refused"
+def _empty_passphrase(facts: FactGroup, repository: Repository) -> None:
+    source, field = "borg list with an empty passphrase", "empty_passphrase_refused"
     try:
         reply = _borg(repository, Secret("")).call(commands.list_archives(repository, lock_wait=LOCK_WAIT_SECONDS))
     except BkpError as exc:
-        builder.fail("borg.repo", name, source, exc.message, (field,))
+        facts.fail(source, exc.message, (field,))
         return
-    if reply.ok:
-        builder.add("borg.repo", name, source, {field: False})
-    elif reply.judgement.problem is Problem.PASSPHRASE:
-        builder.add("borg.repo", name, source, {field: True})
+    if reply.ok or reply.judgement.problem is Problem.PASSPHRASE:
+        facts.add(source, {field: not reply.ok})
     else:
-        reason = reply.judgement.reason or "borg failed for another reason"
-        builder.fail("borg.repo", name, source, reason, (field,))
+        facts.fail(source, reply.judgement.reason or "borg failed for another reason", (field,))
 
 
-def _live_key(builder: FactBuilder, name: str, repository: Repository) -> None:
+def _live_key(facts: FactGroup, repository: Repository, *, listed: bool) -> None:
     source = "borg key export, decoded and hashed"
     try:
         key = parse_key_export(_borg(repository, None).key_export())
-    except BkpError as exc:
-        builder.fail("borg.repo", name, source, exc.message, ("key_fingerprint",))
+    except (BkpError, ValueError) as exc:
+        reason = exc.message if isinstance(exc, BkpError) else f"what borg exported {exc}"
+        facts.fail(source, reason, ("key_fingerprint",))
         return
-    except ValueError as exc:
-        builder.fail("borg.repo", name, source, f"what borg exported {exc}", ("key_fingerprint",))
-        return
-    builder.add("borg.repo", name, source, {"key_fingerprint": key.fingerprint})
-    fact = builder.facts.get(f"borg.repo.{name}.id")
-    if fact is not None and fact.error is not None:  # the header names the repository even if it cannot be opened
-        builder.add("borg.repo", name, source, {"id": key.repository_id})
+    facts.add(source, {"key_fingerprint": key.fingerprint})
+    if not listed:  # the header names the repository even if it cannot be opened
+        facts.add(source, {"id": key.repository_id})
 
 
-def _exported_key(builder: FactBuilder, name: str, repository: Repository) -> None:
+def _exported_key(facts: FactGroup, name: str, repository: Repository) -> None:
     source = f"repositories.{name}.key_export, decoded and hashed"
     fields = ("key_export_fingerprint", "key_export_repository_id", "key_export_usable")
     absent = dict.fromkeys(fields)
     if repository.key_export is None:
-        builder.add("borg.repo", name, "no key export is configured", absent)
+        facts.add("no key export is configured", absent)
         return
     reading = read_bytes(Path(repository.key_export), MAX_BYTES)
     if isinstance(reading, Missing):
-        builder.add("borg.repo", name, "there is no file at the configured place", absent)
+        facts.add("there is no file at the configured place", absent)
         return
     if isinstance(reading, Unreadable):
-        builder.fail("borg.repo", name, source, f"the file {reading.reason}", fields)
+        facts.fail(source, f"the file {reading.reason}", fields)
         return
     try:
         key = parse_key_export(reading.value)
     except ValueError as exc:
-        builder.add("borg.repo", name, f"the file {exc}", {**absent, "key_export_usable": False})
+        facts.add(f"the file {exc}", {**absent, "key_export_usable": False})
         return
-    values = (key.fingerprint, key.repository_id, key.usable)
-    builder.add("borg.repo", name, source, dict(zip(fields, values, strict=True)))
+    facts.add(source, dict(zip(fields, (key.fingerprint, key.repository_id, key.usable), strict=True)))
 
 
-def _counted(repository: Repository, listing: Listing) -> list[str]:
+def _counted(repository: Repository, listing: Listing) -> list[datetime]:
+    """Return the starts of the archives that retention counts, oldest first."""
     pattern = commands.archive_glob(repository)
-    return [archive.name for archive in listing.archives if fnmatchcase(archive.name, pattern)]
+    return sorted(archive.started_at for archive in listing.archives if fnmatchcase(archive.name, pattern))
 
 
 def _retention(
     builder: FactBuilder, config: Config, zone: tzinfo, name: str, repository: Repository, listing: Listing | None
 ) -> None:
+    facts = builder.of("retention", name)
     if listing is None:
-        builder.fail("retention", name, "borg list", "the repository could not be listed")
+        facts.fail("borg list", "the repository could not be listed")
         return
-    counted = set(_counted(repository, listing))
-    starts = sorted(archive.started_at for archive in listing.archives if archive.name in counted)
-    job = config.job(NIGHTLY.name)
+    starts, job = _counted(repository, listing), config.job(NIGHTLY.name)
     missing = nights_missing(starts, job.schedule, job.grace, repository.keep.daily, builder.now, zone)
     values = {"archives": len(starts), "nights_missing": missing}
-    builder.add("retention", name, f"borg list, against jobs.{NIGHTLY.name}.schedule", values)
+    facts.add(f"borg list, against jobs.{NIGHTLY.name}.schedule", values)

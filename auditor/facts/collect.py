@@ -47,16 +47,12 @@ def collect(config: Config, config_path: Path, now: datetime, say: Callable[[str
     collect_mail(builder, config.mail, seen)
     collect_escrow(builder, config)
     attestations = read_attestations(attestation_path)
-    values = {
-        "records": len(attestations.records),
-        "intact": attestations.problem is None,
-        "problem": attestations.problem,
-    }
-    builder.add("attestation", None, "the attestation file", values)
-    host = builder.facts["host.name"].value
+    count, problem = len(attestations.records), attestations.problem
+    values = {"records": count, "intact": problem is None, "problem": problem}
+    builder.of("attestation").add("the attestation file", values)
     return Evidence(
         facts=Facts(builder.facts),
-        host=str(host),
+        host=str(builder.facts["host.name"].value),
         timezone=str(zone),
         collected_at=now,
         attestations=attestations,

@@ -1,4 +1,4 @@
-"""Facts of history.*, and whether anything may be concluded from what the history lacks."""
+"""Facts of history.*, and whether the history is complete."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ SOURCE = "state: history.jsonl"
 def collect_history(builder: FactBuilder, survey: Survey) -> None:
     """Add history.*: whether the chain holds and has the newest recorded run."""
     if (reason := _unreadable(survey)) is not None:
-        builder.fail("history", None, SOURCE, reason)
+        builder.of("history").fail(SOURCE, reason)
         return
     chain, problem = survey.history.chain, survey.history_problem
     values = {"lines": chain.lines if chain else 0, "intact": problem is None, "problem": problem}
-    builder.add("history", None, SOURCE, values)
+    builder.of("history").add(SOURCE, values)
 
 
 def doubt(survey: Survey) -> str | None:
-    """Return why nothing follows from what the history lacks; None if it is whole."""
+    """Return why the history may be incomplete; None if it is complete."""
     if (reason := _unreadable(survey)) is not None:
         return reason
     problem = survey.history_problem

@@ -26,7 +26,7 @@ def collect_host(builder: FactBuilder, config: Config, zone: tzinfo) -> None:
         "uid": os.geteuid(),
         "gid": os.getegid(),
     }
-    builder.add("host", None, "uname(2), os-release(5)", values)
+    builder.of("host").add("uname(2), os-release(5)", values)
 
 
 def _pretty_name() -> str | None:
@@ -55,16 +55,11 @@ def collect_config(builder: FactBuilder, config: Config) -> None:
         "rules_folder": config.audit.rules is not None,
         "waiver_file": config.audit.waivers is not None,
     }
-    builder.add("config", None, "the configuration", values)
+    builder.of("config").add("the configuration", values)
     for name, repository in config.repositories.items():
-        keep = repository.keep
-        policy = {
-            "keep_daily": keep.daily,
-            "keep_weekly": keep.weekly,
-            "keep_monthly": keep.monthly,
-            "keep_yearly": keep.yearly,
-        }
-        builder.add("retention", name, f"the configuration, repositories.{name}.keep", policy)
+        kinds = ("daily", "weekly", "monthly", "yearly")
+        policy = {f"keep_{kind}": getattr(repository.keep, kind) for kind in kinds}
+        builder.of("retention", name).add(f"the configuration, repositories.{name}.keep", policy)
 
 
 def collect_escrow(builder: FactBuilder, config: Config) -> None:
@@ -78,7 +73,7 @@ def collect_escrow(builder: FactBuilder, config: Config) -> None:
             "holds": tuple(str(item) for item in place.holds),
             "valid_for": place.valid_for.total_seconds(),
         }
-        builder.add("location", place.name, "the configuration, audit.escrow", about)
+        builder.of("location", place.name).add("the configuration, audit.escrow", about)
         for name in config.repositories:
             instance = f"{place.name}.{name}"
             values = {
@@ -88,7 +83,7 @@ def collect_escrow(builder: FactBuilder, config: Config) -> None:
                 "holds_key": "key" in place.holds,
                 "holds_passphrase": "passphrase" in place.holds,
             }
-            builder.add("escrow", instance, "the configuration, audit.escrow", values)
+            builder.of("escrow", instance).add("the configuration, audit.escrow", values)
             for field, origin in (("repository_id", "id"), ("key_fingerprint", "key_fingerprint")):
                 fact = builder.facts.get(f"borg.repo.{name}.{origin}")
                 if fact is not None:

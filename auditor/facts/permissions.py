@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from auditor.facts.builder import FactBuilder
+    from auditor.facts.builder import FactBuilder, FactGroup
     from bkp.config.model import Config
 
 _ACL = "system.posix_acl_access"
@@ -18,29 +18,33 @@ _KINDS = ((stat.S_ISREG, "regular file"), (stat.S_ISDIR, "folder"), (stat.S_ISLN
 
 def collect_permissions(builder: FactBuilder, config: Config, config_path: Path, attestations: Path) -> None:
     """Add file.* and dir.* for everything that the configuration names."""
+
+    def look(name: str, role: str, path: str, what: str, *, space: str = "file", follow: bool = False) -> None:
+        _add(builder.of(space, name), role, Path(path), what, follow=follow)
+
     programs: dict[str, str] = {config.mail.msmtp: "msmtp"} if config.mail.when != "never" else {}
     for name, repository in config.repositories.items():
         where = f"repositories.{name}"
         if repository.passphrase_file:
-            _file(builder, f"{name}.passphrase", "passphrase", repository.passphrase_file, f"{where}.passphrase_file")
+            look(f"{name}.passphrase", "passphrase", repository.passphrase_file, f"{where}.passphrase_file")
         if repository.key_export:
-            _file(builder, f"{name}.key-export", "key export", repository.key_export, f"{where}.key_export")
+            look(f"{name}.key-export", "key export", repository.key_export, f"{where}.key_export")
         if repository.path.startswith("/"):
-            _add(builder, "dir", name, "repository", Path(repository.path), f"{where}.path", follow=False)
+            look(name, "repository", repository.path, f"{where}.path", space="dir")
         programs.setdefault(repository.borg, f"{name}.borg" if "borg" in programs.values() else "borg")
-    _add(builder, "file", "config", "configuration", config_path, "the configuration file", follow=True)
+    look("config", "configuration", str(config_path), "the configuration file", follow=True)
     if config.mail.config:
-        _file(builder, "mail-config", "mail configuration", config.mail.config, "mail.config")
+        look("mail-config", "mail configuration", config.mail.config, "mail.config")
     if not _known_absent(attestations):
-        _file(builder, "attestations", "attestations", str(attestations), "the attestation file")
+        look("attestations", "attestations", str(attestations), "the attestation file")
     for path, name in programs.items():
-        _add(builder, "file", name, "program", Path(path), f"the program {name}", follow=True)
+        look(name, "program", path, f"the program {name}", follow=True)
     for name in ("state", "log"):
-        _add(builder, "dir", name, name, Path(getattr(config.paths, name)), f"paths.{name}", follow=False)
+        look(name, name, getattr(config.paths, name), f"paths.{name}", space="dir")
 
 
 def _known_absent(path: Path) -> bool:
-    """Return whether there is certainly nothing; where that cannot be told, its facts say why."""
+    """Return True if nothing is at the path; False if something is, or if that cannot be told."""
     try:
         path.lstat()
     except (FileNotFoundError, NotADirectoryError):
@@ -50,21 +54,17 @@ def _known_absent(path: Path) -> bool:
     return False
 
 
-def _file(builder: FactBuilder, instance: str, role: str, path: str, what: str) -> None:
-    _add(builder, "file", instance, role, Path(path), what, follow=False)
-
-
-def _add(builder: FactBuilder, space: str, instance: str, role: str, path: Path, what: str, *, follow: bool) -> None:
+def _add(group: FactGroup, role: str, path: Path, what: str, *, follow: bool) -> None:
     source = f"lstat(2) of {what}"
-    builder.add(space, instance, "the configuration", {"role": role, "path": str(path)})
+    group.add("the configuration", {"role": role, "path": str(path)})
     try:
         real = path.resolve() if follow else path
         facts = real.lstat()
     except (FileNotFoundError, NotADirectoryError):
-        builder.add(space, instance, source, {"exists": False})
+        group.add(source, {"exists": False})
         return
     except (OSError, RuntimeError) as exc:
-        builder.fail(space, instance, source, _reason(exc))
+        group.fail(source, _reason(exc))
         return
     values = {
         "exists": True,
@@ -74,14 +74,14 @@ def _add(builder: FactBuilder, space: str, instance: str, role: str, path: Path,
         "gid": facts.st_gid,
         "owner_trusted": _trusted(facts),
     }
-    builder.add(space, instance, source, values)
-    _add_acl(builder, space, instance, source, real)
+    group.add(source, values)
+    _add_acl(group, source, real)
     try:
         unsafe = unsafe_parents(path)
     except (OSError, RuntimeError) as exc:
-        builder.fail(space, instance, source, f"a folder above it: {_reason(exc)}", ("unsafe_parents",))
+        group.fail(source, f"a folder above it: {_reason(exc)}", ("unsafe_parents",))
         return
-    builder.add(space, instance, f"{source} and of every folder above it", {"unsafe_parents": len(unsafe)})
+    group.add(f"{source} and of every folder above it", {"unsafe_parents": len(unsafe)})
 
 
 def _reason(exc: OSError | RuntimeError) -> str:
@@ -89,16 +89,16 @@ def _reason(exc: OSError | RuntimeError) -> str:
     return getattr(exc, "strerror", None) or "a loop of symbolic links"
 
 
-def _add_acl(builder: FactBuilder, space: str, instance: str, source: str, path: Path) -> None:
+def _add_acl(group: FactGroup, source: str, path: Path) -> None:
     try:
         os.getxattr(path, _ACL, follow_symlinks=False)
         present = True
     except OSError as exc:
         if exc.errno not in {errno.ENODATA, errno.ENOTSUP}:
-            builder.fail(space, instance, source, f"access control list: {exc.strerror}", ("acl",))
+            group.fail(source, f"access control list: {exc.strerror}", ("acl",))
             return
         present = False
-    builder.add(space, instance, f"getxattr(2), {source}", {"acl": present})
+    group.add(f"getxattr(2), {source}", {"acl": present})
 
 
 def unsafe_parents(path: Path) -> list[Path]:

@@ -8,7 +8,6 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from auditor.catalogue import namespace
 from auditor.facts.history import SOURCE as HISTORY
 from auditor.facts.history import doubt
 from bkp.jobs import DRILL, NIGHTLY
@@ -19,7 +18,7 @@ from bkp.state.results import DrillResult
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from auditor.facts.builder import FactBuilder
+    from auditor.facts.builder import FactBuilder, FactGroup
     from bkp.config.model import Config, Mail
     from bkp.jobs import JobSpec
     from bkp.state.reading import Reading
@@ -33,7 +32,7 @@ def collect_jobs(builder: FactBuilder, survey: Survey) -> None:
     """Add job.*: how every configured job stands on each of its targets."""
     for standing in survey.standings:
         status, state = standing.status, standing.state
-        instance, source = f"{status.job}.{status.target}", f"state: jobs/{status.job}/{status.target}"
+        source = f"state: jobs/{status.job}/{status.target}"
         values = {
             "job": status.job,
             "target": status.target,
@@ -45,24 +44,23 @@ def collect_jobs(builder: FactBuilder, survey: Survey) -> None:
             "last_success_at": status.last_success_at,
             "deadline": status.deadline,
         }
-        builder.add("job", instance, source, values)
+        facts = builder.of("job", f"{status.job}.{status.target}")
+        facts.add(source, values)
         if isinstance(state.latest, Unreadable):
-            fields = ("last_outcome", "last_attempt_at")
-            builder.fail("job", instance, source, f"latest.json {state.latest.reason}", fields)
+            facts.fail(source, f"latest.json {state.latest.reason}", ("last_outcome", "last_attempt_at"))
         if isinstance(state.success, Unreadable):
-            fields = ("last_success_at", "deadline")
-            builder.fail("job", instance, source, f"success.json {state.success.reason}", fields)
+            facts.fail(source, f"success.json {state.success.reason}", ("last_success_at", "deadline"))
 
 
 def collect_archives(builder: FactBuilder, config: Config, survey: Survey, listings: dict[str, Listing]) -> None:
     """Add archive.*: the archive of the newest nightly run that ended well, compared with the usual ones before it."""
     for name, repository in config.repositories.items():
-        source = _source(NIGHTLY, name)
+        facts, source = builder.of("archive", name), _source(NIGHTLY, name)
         success = _success(survey, NIGHTLY, name)
-        run = _recorded(builder, "archive", name, source, success)
+        run = _recorded(facts, source, success)
         archive = run.archive if run is not None else None
         if not isinstance(success, Unreadable):
-            _compare(builder, name, archive, survey)
+            _compare(facts, name, archive, survey)
         if run is None or archive is None:
             continue
         values = {
@@ -73,18 +71,18 @@ def collect_archives(builder: FactBuilder, config: Config, survey: Survey, listi
             "original_bytes": archive.original_bytes,
             "missing_sources": missing_sources(archive, repository.sources),
         }
-        builder.add("archive", name, source, values, at=run.ended_at)
+        facts.add(source, values, at=run.ended_at)
         if name in listings:
             there = any(listed.id == archive.id for listed in listings[name].archives)
-            builder.add("archive", name, "borg list", {"in_repository": there})
+            facts.add("borg list", {"in_repository": there})
         else:
-            builder.fail("archive", name, "borg list", "the repository could not be listed", ("in_repository",))
+            facts.fail("borg list", "the repository could not be listed", ("in_repository",))
 
 
-def _compare(builder: FactBuilder, name: str, archive: Archive | None, survey: Survey) -> None:
-    """Add what the history says of earlier archives. One that is not whole would say "too few" where there are many."""
+def _compare(facts: FactGroup, name: str, archive: Archive | None, survey: Survey) -> None:
+    """Add what the history says of earlier archives. An incomplete one would count too few."""
     if (reason := doubt(survey)) is not None:
-        builder.fail("archive", name, HISTORY, reason, ("earlier_archives", "size_ratio"))
+        facts.fail(HISTORY, reason, ("earlier_archives", "size_ratio"))
         return
     nights = since_accepted(survey.past.archives.get(name, ()))  # an accepted one is compared with none before it
     earlier = usual([each for each in nights if archive is None or each.id != archive.id])
@@ -93,20 +91,20 @@ def _compare(builder: FactBuilder, name: str, archive: Archive | None, survey: S
         "earlier_archives": len(earlier),
         "size_ratio": archive.original_bytes / middle if middle and archive is not None else None,
     }
-    builder.add("archive", name, HISTORY, values)
+    facts.add(HISTORY, values)
 
 
 def collect_restores(builder: FactBuilder, config: Config, survey: Survey) -> None:
     """Add restore.*: the newest restore drill that ended well."""
     for name in config.repositories:
-        source = _source(DRILL, name)
-        run = _recorded(builder, "restore", name, source, _success(survey, DRILL, name))
+        facts, source = builder.of("restore", name), _source(DRILL, name)
+        run = _recorded(facts, source, _success(survey, DRILL, name))
         if run is None:
             continue
         drill = run.result if isinstance(run.result, DrillResult) else None
         compared = ("files", "matched", "mismatched", "missing", "seconds")
         values = {field: getattr(drill, field, None) for field in compared}
-        builder.add("restore", name, source, {"last_success_at": run.ended_at, **values})
+        facts.add(source, {"last_success_at": run.ended_at, **values})
 
 
 def _source(spec: JobSpec, target: str) -> str:
@@ -119,39 +117,38 @@ def _success(survey: Survey, spec: JobSpec, target: str) -> Reading[Run]:
     return next(found)
 
 
-def _recorded(builder: FactBuilder, space: str, name: str, source: str, success: Reading[Run]) -> Run | None:
+def _recorded(facts: FactGroup, source: str, success: Reading[Run]) -> Run | None:
     """Return the last success; where there is none, add the facts as absent, and where it is unreadable, as errors."""
     if isinstance(success, Readable):
         return success.value
     if isinstance(success, Unreadable):
-        builder.fail(space, name, source, f"success.json {success.reason}")
-        return None
-    known = namespace(space)
-    builder.add(space, name, f"{source}: no success is recorded", dict.fromkeys(known.fields if known else ()))
+        facts.fail(source, f"success.json {success.reason}")
+    else:
+        facts.add(f"{source}: no success is recorded", dict.fromkeys(facts.fields))
     return None
 
 
 def collect_mail(builder: FactBuilder, mail: Mail, survey: Survey) -> None:
     """Add mail.*: whether mail is wanted, could leave, and what became of the newest one."""
-    source = "the configuration, stat(2), access(2)"
-    builder.add("mail", None, source, {"when": str(mail.when)})
+    facts, source = builder.of("mail"), "the configuration, stat(2), access(2)"
+    facts.add(source, {"when": str(mail.when)})
     checks: tuple[tuple[str, Callable[[], bool]], ...] = (
         ("program_runnable", lambda: _is_file(Path(mail.msmtp)) and os.access(mail.msmtp, os.X_OK)),
         ("configuration_found", lambda: _any_file(_mail_configurations(mail))),
     )
     for field, check in checks:
         try:
-            builder.add("mail", None, source, {field: check()})
+            facts.add(source, {field: check()})
         except OSError as exc:
-            builder.fail("mail", None, source, exc.strerror or "cannot be looked at", (field,))
+            facts.fail(source, exc.strerror or "cannot be looked at", (field,))
     source = "state: jobs/*/*/latest.json, history.jsonl"
     # The history's line of a run does not hold what became of its mail; the run's record does.
     if (reason := doubt(survey) or survey.damaged_record) is not None:
-        builder.fail("mail", None, source, reason, ("last_result", "last_result_at"))
+        facts.fail(source, reason, ("last_result", "last_result_at"))
         return
     newest = survey.past.mail
     result = {"last_result": newest.result if newest else None, "last_result_at": newest.ended_at if newest else None}
-    builder.add("mail", None, source, result)
+    facts.add(source, result)
 
 
 def _is_file(path: Path) -> bool:

@@ -18,7 +18,7 @@ from bkp.tools.zfs.client import Zfs, dataset_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from auditor.facts.builder import FactBuilder
+    from auditor.facts.builder import FactBuilder, FactGroup
     from bkp.config.model import Config, Repository
     from bkp.tools.zfs.replies import Property
 
@@ -69,8 +69,8 @@ def collect_zfs(
     zfs = zfs or Zfs(lambda _line: None, timeout=TIMEOUT_SECONDS)
     named = {name: source.dataset for name, source in config.sources.items() if source.dataset is not None}
     installed = os.access(zfs.programs.zfs, os.X_OK)
-    builder.add("zfs", None, "access(2) of the program zfs", {"installed": installed})
-    builder.add("zfs", None, "the configuration", {"source_datasets": tuple(dict.fromkeys(named.values()))})
+    builder.of("zfs").add("access(2) of the program zfs", {"installed": installed})
+    builder.of("zfs").add("the configuration", {"source_datasets": tuple(dict.fromkeys(named.values()))})
     uses: dict[str, _Use] = {}
     holders = _holders(builder, config, zfs if installed else None, mountinfo)
     for repository, dataset in holders.items():
@@ -90,7 +90,7 @@ def collect_zfs(
     _describe(builder, zfs, uses, found)
     for pool in dict.fromkeys(_pool_of(dataset) for dataset in uses):
         say(f"zpool status {pool}")
-        _pool(builder, zfs, pool)
+        _pool(builder.of("zfs.pool", pool), zfs, pool)
 
 
 def _pool_of(dataset: str) -> str:
@@ -110,14 +110,14 @@ def _holders(builder: FactBuilder, config: Config, zfs: Zfs | None, mountinfo: P
         except (BkpError, OSError) as exc:
             problem = f"cannot tell where repository {name} lies: {_reason(exc)}"
             instance = f"repository {name}"  # a name no pool has: its dataset is not known, and must not be passed over
-            builder.fail("zfs.dataset", instance, source, problem)
+            builder.of("zfs.dataset", instance).fail(source, problem)
             continue
         if dataset is not None:
             found[name] = dataset
     if problem is not None:
-        builder.fail("zfs", None, source, problem, ("repository_datasets",))
+        builder.of("zfs").fail(source, problem, ("repository_datasets",))
     else:
-        builder.add("zfs", None, source, {"repository_datasets": tuple(dict.fromkeys(found.values()))})
+        builder.of("zfs").add(source, {"repository_datasets": tuple(dict.fromkeys(found.values()))})
     return found
 
 
@@ -148,7 +148,7 @@ def _ask(builder: FactBuilder, zfs: Zfs, dataset: str, *, below: bool) -> dict[s
         for each in zfs.properties(_ASKED, (dataset,), below=below):
             found.setdefault(each.dataset, {})[each.name] = each
     except BkpError as exc:
-        builder.fail("zfs.dataset", dataset, "zfs get", _reason(exc))
+        builder.of("zfs.dataset", dataset).fail("zfs get", _reason(exc))
         return {}
     return found
 
@@ -159,48 +159,35 @@ def _describe(
     roots = {each["encryptionroot"].value for each in found.values() if "encryptionroot" in each} - _NO_ROOT
     locations, problem = _key_locations(zfs, sorted(roots))
     for dataset, use in uses.items():
-        builder.add("zfs.dataset", dataset, "its name", {"name": dataset, "pool": _pool_of(dataset)})
+        facts = builder.of("zfs.dataset", dataset)
+        facts.add("its name", {"name": dataset, "pool": _pool_of(dataset)})
         values = {"sources": tuple(use.sources), "repositories": tuple(use.repositories)}
-        builder.add("zfs.dataset", dataset, "the configuration, mountinfo (proc(5))", values)
+        facts.add("the configuration, mountinfo (proc(5))", values)
         if dataset not in found:
             continue
         for name, fact, read in _PROPERTIES:
-            _property(builder, dataset, found[dataset].get(name), name, fact, read)
-        _key(builder, dataset, found[dataset].get("encryptionroot"), locations, problem)
+            own = found[dataset].get(name)
+            _property(facts, own, name, fact, read(own.value) if own is not None else None)
+        _key(facts, found[dataset].get("encryptionroot"), locations, problem)
 
 
-def _property(
-    builder: FactBuilder,
-    dataset: str,
-    own: Property | None,
-    name: str,
-    fact: str,
-    read: Callable[[str], object | None],
-) -> None:
+def _property(facts: FactGroup, own: Property | None, name: str, fact: str, value: object | None) -> None:
     """Add one property, and its source where that is a fact; what is not understood is an error, never absent."""
-    values: dict[str, object | None] = {fact: read(own.value) if own is not None else None}
+    values = {fact: value}
     if name in _SETTINGS:
         values[f"{fact}_source"] = own.origin if own is not None and own.origin in _ORIGINS else None
-    builder.add("zfs.dataset", dataset, "zfs get", {key: value for key, value in values.items() if value is not None})
-    if unknown := tuple(key for key, value in values.items() if value is None):
-        said = f"{own.value!r} ({own.source}), which is not understood" if own is not None else "nothing"
-        builder.fail("zfs.dataset", dataset, "zfs get", f"zfs says of {name} {said}", unknown)
+    said = f"{own.value!r} ({own.source}), which is not understood" if own is not None else "nothing"
+    facts.add_known("zfs get", values, f"zfs says of {name} {said}")
 
 
-def _key(
-    builder: FactBuilder, dataset: str, own: Property | None, locations: Mapping[str, str], problem: str | None
-) -> None:
+def _key(facts: FactGroup, own: Property | None, locations: Mapping[str, str], problem: str | None) -> None:
     root = own.value if own is not None else ""
     if root in _NO_ROOT:
-        values = {"encryption_root": None, "key_location": "none"}
-        builder.add("zfs.dataset", dataset, "zfs get", values)
+        facts.add("zfs get", {"encryption_root": None, "key_location": "none"})
         return
-    builder.add("zfs.dataset", dataset, "zfs get", {"encryption_root": root})
-    if root in locations:
-        builder.add("zfs.dataset", dataset, "zfs get", {"key_location": locations[root]})
-    else:
-        reason = problem or "its encryption root does not say"
-        builder.fail("zfs.dataset", dataset, "zfs get", reason, ("key_location",))
+    facts.add("zfs get", {"encryption_root": root})
+    reason = problem or "its encryption root does not say"
+    facts.add_known("zfs get", {"key_location": locations.get(root)}, reason)
 
 
 def _key_locations(zfs: Zfs, roots: list[str]) -> tuple[dict[str, str], str | None]:
@@ -214,25 +201,23 @@ def _key_locations(zfs: Zfs, roots: list[str]) -> tuple[dict[str, str], str | No
     return {each.dataset: each.value.partition(":")[0] for each in properties}, None
 
 
-def _pool(builder: FactBuilder, zfs: Zfs, name: str) -> None:
-    builder.add("zfs.pool", name, "its name", {"name": name})
+def _pool(facts: FactGroup, zfs: Zfs, name: str) -> None:
+    facts.add("its name", {"name": name})
+    source, silent = "zpool list", "the pool does not say"
     try:
         pool = zfs.pool(name)
-    except BkpError as exc:
-        builder.fail("zfs.pool", name, "zpool list", _reason(exc))
-        return
-    values = {
-        "health": pool.health,
-        "readonly": pool.readonly,
-        "size_bytes": pool.size,
-        "free_bytes": pool.free,
-        "capacity": pool.capacity,
-    }
-    _add_known(builder, name, "zpool list", values)
-    try:
+        values = {
+            "health": pool.health,
+            "readonly": pool.readonly,
+            "size_bytes": pool.size,
+            "free_bytes": pool.free,
+            "capacity": pool.capacity,
+        }
+        facts.add_known(source, values, silent)
+        source = "zpool status"
         counts = zfs.error_counts(name)
     except BkpError as exc:
-        builder.fail("zfs.pool", name, "zpool status", _reason(exc))
+        facts.fail(source, _reason(exc))
         return
     errors = {
         "read_errors": counts.read,
@@ -240,13 +225,7 @@ def _pool(builder: FactBuilder, zfs: Zfs, name: str) -> None:
         "checksum_errors": counts.checksum,
         "data_errors": counts.data,
     }
-    _add_known(builder, name, "zpool status", errors)
-
-
-def _add_known(builder: FactBuilder, pool: str, source: str, values: Mapping[str, object]) -> None:
-    builder.add("zfs.pool", pool, source, {key: value for key, value in values.items() if value is not None})
-    if unknown := tuple(key for key, value in values.items() if value is None):
-        builder.fail("zfs.pool", pool, source, "the pool does not say", unknown)
+    facts.add_known(source, errors, silent)
 
 
 def _reason(exc: Exception) -> str:

@@ -1,17 +1,6 @@
 """About twenty operators, each a comparison that explains itself: "found 0644, wanted at most 0600"."""
 
-from auditor.operators import ages, comparison, lists, modes, presence, text  # they register themselves
-from auditor.operators.registry import OPERATORS, Answer, OperandError, Operator
+from auditor.operators import ages, comparison, lists, modes, presence, text  # noqa: F401  # they register themselves
+from auditor.operators.registry import OPERATORS, OperandError, Operator
 
-__all__ = [
-    "OPERATORS",
-    "Answer",
-    "OperandError",
-    "Operator",
-    "ages",
-    "comparison",
-    "lists",
-    "modes",
-    "presence",
-    "text",
-]
+__all__ = ["OPERATORS", "OperandError", "Operator"]

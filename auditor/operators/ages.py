@@ -7,12 +7,10 @@ from typing import Any
 
 from auditor.catalogue import FactSpec, FactType, Value
 from auditor.durations import IsoDuration, parse_iso_duration
-from auditor.operators.registry import Answer, OperandError, Operator, register
+from auditor.operators.registry import Answer, Form, OperandError, register
 from auditor.operators.values import describe
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
-
-_TIMES = frozenset({FactType.TIME})
 
 
 def _duration(_spec: FactSpec, value: Any) -> IsoDuration:
@@ -34,25 +32,8 @@ def _older(value: Value, operand: IsoDuration, now: datetime) -> Answer:
     return Answer(value < operand.before(now))
 
 
+_AGE = Form(frozenset({FactType.TIME}), "an ISO 8601 duration", _duration, lambda _spec, operand: str(operand))
 register(
-    Operator(
-        "younger_than",
-        "The time lies at most this long ago, and not in the future.",
-        _TIMES,
-        "an ISO 8601 duration",
-        _duration,
-        _younger,
-        lambda _spec, operand: f"at most {operand} ago",
-    )
+    "younger_than", "The time lies at most this long ago, and not in the future.", _AGE, _younger, "at most {} ago"
 )
-register(
-    Operator(
-        "older_than",
-        "The time lies longer ago than this.",
-        _TIMES,
-        "an ISO 8601 duration",
-        _duration,
-        _older,
-        lambda _spec, operand: f"more than {operand} ago",
-    )
-)
+register("older_than", "The time lies longer ago than this.", _AGE, _older, "more than {} ago")

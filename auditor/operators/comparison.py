@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import operator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from auditor.catalogue import FactSpec, FactType, Value
-from auditor.operators.registry import Answer, OperandError, Operator, register
+from auditor.operators.registry import Form, OperandError, holds_if, register
 from auditor.operators.values import describe, show, typed
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
-
-_PLAIN = frozenset({FactType.TEXT, FactType.INTEGER, FactType.NUMBER, FactType.BOOLEAN, FactType.DURATION})
 _ORDERED = frozenset({FactType.INTEGER, FactType.NUMBER, FactType.DURATION})
+_PLAIN = _ORDERED | {FactType.TEXT, FactType.BOOLEAN}
 _REFERABLE = _PLAIN | {FactType.MODE, FactType.FINGERPRINT, FactType.TIME}
 
 
@@ -33,83 +29,18 @@ def _neither(spec: FactSpec, operand: tuple[Value, ...]) -> str:
     return f"neither {words}" if len(operand) > 1 else f"anything but {words}"
 
 
-def _order(name: str, words: str, test: Callable[[Any, Any], bool]) -> None:
-    register(
-        Operator(
-            name,
-            f"The number is {words} the value.",
-            _ORDERED,
-            "a number",
-            typed,
-            lambda value, operand, _now: Answer(test(value, operand)),
-            lambda spec, operand: f"{words} {show(spec, operand)}",
-        )
-    )
+_VALUE = Form(_PLAIN, "a value of the fact's type", typed, show)
+_NUMBER = Form(_ORDERED, "a number", typed, show)
+_ONE_OF = Form(_PLAIN, "a list of values", _choices, _either)
+_NONE_OF = Form(_PLAIN, "a list of values", _choices, _neither)
+_FACT = Form(_REFERABLE, "the name of a fact", lambda _spec, value: value, show)
 
-
-register(
-    Operator(
-        "eq",
-        "The fact is the value; text is compared exactly.",
-        _PLAIN,
-        "a value of the fact's type",
-        typed,
-        lambda value, operand, _now: Answer(value == operand),
-        show,
-    )
-)
-register(
-    Operator(
-        "ne",
-        "The fact is anything but the value.",
-        _PLAIN,
-        "a value of the fact's type",
-        typed,
-        lambda value, operand, _now: Answer(value != operand),
-        lambda spec, operand: f"anything but {show(spec, operand)}",
-    )
-)
-register(
-    Operator(
-        "in",
-        "The fact is one of the values.",
-        _PLAIN,
-        "a list of values",
-        _choices,
-        lambda value, operand, _now: Answer(value in operand),
-        _either,
-    )
-)
-register(
-    Operator(
-        "not_in",
-        "The fact is none of the values.",
-        _PLAIN,
-        "a list of values",
-        _choices,
-        lambda value, operand, _now: Answer(value not in operand),
-        _neither,
-    )
-)
-_order("lt", "less than", operator.lt)
-_order("le", "at most", operator.le)
-_order("gt", "more than", operator.gt)
-_order("ge", "at least", operator.ge)
-
-
-def _same(value: Value, operand: Value, _now: datetime) -> Answer:
-    return Answer(value == operand)
-
-
-register(
-    Operator(
-        "same_as",
-        "The fact equals another fact of the same type.",
-        _REFERABLE,
-        "the name of a fact",
-        lambda _spec, value: value,
-        _same,
-        lambda spec, operand: f"the same as {spec.name}, {show(spec, operand)}",
-        reference=True,
-    )
-)
+register("eq", "The fact is the value; text is compared exactly.", _VALUE, holds_if(operator.eq))
+register("ne", "The fact is anything but the value.", _VALUE, holds_if(operator.ne), "anything but {}")
+register("in", "The fact is one of the values.", _ONE_OF, holds_if(lambda value, operand: value in operand))
+register("not_in", "The fact is none of the values.", _NONE_OF, holds_if(lambda value, operand: value not in operand))
+register("lt", "The number is less than the value.", _NUMBER, holds_if(operator.lt), "less than {}")
+register("le", "The number is at most the value.", _NUMBER, holds_if(operator.le), "at most {}")
+register("gt", "The number is more than the value.", _NUMBER, holds_if(operator.gt), "more than {}")
+register("ge", "The number is at least the value.", _NUMBER, holds_if(operator.ge), "at least {}")
+register("same_as", "The fact equals another fact of the same type.", _FACT, holds_if(operator.eq), reference=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from auditor.catalogue import FactSpec, FactType, Value
-from auditor.operators.registry import Answer, OperandError, Operator, register
+from auditor.operators.registry import Answer, Form, OperandError, holds_if, register
 from auditor.operators.values import describe, quoted, show_list, typed
 
 if TYPE_CHECKING:
@@ -74,47 +74,11 @@ def _items_of(number: int) -> str:
     return f"{number} item" if number == 1 else f"{number} items"
 
 
-register(
-    Operator(
-        "contains",
-        "The list has the item.",
-        _LISTS,
-        "text",
-        _item,
-        lambda value, operand, _now: Answer(operand in _tuple(value)),
-        lambda _spec, operand: f"a list with {quoted(operand)}",
-    )
-)
-register(
-    Operator(
-        "superset_of",
-        "The list has all of the items, and perhaps more.",
-        _LISTS,
-        "a list of text",
-        _items,
-        _superset,
-        lambda _spec, operand: f"all of {show_list(operand)}",
-    )
-)
-register(
-    Operator(
-        "subset_of",
-        "The list has none but the items.",
-        _LISTS,
-        "a list of text",
-        _items,
-        _subset,
-        lambda _spec, operand: f"none but {show_list(operand)}",
-    )
-)
-register(
-    Operator(
-        "count",
-        "The list has that many items.",
-        _LISTS,
-        "a whole number, or {min, max}",
-        _bounds,
-        _count,
-        _say_bounds,
-    )
-)
+_ITEM = Form(_LISTS, "text", _item, lambda _spec, operand: quoted(operand))
+_ITEMS = Form(_LISTS, "a list of text", _items, lambda _spec, operand: show_list(operand))
+_NUMBER = Form(_LISTS, "a whole number, or {min, max}", _bounds, _say_bounds)
+
+register("contains", "The list has the item.", _ITEM, holds_if(lambda value, item: item in value), "a list with {}")
+register("superset_of", "The list has all of the items, and perhaps more.", _ITEMS, _superset, "all of {}")
+register("subset_of", "The list has none but the items.", _ITEMS, _subset, "none but {}")
+register("count", "The list has that many items.", _NUMBER, _count)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from auditor.catalogue import FactSpec, FactType, Value
-from auditor.operators.registry import Answer, OperandError, Operator, register
+from auditor.operators.registry import Answer, Form, OperandError, holds_if, register
 from auditor.operators.values import MODE_FORM, describe
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-_MODES = frozenset({FactType.MODE})
 _BITS = (
     (0o4000, "set-user-id"),
     (0o2000, "set-group-id"),
@@ -41,25 +40,6 @@ def _at_most(value: Value, operand: int, _now: datetime) -> Answer:
     return Answer(not extra, f"beyond it: {names}" if extra else "")
 
 
-register(
-    Operator(
-        "mode_is",
-        "The mode is exactly this one.",
-        _MODES,
-        "a mode in quotes",
-        _mode,
-        lambda value, operand, _now: Answer(int(str(value), 8) == operand),
-        lambda _spec, operand: f"{operand:04o}",
-    )
-)
-register(
-    Operator(
-        "mode_at_most",
-        "The mode grants no bit that this one does not.",
-        _MODES,
-        "a mode in quotes",
-        _mode,
-        _at_most,
-        lambda _spec, operand: f"at most {operand:04o}",
-    )
-)
+_MODE = Form(frozenset({FactType.MODE}), "a mode in quotes", _mode, lambda _spec, operand: f"{operand:04o}")
+register("mode_is", "The mode is exactly this one.", _MODE, holds_if(lambda value, mode: int(value, 8) == mode))
+register("mode_at_most", "The mode grants no bit that this one does not.", _MODE, _at_most, "at most {}")

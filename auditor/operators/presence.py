@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from auditor.operators.registry import ANY_TYPE, Answer, OperandError, Operator, register
+from auditor.catalogue import FactType
+from auditor.operators.registry import Form, OperandError, holds_if, register
 
 if TYPE_CHECKING:
     from auditor.catalogue import FactSpec
@@ -15,27 +16,8 @@ def _nothing(_spec: FactSpec, value: Any) -> None:
         raise OperandError("takes no value")
 
 
-register(
-    Operator(
-        "exists",
-        "There is a value.",
-        ANY_TYPE,
-        None,
-        _nothing,
-        lambda value, _operand, _now: Answer(value is not None),
-        lambda _spec, _operand: "a value",
-        judges_absence=True,
-    )
-)
-register(
-    Operator(
-        "absent",
-        "There is no value.",
-        ANY_TYPE,
-        None,
-        _nothing,
-        lambda value, _operand, _now: Answer(value is None),
-        lambda _spec, _operand: "nothing",
-        judges_absence=True,
-    )
-)
+_ANY = Form(frozenset(FactType), None, _nothing, lambda _spec, _operand: "")
+_IS = holds_if(lambda value, _operand: value is not None)
+_IS_NOT = holds_if(lambda value, _operand: value is None)
+register("exists", "There is a value.", _ANY, _IS, "a value", judges_absence=True)
+register("absent", "There is no value.", _ANY, _IS_NOT, "nothing", judges_absence=True)

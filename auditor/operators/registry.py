@@ -1,17 +1,17 @@
-"""What an operator is, and the table of them. A new one is two functions and a `register` call."""
+"""What an operator is, and the table of them. A new one is a test and a `register` call."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from auditor.catalogue import FactSpec, FactType, Value
-
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-ANY_TYPE = frozenset(FactType)
+    from auditor.catalogue import FactSpec, FactType, Value
+
+    Test = Callable[[Value, Any, datetime], "Answer"]
 
 
 class OperandError(ValueError):
@@ -26,31 +26,58 @@ class Answer(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Form:
+    """What operators take: facts of these `types`, and an operand of the form that `takes` says (None: no operand).
+
+    `parse` turns the rule's value into the operand, or raises `OperandError`. `show` says the operand in words.
+    """
+
+    types: frozenset[FactType]
+    takes: str | None
+    parse: Callable[[FactSpec, Any], Any]
+    show: Callable[[FactSpec, Any], str]
+
+
+@dataclass(frozen=True, slots=True)
 class Operator:
     """A comparison of a fact with what a rule wants.
 
-    `operand` turns the rule's value into what `test` gets, or raises `OperandError` when the rule is read; `wanted`
-    says it in words. `takes` is the operand's form, for people; None: the operator takes no value. A `reference`
-    compares with another fact, whose name is the rule's value.
+    `words` say what is wanted; `{}` stands in them for the operand. A `reference` compares with another fact, whose
+    name is the rule's value.
     """
 
     name: str
     doc: str
-    types: frozenset[FactType]
-    takes: str | None
-    operand: Callable[[FactSpec, Any], Any]
-    test: Callable[[Value, Any, datetime], Answer]
-    wanted: Callable[[FactSpec, Any], str]
-    reference: bool = False
-    judges_absence: bool = False
+    form: Form
+    test: Test
+    words: str
+    reference: bool
+    judges_absence: bool
+
+    def wanted(self, spec: FactSpec, operand: Any) -> str:
+        """Say what is wanted."""
+        return self.words.format(self.form.show(spec, operand))
 
 
 OPERATORS: dict[str, Operator] = {}
 
 
-def register(operator: Operator) -> Operator:
+def register(
+    name: str,
+    doc: str,
+    form: Form,
+    test: Test,
+    words: str = "{}",
+    *,
+    reference: bool = False,
+    judges_absence: bool = False,
+) -> None:
     """Add an operator to the table. A name is given once."""
-    if operator.name in OPERATORS:
-        raise ValueError(f"operator {operator.name} is there twice")
-    OPERATORS[operator.name] = operator
-    return operator
+    if name in OPERATORS:
+        raise ValueError(f"operator {name} is there twice")
+    OPERATORS[name] = Operator(name, doc, form, test, words, reference, judges_absence)
+
+
+def holds_if(test: Callable[[Any, Any], bool]) -> Test:
+    """Return the test of an operator that needs neither the time nor a detail."""
+    return lambda value, operand, _now: Answer(test(value, operand))

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from auditor.catalogue import FactSpec, FactType, Value
-from auditor.operators.registry import Answer, OperandError, Operator, register
+from auditor.operators.registry import Answer, Form, OperandError, register
 from auditor.operators.values import describe, quoted
 
 if TYPE_CHECKING:
@@ -32,14 +32,16 @@ def _matches(value: Value, operand: re.Pattern[str], _now: datetime) -> Answer:
     return Answer(operand.fullmatch(text) is not None)
 
 
+_PATTERN = Form(
+    frozenset({FactType.TEXT, FactType.MODE}),
+    "a regular expression",
+    _pattern,
+    lambda _spec, operand: quoted(operand.pattern),
+)
 register(
-    Operator(
-        "matches",
-        "The whole text matches the regular expression (Python's syntax).",
-        frozenset({FactType.TEXT, FactType.MODE}),
-        "a regular expression",
-        _pattern,
-        _matches,
-        lambda _spec, operand: f"text of the form {quoted(operand.pattern)}",
-    )
+    "matches",
+    "The whole text matches the regular expression (Python's syntax).",
+    _PATTERN,
+    _matches,
+    "text of the form {}",
 )

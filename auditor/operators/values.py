@@ -9,6 +9,7 @@ from typing import Any
 from auditor.catalogue import FactSpec, FactType, Value
 from auditor.catalogue.model import TYPE_FORMS
 from auditor.operators.registry import OperandError
+from bkp.errors import did_you_mean
 
 MODE_FORM = re.compile(r"[0-7]{4}", re.ASCII)
 FINGERPRINT_FORM = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -26,11 +27,9 @@ def typed(spec: FactSpec, value: Any, kind: FactType | None = None) -> Value:
     if parsed is None:
         raise OperandError(f"found {describe(value)}, wanted {TYPE_FORMS[kind]} ({spec.name} is of type {kind})")
     if spec.values and isinstance(parsed, str) and parsed not in spec.values:
-        import difflib  # only wanted once something is wrong
-
-        near = difflib.get_close_matches(parsed, spec.values, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise OperandError(f"found {describe(value)}, wanted one of {', '.join(spec.values)}{hint}")
+        hint = did_you_mean(parsed, spec.values)
+        wanted = f"one of {', '.join(spec.values)}{f'; {hint}' if hint else ''}"
+        raise OperandError(f"found {describe(value)}, wanted {wanted}")
     return parsed
 
 

@@ -80,15 +80,11 @@ def _render(report: Report, detail: Detail) -> str:
     )
     environment.filters["clock"] = show_time
     verdicts = {result.id: BADGES[result.verdict] for result in report.results}
-    parts = _parts(report.results)
     return environment.get_template("report.html.j2").render(
         report=report,
         heading=_HEADINGS[report.exit_code],
         tiles=_tiles(report),
-        attention=parts["attention"],
-        waived=parts["waived"],
-        passed=parts["passed"],
-        inapplicable=parts["inapplicable"],
+        **_parts(report.results),
         grouped=_grouped,
         idle_waivers=[waiver for waiver in report.waivers if waiver.state != "active"],
         badges=BADGES,
@@ -111,7 +107,7 @@ def _render(report: Report, detail: Detail) -> str:
 
 
 def _parts(results: Sequence[RuleResult]) -> dict[str, list[RuleResult]]:
-    """Sort the results into the report's sections; together they are all of them."""
+    """Sort the results into the report's sections; each result is in exactly one."""
     parts: dict[str, list[RuleResult]] = {"attention": [], "waived": [], "passed": [], "inapplicable": []}
     for result in results:
         if result.verdict is Verdict.PASS:

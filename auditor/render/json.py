@@ -1,12 +1,13 @@
-"""The report as JSON, and the JSON Schema that documents it."""
+"""The report as JSON, and the JSON Schemas that document it and other files."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from auditor.report import Report
+if TYPE_CHECKING:
+    from auditor.report import Report
 
 
 def render_json(report: Report) -> bytes:
@@ -14,7 +15,6 @@ def render_json(report: Report) -> bytes:
     return msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n"
 
 
-def report_schema() -> dict[str, Any]:
-    """Return the JSON Schema of the report, generated from its types."""
-    schema = msgspec.json.schema(Report)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "bkp-audit report", **schema}
+def json_schema(title: str, kind: Any) -> dict[str, Any]:
+    """Return the JSON Schema of a type, generated from its fields."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title, **msgspec.json.schema(kind)}

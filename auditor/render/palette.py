@@ -36,15 +36,3 @@ DARK = {
 }
 RULE_LIGHT = "#d8dee6"
 RULE_DARK = "#39424f"
-
-
-def contrast(pair: Pair) -> float:
-    """Return the contrast ratio of a pair, 1 to 21 (WCAG 2.2, relative luminance)."""
-    one, other = sorted((_luminance(pair.text), _luminance(pair.ground)), reverse=True)
-    return (one + 0.05) / (other + 0.05)
-
-
-def _luminance(colour: str) -> float:
-    channels = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
-    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue

@@ -6,11 +6,12 @@ import textwrap
 from collections.abc import Callable, Iterator
 
 from auditor.operators.values import printable, show_time
-from auditor.render.words import badge, floor_line, totals_line, waiver_line
+from auditor.render.words import BADGES, floor_line, totals_line, waiver_line
 from auditor.report import Report, RuleResult, Verdict
 
 Paint = Callable[[str, str], str]
 
+_CONCLUSIONS = {0: ("CLEAN", "pass"), 1: ("FINDINGS", "fail"), 3: ("NOT ALL JUDGED", "unattested")}
 _QUIET = frozenset({Verdict.PASS, Verdict.NOT_APPLICABLE})
 
 
@@ -33,18 +34,13 @@ def render_text(report: Report, *, width: int = 100, paint: Paint = plain, verbo
     unused = [waiver for waiver in report.waivers if waiver.state == "unused"]
     if unused:
         lines.append("Waivers that nothing needs: " + ", ".join(waiver.rule for waiver in unused))
-    key = "pass" if report.exit_code == 0 else "fail" if report.exit_code == 1 else "unattested"
-    lines.append(paint(_title(report), key))
+    word, key = _CONCLUSIONS[report.exit_code]
+    lines.append(paint(f"{word}: {report.conclusion}", key))
     return "\n".join(lines) + "\n"
 
 
-def _title(report: Report) -> str:
-    word = {0: "CLEAN", 1: "FINDINGS", 3: "NOT ALL JUDGED"}[report.exit_code]
-    return f"{word}: {report.conclusion}"
-
-
 def _result(result: RuleResult, width: int, paint: Paint, verbose: bool) -> Iterator[str]:
-    status = badge(result)
+    status = BADGES[result.verdict]  # a waiver is shown beside it, never in its place
     head = f"{status.sign} {status.word:<10}  {result.id:<8} {result.severity:<8}  "
     title = printable(result.title)
     waived = " (waived)" if result.waived else ""
@@ -52,7 +48,7 @@ def _result(result: RuleResult, width: int, paint: Paint, verbose: bool) -> Iter
     yield paint(head, status.key) + first
     for line in more:
         yield " " * len(head) + line
-    if result.verdict in _QUIET and not verbose and result.verdict is Verdict.PASS and not result.waivers:
+    if not verbose and result.verdict is Verdict.PASS and not result.waivers:
         return
     yield from _indented(result.reason, width)
     if result.verdict not in _QUIET:

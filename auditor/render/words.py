@@ -33,11 +33,6 @@ SUPPORT_NOTE = (
 )
 
 
-def badge(result: RuleResult) -> Badge:
-    """Return the badge of a result's verdict. A waiver is shown beside it, never in its place."""
-    return BADGES[result.verdict]
-
-
 def totals_line(report: Report) -> str:
     """Say the totals: the parts add up to the rules."""
     totals = report.totals

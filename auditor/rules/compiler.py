@@ -2,38 +2,30 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from msgspec import UNSET
 
-from auditor.catalogue import FactRef, FactSpec, FactType, UnknownFactError, namespace, resolve
+from auditor.catalogue import NAMESPACES, FactRef, FactSpec, FactType, UnknownFactError, namespace, resolve
 from auditor.catalogue.lookup import EACH
 from auditor.durations import IsoDuration, parse_iso_duration
 from auditor.operators import OPERATORS, OperandError
 from auditor.operators.values import describe, typed
 from auditor.rules.model import Applicability, Check, Condition, Each, Group, Rule, Wanted
-from auditor.rules.quotes import check_quotes
-from auditor.rules.scenario_form import check_scenarios
+from auditor.rules.scenario_form import check_quotes, check_scenarios
 from auditor.rules.schema import AttestationWanted, Clause, ForEach, Node, OnMissing, Param, RuleFile
-from bkp.yamlfile.loader import Document, Path, load_yaml
-from bkp.yamlfile.typed import as_mapping, convert
+from bkp.errors import did_you_mean
+from bkp.yamlfile.typed import load_typed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from bkp.yamlfile.loader import Document, Path
 
 _GROUPS: tuple[Literal["all", "any", "none"], ...] = ("all", "any", "none")
 
 
 def parse_rule(content: bytes | str, source: str) -> Rule:
     """Return the rule in `content`. Raise `InputFileError` naming file, line, column, found and wanted."""
-    document = load_yaml(content, source)
-    as_mapping(document)
-    return _Compiler(document, convert(document, RuleFile, _no_hook)).rule()
-
-
-def _no_hook(kind: type, _value: Any) -> NoReturn:
-    raise NotImplementedError(kind)
+    return _Compiler(*load_typed(content, source, RuleFile)).rule()
 
 
 class _Compiler:
@@ -121,14 +113,10 @@ class _Compiler:
         name = each.fact.removesuffix(f".{EACH}")
         space = namespace(name)
         if space is None or space.instance is None or name == each.fact:
-            known = [f"{item.name}.{EACH}" for item in _listed()]
-            near = difflib.get_close_matches(each.fact[:120], known, n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            self._fail(
-                ("for_each", "fact"),
-                f"for_each.fact: found {describe(each.fact)}, wanted a list of facts",
-                remedy=f"{hint}known: {', '.join(known)}",
-            )
+            known = [f"{item.name}.{EACH}" for item in NAMESPACES if item.instance is not None]
+            message = f"for_each.fact: found {describe(each.fact)}, wanted a list of facts"
+            remedy = did_you_mean(each.fact, known, f"known: {', '.join(known)}")
+            self._fail(("for_each", "fact"), message, remedy=remedy)
         if each.on_empty == "not_applicable" and each.reason is None:
             remedy = "say why none at all is no failure"
             self._fail(("for_each",), "for_each: on_empty not_applicable needs a reason", remedy=remedy)
@@ -144,11 +132,9 @@ class _Compiler:
         if not groups:
             return self._condition(node, path)
         kind, items = groups[0]
-        for key in ("op", "param", "on_missing"):
-            if getattr(node, key) is not None:
+        for key in ("op", "param", "on_missing", "value"):
+            if getattr(node, key) is not (UNSET if key == "value" else None):
                 self._fail((*path, key), f"{key} belongs to a condition with fact, not to a group", at_key=True)
-        if node.value is not UNSET:
-            self._fail((*path, "value"), "value belongs to a condition with fact, not to a group", at_key=True)
         if not items:
             self._fail((*path, kind), f"{kind}: an empty list: it would evaluate nothing", remedy="add a condition")
         return Group(kind, tuple(self._node(item, (*path, kind, index)) for index, item in enumerate(items)))
@@ -160,22 +146,17 @@ class _Compiler:
             self._fail(path, "op is missing", remedy=f"add one of {', '.join(sorted(OPERATORS))}")
         operator = OPERATORS.get(node.op)
         if operator is None:
-            near = difflib.get_close_matches(node.op[:40], OPERATORS, n=1)
-            remedy = f"did you mean {near[0]!r}? " if near else ""
-            remedy += f"known: {', '.join(sorted(OPERATORS))}"
+            remedy = did_you_mean(node.op, OPERATORS, f"known: {', '.join(sorted(OPERATORS))}")
             self._fail((*path, "op"), f"unknown operator {describe(node.op)}", remedy=remedy)
-        if fact.spec.type not in operator.types:
-            usable = sorted(name for name, known in OPERATORS.items() if fact.spec.type in known.types)
-            self._fail(
-                (*path, "op"),
-                f"{operator.name} does not take {fact.spec.name}, which is of type {fact.spec.type}",
-                remedy=f"operators for it: {', '.join(usable)}",
-            )
-        raw, at = self._raw_value(node, path, wanted=operator.takes)
+        if fact.spec.type not in operator.form.types:
+            usable = sorted(name for name, known in OPERATORS.items() if fact.spec.type in known.form.types)
+            message = f"{operator.name} does not take {fact.spec.name}, which is of type {fact.spec.type}"
+            self._fail((*path, "op"), message, remedy=f"operators for it: {', '.join(usable)}")
+        raw, at = self._raw_value(node, path, wanted=operator.form.takes)
         if operator.reference:
             return self._reference(fact, operator.name, raw, at, node.on_missing or self._file.on_missing)
         try:
-            operand = operator.operand(fact.spec, raw)
+            operand = operator.form.parse(fact.spec, raw)
         except OperandError as exc:
             self._fail(at, f"{operator.name}: {exc}")
         if fact.spec.type is FactType.MODE and at[-1] == "value":
@@ -216,8 +197,7 @@ class _Compiler:
         try:
             ref = resolve(name)
         except UnknownFactError as exc:
-            remedy = f"did you mean {exc.nearest!r}?" if exc.nearest else None
-            self._fail(path, str(exc), remedy=remedy or "`bkp-audit facts --list` shows all of them")
+            self._fail(path, str(exc), remedy=exc.remedy or "`bkp-audit facts --list` shows all of them")
         if ref.instance == EACH and ref.namespace != self._each:
             remedy = f"add for_each with fact: {ref.namespace}.{EACH}, or name one instance"
             if self._each:
@@ -261,9 +241,3 @@ class _Compiler:
 
 def _clause(item: str | Clause) -> Clause:
     return Clause(clause=item) if isinstance(item, str) else item
-
-
-def _listed() -> Iterable[Any]:
-    from auditor.catalogue import NAMESPACES
-
-    return (space for space in NAMESPACES if space.instance is not None)

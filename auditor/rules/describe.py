@@ -9,6 +9,8 @@ from auditor.rules.model import Check, Condition, Rule
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from auditor.rules.schema import Clause
+
 _GROUPS = {"all": "all of:", "any": "at least one of:", "none": "none of:"}
 
 
@@ -48,3 +50,8 @@ def describe_check(check: Check, depth: int) -> Iterator[str]:
     yield indent + _GROUPS[check.kind]
     for item in check.items:
         yield from describe_check(item, depth + 1)
+
+
+def describe_clauses(clauses: tuple[Clause, ...]) -> str:
+    """Say which clauses of one standard a rule cites."""
+    return ", ".join(item.clause + (" (uncertain)" if item.uncertain else "") for item in clauses)

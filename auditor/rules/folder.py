@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import os
 from pathlib import Path
-from typing import Any, NoReturn
 
 import msgspec
 
 from auditor.rules.compiler import parse_rule
 from auditor.rules.model import Rule, RuleSet
-from auditor.rules.place import complaint, read_file
-from bkp.errors import InputFileError
-from bkp.yamlfile.loader import load_yaml
-from bkp.yamlfile.typed import as_mapping, convert
+from auditor.rules.place import complaint, read_input
+from bkp.errors import InputFileError, did_you_mean
+from bkp.yamlfile.typed import load_typed
 
 REFS = "refs"
 MAX_RULES = 5000
@@ -38,7 +35,7 @@ def load_rules(folder: Path) -> RuleSet:
     rules: dict[str, Rule] = {}
     digest = hashlib.sha256()
     for path in paths:
-        content = read_file(path)
+        content = read_input(path)
         rule = parse_rule(content, str(path))
         if rule.id in rules:
             line = _line_of_id(content)
@@ -55,9 +52,7 @@ def load_frameworks(folder: Path, rules: RuleSet) -> dict[str, Framework]:
     frameworks = {}
     there = any(entry.name == REFS for entry in _entries(folder))
     for path in _yaml_files(_entries(folder / REFS)) if there else ():
-        document = load_yaml(read_file(path), str(path))
-        as_mapping(document)
-        frameworks[path.stem] = convert(document, Framework, _no_hook)
+        _, frameworks[path.stem] = load_typed(read_input(path), str(path), Framework)
     for rule in rules.rules:
         for name, clauses in rule.refs.items():
             if name not in frameworks:
@@ -71,13 +66,8 @@ def load_frameworks(folder: Path, rules: RuleSet) -> dict[str, Framework]:
     return frameworks
 
 
-def _no_hook(kind: type, _value: Any) -> NoReturn:
-    raise NotImplementedError(kind)
-
-
 def _nearest(word: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(word, known, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known[:40]) or 'none'}"
+    return did_you_mean(word, known) or f"known: {', '.join(known[:40]) or 'none'}"
 
 
 def _files(folder: Path) -> list[Path]:
@@ -136,7 +126,5 @@ def _yaml_files(entries: list[os.DirEntry[str]]) -> list[Path]:
 
 
 def _line_of_id(content: bytes) -> int | None:
-    for number, line in enumerate(content.split(b"\n"), start=1):
-        if line.startswith(b"id:"):
-            return number
-    return None
+    lines = enumerate(content.split(b"\n"), start=1)
+    return next((number for number, line in lines if line.startswith(b"id:")), None)

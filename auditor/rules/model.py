@@ -93,6 +93,11 @@ class Rule:
     base: dict[str, Any] = field(default_factory=dict)
     tests: tuple[Scenario, ...] = ()
 
+    @property
+    def interval(self) -> str:
+        """Return how often it must hold, as the file says it: `run`, or a duration."""
+        return self.every.text if self.every else "run"
+
 
 @dataclass(frozen=True)
 class RuleSet:

@@ -1,6 +1,6 @@
-"""Rule files as bytes, and where in one a thing is said that only turns out wrong once the rule itself is sound.
+"""Input files as bytes, and the line of a mistake that shows only after its rule was compiled.
 
-A rule in memory carries no positions: hundreds of them would cost more than the rules. The file is read again.
+A compiled rule carries no positions, which would cost more memory than the rule: the file is read again.
 """
 
 from __future__ import annotations
@@ -19,13 +19,22 @@ if TYPE_CHECKING:
     from auditor.rules.model import Rule
 
 
-def read_file(path: Path) -> bytes:
-    """Return the file's content. Raise `InputFileError` naming it where it cannot be had."""
-    reading = read_bytes(path, MAX_BYTES)
+def read_input(
+    path: Path,
+    missing: tuple[str, str | None] = ("is gone", None),
+    *,
+    remedy: str = "see to it that it is a file this account reads",
+    limit: int = MAX_BYTES,
+) -> bytes:
+    """Return the file's content; raise `InputFileError` if it cannot be had.
+
+    `missing` is the message, and the remedy, if there is no such file; `remedy` is that of one that cannot be read.
+    """
+    reading = read_bytes(path, limit)
     if isinstance(reading, Unreadable):
-        raise InputFileError(str(path), None, reading.reason, remedy="see to it that it is a file this account reads")
+        raise InputFileError(str(path), None, reading.reason, remedy=remedy)
     if isinstance(reading, Missing):
-        raise InputFileError(str(path), None, "is gone")
+        raise InputFileError(str(path), None, missing[0], remedy=missing[1])
     return reading.value
 
 
@@ -34,7 +43,7 @@ def complaint(
 ) -> InputFileError:
     """Return an error that names the rule's file and the line of `path` in it; no line if the file has gone since."""
     try:
-        document = load_yaml(read_file(Path(rule.source)), rule.source)
+        document = load_yaml(read_input(Path(rule.source)), rule.source)
     except InputFileError:
         return InputFileError(rule.source, None, message, remedy=remedy)
     return document.error(path, message, at_key=at_key, remedy=remedy)

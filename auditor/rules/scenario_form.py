@@ -1,16 +1,15 @@
-"""What must be right about scenarios before any is judged: modes in quotes, and what each does with the base facts.
+"""The form of scenarios, checked when a rule is read: modes in quotes, and `without` against `base`.
 
-Whether the facts have known names and fitting values is seen to where scenarios are judged, off the path of an audit.
+Names and values of their facts are checked when scenarios are judged, which an audit does not do.
 """
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, Any
 
 from auditor.catalogue import FactType, UnknownFactError, resolve
 from auditor.operators.values import MODE_FORM
-from auditor.rules.quotes import check_quotes
+from bkp.errors import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +26,16 @@ def check_scenarios(document: Document, file: RuleFile) -> None:
     for index, scenario in enumerate(file.tests):
         _check_modes(document, scenario.facts, ("tests", index, "facts"))
         _check_without(document, file.base, scenario, ("tests", index))
+
+
+def check_quotes(document: Document, value: Any, path: Path) -> None:
+    """Raise `InputFileError` with the line if the value at `path` is a mode without quotes.
+
+    Our reader takes `0600` for text, others for an octal or a decimal number.
+    """
+    if isinstance(value, str) and MODE_FORM.fullmatch(value) and not document.is_quoted(path):
+        message = f"found {value} without quotes, of which YAML makes a number elsewhere"
+        raise document.error(path, message, remedy=f'write it in quotes: "{value}"')
 
 
 def _check_modes(document: Document, facts: Mapping[str, Any], above: Path) -> None:
@@ -54,8 +63,7 @@ def _check_without(document: Document, base: Mapping[str, Any], scenario: Scenar
     for number, name in enumerate(scenario.without):
         path: Path = (*above, "without", number)
         if name not in base:
-            near = difflib.get_close_matches(name[:120], base, n=1)
-            remedy = f"did you mean {near[0]!r}?" if near else "name a fact of base, or remove it"
+            remedy = did_you_mean(name, base) or "name a fact of base, or remove it"
             raise document.error(path, f"scenario {scenario.name!r}: {name!r} is no fact of base", remedy=remedy)
         if name in scenario.facts:
             message = f"scenario {scenario.name!r}: {name!r} stands in without and in facts"

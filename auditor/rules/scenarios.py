@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from auditor.rules.model import Rule
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
-NOW_TEXT = NOW.isoformat()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,6 @@ class ScenarioResult:
 
     rule: str
     scenario: str
-    expected: str
     problem: str | None
 
 
@@ -53,7 +51,7 @@ def _run(rule: Rule, index: int, base: Mapping[str, Fact]) -> ScenarioResult:
         problem = f"wanted {scenario.expect}, got {verdict.verdict}: {verdict.reason}"
     elif scenario.because is not None and scenario.because not in verdict.reason:
         problem = f"wanted a reason with {scenario.because!r}, got: {verdict.reason}"
-    return ScenarioResult(rule.id, scenario.name, scenario.expect, problem)
+    return ScenarioResult(rule.id, scenario.name, problem)
 
 
 def lint(rule: Rule) -> Iterator[InputFileError]:
@@ -130,8 +128,7 @@ def _fact(rule: Rule, path: Sequence[str | int], raw: Any) -> Fact:
             raise OperandError("error: wanted text")
         return Fact(None if value is None else typed(ref.spec, value), "scenario", collected, error)
     except UnknownFactError as exc:
-        remedy = f"did you mean {exc.nearest!r}?" if exc.nearest else None
-        raise _wrong(rule, path, str(exc), remedy) from None
+        raise _wrong(rule, path, str(exc), exc.remedy) from None
     except ValueError as exc:
         raise _wrong(rule, path, f"{path[-1]}: {exc}") from None
 

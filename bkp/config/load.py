@@ -11,8 +11,8 @@ from bkp.config.checks import check, check_schedules
 from bkp.config.model import Config
 from bkp.config.values import decode_value
 from bkp.errors import ConfigError
-from bkp.yamlfile.loader import MAX_BYTES, load_yaml
-from bkp.yamlfile.typed import as_mapping, convert
+from bkp.yamlfile.loader import MAX_BYTES
+from bkp.yamlfile.typed import load_typed
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 def load_config(path: Path, *, schedules: bool = False) -> Config:
     """Return the configuration in `path`.
 
-    `schedules`: refuse those that elapse no more. Only who writes the file is to be stopped by one: a job that its
-    timer has started for the last time is not, and least of all a restore.
+    `schedules`: also refuse a schedule that never elapses again. Whoever edits the file wants to know; a run, and
+    least of all a restore, must not fail because of it.
 
     Raises:
-        ConfigError: anything about it is not as it should be (exit code 2).
+        ConfigError: the file cannot be read, or is not valid (exit code 2).
     """
     return parse_config(_read(path), str(path), now=utc_now().astimezone(local_zone()) if schedules else None)
 
@@ -34,11 +34,9 @@ def load_config(path: Path, *, schedules: bool = False) -> Config:
 def parse_config(content: bytes | str, source: str = "config.yml", *, now: datetime | None = None) -> Config:
     """Return the configuration in `content`; `source` names it in errors.
 
-    `now` is the time in the host's zone: a schedule that elapses no more is refused. Without it none is judged.
+    `now`, in the host's zone: refuse a schedule that never elapses after it. None: do not judge schedules.
     """
-    document = load_yaml(content, source, error=ConfigError)
-    as_mapping(document, error=ConfigError)
-    config = convert(document, Config, decode_value, error=ConfigError)
+    document, config = load_typed(content, source, Config, decode_value, error=ConfigError)
     check(document, config)
     if now is not None:
         check_schedules(document, config, now)

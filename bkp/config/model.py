@@ -59,13 +59,7 @@ MailAddress = Annotated[
     str, Meta(pattern=r"^[^\s@,<>-][^\s@,<>]*@[^\s@,<>]+$(?!\n)", description="a mail address such as root@example.com")
 ]
 Encryption = Literal[
-    "none",
-    "authenticated",
-    "authenticated-blake2",
-    "repokey",
-    "repokey-blake2",
-    "keyfile",
-    "keyfile-blake2",
+    "none", "authenticated", "authenticated-blake2", "repokey", "repokey-blake2", "keyfile", "keyfile-blake2"
 ]
 
 
@@ -216,10 +210,7 @@ class _JobTable(_Section, frozen=True, kw_only=True):
 
 def _section_of(spec: JobSpec) -> type[Job]:
     """Return the section of one job. Whoever sets only the schedule keeps the job's own grace, and the reverse."""
-    defaults = [
-        ("schedule", Schedule | None, Schedule(spec.schedule)),
-        ("grace", Duration, Duration.parse(spec.grace)),
-    ]
+    defaults = [("schedule", Schedule | None, Schedule(spec.schedule)), ("grace", Duration, Duration.parse(spec.grace))]
     section: type[Job] = msgspec.defstruct(  # type: ignore[assignment]  # the stub forgets `bases`
         f"{spec.name.capitalize()}Job",
         defaults,

@@ -25,11 +25,7 @@ def config_schema() -> dict[str, Any]:
     for path, name in sections():
         for key, field in schema["$defs"][name]["properties"].items():
             _describe(field, prose.get((*path, key), ""))
-    return {
-        "$schema": DIALECT,
-        "title": "Configuration of bkp-run, bkp-exporter and bkp-audit",
-        **schema,
-    }
+    return {"$schema": DIALECT, "title": "Configuration of bkp-run, bkp-exporter and bkp-audit", **schema}
 
 
 def bare_schema() -> dict[str, Any]:

@@ -86,10 +86,7 @@ _PARSERS = {
     Schedule: (Schedule, SCHEDULE_FORM),
     ListenAddress: (ListenAddress.parse, LISTEN_FORM),
 }
-_PATTERNS = {
-    Duration: r"^[0-9]+[smhdw]( ?[0-9]+[smhdw])*$",
-    Size: r"^[0-9]+(\.[0-9]+)? ?([KMGTP](i?B)?|B)?$",
-}
+_PATTERNS = {Duration: r"^[0-9]+[smhdw]( ?[0-9]+[smhdw])*$", Size: r"^[0-9]+(\.[0-9]+)? ?([KMGTP](i?B)?|B)?$"}
 
 
 def decode_value(kind: type, value: Any) -> Any:

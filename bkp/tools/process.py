@@ -69,14 +69,14 @@ class Completed:
     timed_out: bool = False
 
 
-def clean_environment(*, home: str | None = None) -> dict[str, str]:
+def clean_environment() -> dict[str, str]:
     """Return the environment that every child starts from: UTC, UTF-8, a fixed PATH, HOME, and TMPDIR if it is set."""
     temporary = os.environ.get("TMPDIR")
     return {
         "PATH": SAFE_PATH,
         "LC_ALL": "C.UTF-8",
         "TZ": "UTC",
-        "HOME": home or os.environ.get("HOME") or "/root",
+        "HOME": os.environ.get("HOME") or "/root",
         **({"TMPDIR": temporary} if temporary else {}),
     }
 

@@ -59,9 +59,6 @@ class _Loader(_Base):  # type: ignore[misc]  # the C loader carries no types
     """The safe loader with its implicit types reduced to those that surprise nobody."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012  # PyYAML's own protocol
-    DEFAULT_SCALAR_TAG = _Plain.STR
-    DEFAULT_SEQUENCE_TAG = _Plain.SEQ
-    DEFAULT_MAPPING_TAG = _Plain.MAP
 
     def resolve(self, kind: type[yaml.Node], value: str, implicit: tuple[bool, bool]) -> str:
         """Return the tag of a node that has none, as PyYAML does, without path resolvers, which are not used."""
@@ -73,12 +70,6 @@ class _Loader(_Base):  # type: ignore[misc]  # the C loader carries no types
             return _Plain.STR
         return _Plain.SEQ if kind is yaml.SequenceNode else _Plain.MAP
 
-    def descend_resolver(self, _current_node: yaml.Node | None, _current_index: Any) -> None:
-        """Do nothing: path resolvers are not used."""
-
-    def ascend_resolver(self) -> None:
-        """Do nothing: path resolvers are not used."""
-
 
 _Loader.add_implicit_resolver(_Plain.NULL, re.compile(r"(?:~|null|)\Z"), ["~", "n", ""])
 _Loader.add_implicit_resolver(_Plain.BOOL, re.compile(r"(?:true|false)\Z"), ["t", "f"])
@@ -89,42 +80,38 @@ _Loader.add_implicit_resolver(_Plain.FLOAT, re.compile(r"-?(?:0|[1-9][0-9]{0,17}
 class Document:
     """One YAML document: its plain data, and where in the file each part of it stands."""
 
-    def __init__(self, data: Any, source: str, keys: dict[Path, yaml.Node], values: dict[Path, yaml.Node]) -> None:
+    def __init__(
+        self,
+        data: Any,
+        source: str,
+        keys: dict[Path, yaml.Node],
+        values: dict[Path, yaml.Node],
+        error: type[InputFileError],
+    ) -> None:
         self.data = data
         self.source = source
+        self._error = error
         self._keys = keys
         self._values = values
-
-    def value_position(self, path: Sequence[str | int]) -> Position:
-        """Return where the value at `path` starts, or the nearest known position above it."""
-        return self._nearest(self._values, tuple(path))
-
-    def key_position(self, path: Sequence[str | int]) -> Position:
-        """Return where the key that ends `path` stands, or the value's position for a list item."""
-        found = self._keys.get(tuple(path))
-        return _position(found) if found else self.value_position(path)
 
     def is_quoted(self, path: Sequence[str | int]) -> bool:
         """Return whether the text at `path` stands in quotes or as a block: no reader of YAML makes a number of it."""
         return bool(getattr(self._values.get(tuple(path)), "style", None))
 
-    def _nearest(self, nodes: dict[Path, yaml.Node], path: Path) -> Position:
-        while path not in nodes and path:
-            path = path[:-1]
-        return _position(nodes[path]) if path in nodes else Position(1, 1)
-
     def error(
-        self,
-        path: Sequence[str | int],
-        message: str,
-        *,
-        at_key: bool = False,
-        remedy: str | None = None,
-        error: type[InputFileError] = InputFileError,
+        self, path: Sequence[str | int], message: str, *, at_key: bool = False, remedy: str | None = None
     ) -> InputFileError:
-        """Return an error that names this file and the position of `path` in it."""
-        line, column = self.key_position(path) if at_key else self.value_position(path)
-        return error(self.source, line, message, column=column, remedy=remedy)
+        """Return an error that names this file and the position of the value at `path`, or of the key that ends it.
+
+        What is not in the file has the position of what it is missing from.
+        """
+        place = tuple(path)
+        node = self._keys.get(place) if at_key else None
+        while node is None and place not in self._values and place:
+            place = place[:-1]
+        node = node or self._values.get(place)
+        line, column = _position(node) if node is not None else Position(1, 1)
+        return self._error(self.source, line, message, column=column, remedy=remedy)
 
 
 def load_yaml(content: bytes | str, source: str, *, error: type[InputFileError] = InputFileError) -> Document:
@@ -220,7 +207,7 @@ class _Builder:
 
     def document(self, node: yaml.Node | None) -> Document:
         data = None if node is None else self._build(node, ())
-        return Document(data, self._source, self._keys, self._values)
+        return Document(data, self._source, self._keys, self._values, self._error)
 
     def _failure(self, node: yaml.Node, message: str, remedy: str | None = None) -> InputFileError:
         line, column = _position(node)
@@ -280,18 +267,11 @@ class _Builder:
 
     def _scalar(self, node: yaml.ScalarNode) -> str | int | float | bool | None:
         text = str(node.value)
-        if node.tag is _Plain.STR:
-            return text
-        match node.tag:
-            case _Plain.NULL:
-                return None
-            case _Plain.BOOL:
-                return text == "true"
-            case _Plain.INT:
-                return int(text)
-            case _Plain.FLOAT:
-                return float(text)
-        return text
+        if node.tag is _Plain.NULL:
+            return None
+        if node.tag is _Plain.BOOL:
+            return text == "true"
+        return int(text) if node.tag is _Plain.INT else float(text) if node.tag is _Plain.FLOAT else text
 
 
 def _position(node: yaml.Node | yaml.Event) -> Position:

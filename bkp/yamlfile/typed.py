@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import msgspec
 
-from bkp.errors import InputFileError
+from bkp.errors import InputFileError, did_you_mean
+from bkp.yamlfile.loader import Document, load_yaml
 
 if TYPE_CHECKING:
-    from bkp.yamlfile.loader import Document, Path
+    from bkp.yamlfile.loader import Path
 
 T = TypeVar("T")
-DecHook = Callable[[type, Any], Any]
+DecHook = Callable[[type, Any], Any] | None
 
 _WHERE = re.compile(r"(?P<key>`key` in )?`(?P<path>\$.*)`", re.DOTALL)
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
@@ -38,13 +38,27 @@ _KINDS = {
 }
 
 
-def convert(document: Document, kind: type[T], dec_hook: DecHook, *, error: type[InputFileError] = InputFileError) -> T:
-    """Return the document as `kind`; raise `error` that names the line, the key, what was found and what is wanted."""
+def load_typed(
+    content: bytes | str,
+    source: str,
+    kind: type[T],
+    dec_hook: DecHook = None,
+    *,
+    error: type[InputFileError] = InputFileError,
+) -> tuple[Document, T]:
+    """Return the YAML in `content` as a document and as `kind`, a record.
+
+    Raise `error` that names `source`, the line, the key, what was found and what is wanted.
+    """
+    document = load_yaml(content, source, error=error)
+    if not isinstance(document.data, dict):
+        found = _describe(document.data)
+        raise document.error((), f"found {found}, wanted a mapping (key: value)")
     try:
-        return msgspec.convert(document.data, kind, dec_hook=dec_hook)
+        return document, msgspec.convert(document.data, kind, dec_hook=dec_hook)
     except msgspec.ValidationError as exc:
         problem = _locate(document.data, kind, dec_hook, str(exc))
-    raise _explain(document, kind, problem, error) from None
+    raise _explain(document, kind, problem) from None
 
 
 class _Problem(NamedTuple):
@@ -103,22 +117,17 @@ def _with_only(data: Any, path: Path, key: str) -> Any:
     return copy
 
 
-def _explain(document: Document, kind: Any, problem: _Problem, error: type[InputFileError]) -> InputFileError:
+def _explain(document: Document, kind: Any, problem: _Problem) -> InputFileError:
     complaint, path, of_key = problem
     if match := _UNKNOWN.fullmatch(complaint):
         field = match["field"]
         known = known_keys(kind, path)
         remedy = f"known keys here: {', '.join(sorted(known))}" if known else None
-        return document.error(
-            (*path, field),
-            f"unknown key {_dotted((*path, field))}",
-            at_key=True,
-            remedy=_nearest(field, known, remedy),
-            error=error,
-        )
+        message = f"unknown key {_dotted((*path, field))}"
+        return document.error((*path, field), message, at_key=True, remedy=did_you_mean(field, known, remedy))
     if match := _MISSING.fullmatch(complaint):
         place = f"add it below {_dotted(path)}" if path else "add it at the top level"
-        return document.error(path, f"key {_dotted((*path, match['field']))} is missing", remedy=place, error=error)
+        return document.error(path, f"key {_dotted((*path, match['field']))} is missing", remedy=place)
     value = path[-1] if of_key else _value_at(document.data, path)
     place = _dotted(path[:-1] if of_key else path)
     found = f"found {'the key ' if of_key else ''}{_describe(value)}"
@@ -130,22 +139,12 @@ def _explain(document: Document, kind: Any, problem: _Problem, error: type[Input
     elif complaint.startswith("Invalid enum value"):
         choices = _choices(kind, path)
         sentence = f"{found}, wanted one of {', '.join(choices)}"
-        remedy = _nearest(str(value), choices)
+        remedy = did_you_mean(str(value), choices)
     elif isinstance(value, dict):  # a record's own check, which says itself what it found
         sentence = complaint
     else:
-        sentence = f"{found}, {_lower(complaint)}"
-    return document.error(path, f"{place}: {sentence}", at_key=of_key, remedy=remedy, error=error)
-
-
-def _nearest(found: str, known: list[str], further: str | None = None) -> str | None:
-    near = difflib.get_close_matches(found, known, n=1, cutoff=0.5)
-    hints = ([f"did you mean {near[0]!r}?"] if near else []) + ([further] if further else [])
-    return " ".join(hints) or None
-
-
-def _lower(text: str) -> str:
-    return text[:1].lower() + text[1:]
+        sentence = f"{found}, {complaint[:1].lower()}{complaint[1:]}"
+    return document.error(path, f"{place}: {sentence}", at_key=of_key, remedy=remedy)
 
 
 def _dotted(path: Path) -> str:
@@ -195,10 +194,17 @@ def _description(kind: Any, path: Path, of_key: bool) -> str:
     else:
         info = getattr(info, "item_type", None)
     while isinstance(info, inspect.UnionType):
-        info = next((t for t in info.types if not isinstance(t, inspect.NoneType)), info.types[0])
+        info = _some(info)
     schema = getattr(info, "extra_json_schema", None) or {}
     pattern = getattr(getattr(info, "type", info), "pattern", None)
     return str(schema.get("description") or f"text that matches {pattern}")
+
+
+def _some(union: Any) -> Any:
+    """Return the first type of a union that is not None."""
+    import msgspec.inspect as inspect  # only wanted once something is wrong
+
+    return next((each for each in union.types if not isinstance(each, inspect.NoneType)), union.types[0])
 
 
 def _choices(kind: Any, path: Path) -> list[str]:
@@ -219,11 +225,7 @@ def _info_at(kind: Any, path: Path) -> Any:
     info: Any = inspect.type_info(kind)
     for step in (*path, None):
         while isinstance(info, inspect.UnionType | inspect.Metadata):
-            info = (
-                info.type
-                if isinstance(info, inspect.Metadata)
-                else next((t for t in info.types if not isinstance(t, inspect.NoneType)), info.types[0])
-            )
+            info = _some(info) if isinstance(info, inspect.UnionType) else info.type
         if step is None:
             break
         if isinstance(info, inspect.StructType):
@@ -233,11 +235,3 @@ def _info_at(kind: Any, path: Path) -> Any:
         else:
             info = getattr(info, "item_type", None)
     return info
-
-
-def as_mapping(document: Document, *, error: type[InputFileError] = InputFileError) -> Mapping[str, Any]:
-    """Return the document's data as a mapping; raise `error` if it is empty or something else."""
-    if not isinstance(document.data, dict):
-        found = _describe(document.data)
-        raise document.error((), f"found {found}, wanted a mapping (key: value)", error=error)
-    return document.data

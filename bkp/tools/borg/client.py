@@ -18,7 +18,7 @@ from bkp.state.records import Message
 from bkp.tools.borg import commands
 from bkp.tools.borg.events import Event, parse_line
 from bkp.tools.borg.outcome import Judgement, Problem, judge
-from bkp.tools.borg.replies import InfoReply, ListReply, decode, utc
+from bkp.tools.borg.replies import ListReply, decode, utc
 from bkp.tools.process import Command, Completed, clean_environment, run
 
 if TYPE_CHECKING:
@@ -47,13 +47,12 @@ class Reply:
 
 
 class BorgError(StepFailedError):
-    """A borg call failed. `reply` has everything it said."""
+    """A borg call failed. `problem` says why, as far as it can be told."""
 
     def __init__(self, reply: Reply) -> None:
         problem = reply.judgement.problem or Problem.OTHER
         reason = reply.judgement.reason or problem.value
         super().__init__(f"borg {reply.operation}: {reason}", remedy=problem.remedy)
-        self.reply = reply
         self.problem = problem
 
 
@@ -73,21 +72,7 @@ class Listing:
     repository_id: str
     location: str
     encryption: str
-    last_modified: datetime
     archives: tuple[ArchiveListing, ...]
-
-
-@dataclass(frozen=True)
-class RepositoryInfo:
-    """What `borg info` says of a repository. Sizes in bytes; `deduplicated_bytes` is the compressed unique data."""
-
-    repository_id: str
-    location: str
-    encryption: str
-    last_modified: datetime
-    original_bytes: int
-    compressed_bytes: int
-    deduplicated_bytes: int
 
 
 def passphrase_of(repository: Repository) -> Secret | None:
@@ -206,20 +191,6 @@ class Borg:
         reply = self.demand(commands.list_archives(self.repository, lock_wait=self.lock_wait))
         return parse_listing(reply.completed.stdout)
 
-    def info(self) -> RepositoryInfo:
-        """Return the repository's identity and sizes (`borg info --json`)."""
-        reply = self.demand(commands.info(self.repository, lock_wait=self.lock_wait))
-        data = decode(reply.completed.stdout, InfoReply)
-        return RepositoryInfo(
-            repository_id=data.repository.id,
-            location=data.repository.location,
-            encryption=data.encryption.mode,
-            last_modified=utc(data.repository.last_modified),
-            original_bytes=data.cache.stats.total_size,
-            compressed_bytes=data.cache.stats.total_csize,
-            deduplicated_bytes=data.cache.stats.unique_csize,
-        )
-
     def key_export(self) -> bytes:
         """Return the key export's bytes (`borg key export`). It is itself sensitive: hash it, never show it."""
         arguments = commands.key_export(self.repository, lock_wait=self.lock_wait)
@@ -233,6 +204,5 @@ def parse_listing(stdout: bytes) -> Listing:
         repository_id=data.repository.id,
         location=data.repository.location,
         encryption=data.encryption.mode,
-        last_modified=utc(data.repository.last_modified),
         archives=tuple(ArchiveListing(each.name, each.id, utc(each.start)) for each in data.archives),
     )

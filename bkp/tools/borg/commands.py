@@ -10,7 +10,6 @@ if TYPE_CHECKING:
 
     from bkp.config.model import Keep, Repository, Source
 
-ISO = "%Y-%m-%dT%H:%M:%SZ"
 _POINTER = 8
 
 
@@ -50,11 +49,6 @@ def create(
 def list_archives(repository: Repository, *, lock_wait: float) -> tuple[str, ...]:
     """Return `borg list` of the whole repository as JSON: enough to confirm an archive by its id."""
     return ("list", *_common(lock_wait), "--json", repository.path)
-
-
-def info(repository: Repository, *, lock_wait: float) -> tuple[str, ...]:
-    """Return `borg info` of the repository as JSON."""
-    return ("info", *_common(lock_wait), "--json", repository.path)
 
 
 def rename(repository: Repository, archive: str, new_name: str, *, lock_wait: float) -> tuple[str, ...]:
@@ -149,9 +143,9 @@ def in_chunks(paths: Sequence[str], limit: int) -> Iterator[list[str]]:
         yield chunk
 
 
-def key_export(repository: Repository, target: str = "-", *, lock_wait: float) -> tuple[str, ...]:
-    """Return `borg key export`; it needs no passphrase. `-` is stdout."""
-    return ("key", "export", *_common(lock_wait), repository.path, target)
+def key_export(repository: Repository, *, lock_wait: float) -> tuple[str, ...]:
+    """Return `borg key export` to stdout; it needs no passphrase."""
+    return ("key", "export", *_common(lock_wait), repository.path, "-")
 
 
 def init(repository: Repository) -> tuple[str, ...]:

@@ -92,11 +92,8 @@ def _printable(text: str) -> str:
     r"""Return text for records, mails and terminals: what a name holds besides text is shown as `\x1b` or `\udcff`."""
     if text.isprintable():
         return text
-    return "".join(char if char.isprintable() or char in "\n\t" else _escaped(char) for char in text)
-
-
-def _escaped(char: str) -> str:
-    return char.encode("unicode_escape").decode("ascii")
+    escaped = ((char, char.encode("unicode_escape").decode("ascii")) for char in text)
+    return "".join(char if char.isprintable() or char in "\n\t" else code for char, code in escaped)
 
 
 def _archive_progress(data: dict[str, Any]) -> Progress:

@@ -56,13 +56,9 @@ def holders(repository: Repository, base: str) -> list[Holder | None]:
 def is_dead(holder: Holder, host: str, node: int, is_borg: Callable[[int], bool | None]) -> bool:
     """Return whether a holder is provably gone: it is of this very host, and no borg there has its number.
 
-    Args:
-        holder: who may be gone.
-        host: this host's name.
-        node: this host's hardware address, as `uuid.getnode` returns it. Another host may well have the same name and
-            the same repository, on a file system of the network. One that `uuid` made up for want of a network card
-            has the multicast bit (RFC 9562, 6.10) and proves nothing.
-        is_borg: whether a borg has a process number.
+    `host` is this host's name and `node` its hardware address (`uuid.getnode`): another host may have the same name and
+    the same repository, on a network file system. An address that `uuid` made up, because there is no network card, has
+    the multicast bit (RFC 9562, 6.10) and proves nothing. `is_borg` says whether a borg has a process number.
     """
     name, _, number = holder.host.partition("@")
     same_name = name.partition(".")[0] == host.partition(".")[0]

@@ -36,14 +36,13 @@ class CreatedArchive(_Reply, frozen=True):
 
 
 class CacheStats(_Reply, frozen=True):
-    """`cache.stats` of `borg create --json` and `borg info --json`: the whole repository, in bytes."""
+    """`cache.stats` of `borg create --json`: the whole repository, in bytes."""
 
     total_chunks: int
     total_unique_chunks: int
     total_size: int
     total_csize: int
     unique_csize: int
-    unique_size: int
 
 
 class Cache(_Reply, frozen=True):
@@ -63,7 +62,6 @@ class RepositoryReply(_Reply, frozen=True):
 
     id: str
     location: str
-    last_modified: str
 
 
 class CreateReply(_Reply, frozen=True):
@@ -91,22 +89,12 @@ class ListReply(_Reply, frozen=True):
     repository: RepositoryReply
 
 
-class InfoReply(_Reply, frozen=True):
-    """`borg info --json` of a repository."""
-
-    cache: Cache
-    encryption: Encryption
-    repository: RepositoryReply
-
-
 def decode(stdout: bytes, kind: type[T]) -> T:
     """Return borg's reply; raise `StepFailedError` where it is not what that command prints."""
     try:
         return msgspec.json.decode(stdout, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as exc:
-        raise StepFailedError(
-            f"borg's reply is not understood: {exc}", remedy="see the log for borg's version"
-        ) from exc
+        raise _not_understood(exc) from exc
 
 
 def utc(text: str) -> datetime:
@@ -114,7 +102,9 @@ def utc(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as exc:
-        raise StepFailedError(
-            f"borg's reply is not understood: {exc}", remedy="see the log for borg's version"
-        ) from exc
+        raise _not_understood(exc) from exc
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _not_understood(exc: Exception) -> StepFailedError:
+    return StepFailedError(f"borg's reply is not understood: {exc}", remedy="see the log for borg's version")

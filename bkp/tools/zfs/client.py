@@ -9,20 +9,7 @@ from typing import TYPE_CHECKING
 
 from bkp.errors import StepFailedError
 from bkp.tools.process import Command, clean_environment, run
-from bkp.tools.zfs import commands
-from bkp.tools.zfs.replies import (
-    Dataset,
-    ErrorCounts,
-    Mark,
-    Pool,
-    Property,
-    dataset_on_device,
-    parse_datasets,
-    parse_error_counts,
-    parse_marks,
-    parse_pool,
-    parse_properties,
-)
+from bkp.tools.zfs import commands, replies
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -45,7 +32,7 @@ def dataset_of(path: str | Path, mountinfo: str) -> str | None:
     Raise `OSError` if the path is not there.
     """
     device = Path(path).stat().st_dev
-    return dataset_on_device(mountinfo, f"{os.major(device)}:{os.minor(device)}")
+    return replies.dataset_on_device(mountinfo, f"{os.major(device)}:{os.minor(device)}")
 
 
 @dataclass(frozen=True)
@@ -70,29 +57,33 @@ class Zfs:
             raise ZfsError(what, said, ended=not completed.timed_out and completed.exit_code < 128)
         return completed.stdout.decode("utf-8", "surrogateescape")
 
-    def datasets(self, dataset: str) -> list[Dataset]:
+    def datasets(self, dataset: str) -> list[replies.Dataset]:
         """Return a file system and all below it, volumes among them."""
-        return parse_datasets(self.call(commands.list_datasets(dataset), f"cannot list dataset {dataset}"))
+        return replies.parse_datasets(self.call(commands.list_datasets(dataset), f"cannot list dataset {dataset}"))
 
-    def marks(self, dataset: str, properties: tuple[str, ...]) -> list[Mark]:
+    def marks(self, dataset: str, properties: tuple[str, ...]) -> list[replies.Mark]:
         """Return the user properties of the dataset's own snapshots."""
-        return parse_marks(
+        return replies.parse_marks(
             self.call(commands.snapshot_marks(dataset, properties), f"cannot list snapshots of {dataset}")
         )
 
-    def all_datasets(self) -> list[Dataset]:
+    def all_datasets(self) -> list[replies.Dataset]:
         """Return every file system of every imported pool."""
-        return parse_datasets(self.call(commands.list_all_datasets(), "cannot list datasets"))
+        return replies.parse_datasets(self.call(commands.list_all_datasets(), "cannot list datasets"))
 
-    def properties(self, names: Sequence[str], datasets: Sequence[str], *, below: bool = False) -> list[Property]:
+    def properties(
+        self, names: Sequence[str], datasets: Sequence[str], *, below: bool = False
+    ) -> list[replies.Property]:
         """Return properties of file systems, and with `below` of all below them."""
         what = f"cannot read properties of {', '.join(datasets)}"
-        return parse_properties(self.call(commands.properties(names, datasets, below=below), what))
+        return replies.parse_properties(self.call(commands.properties(names, datasets, below=below), what))
 
-    def pool(self, pool: str) -> Pool:
+    def pool(self, pool: str) -> replies.Pool:
         """Return what `zpool list` says of one pool."""
-        return parse_pool(self.call(commands.list_pool(pool), f"cannot list pool {pool}"))
+        return replies.parse_pool(self.call(commands.list_pool(pool), f"cannot list pool {pool}"))
 
-    def error_counts(self, pool: str) -> ErrorCounts:
+    def error_counts(self, pool: str) -> replies.ErrorCounts:
         """Return the errors that `zpool status` counts for one pool."""
-        return parse_error_counts(self.call(commands.pool_status(pool), f"cannot read the status of pool {pool}"))
+        return replies.parse_error_counts(
+            self.call(commands.pool_status(pool), f"cannot read the status of pool {pool}")
+        )

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bkp.errors import ConfigError, InputFileError
-from bkp.yamlfile.loader import MAX_ALIASES, MAX_BYTES, MAX_DEPTH, Position, load_yaml
+from bkp.yamlfile.loader import MAX_ALIASES, MAX_BYTES, MAX_DEPTH, Document, load_yaml
 
 
 def read(text: str | bytes) -> Any:
@@ -53,6 +53,11 @@ def test_an_empty_file_is_nothing(text: str) -> None:
     assert read(text) is None
 
 
+def position(document: Document, path: tuple[str | int, ...], *, at_key: bool = False) -> tuple[int | None, int | None]:
+    error = document.error(path, "wrong", at_key=at_key)
+    return error.line, error.column
+
+
 def test_a_byte_order_mark_is_passed_over() -> None:
     assert read(b"\xef\xbb\xbfkey: 1\n") == {"key": 1}
 
@@ -60,7 +65,7 @@ def test_a_byte_order_mark_is_passed_over() -> None:
 def test_windows_line_ends_are_read() -> None:
     document = load_yaml(b"a: 1\r\nb: x\r\n", "file.yml")
     assert document.data == {"a": 1, "b": "x"}
-    assert document.value_position(("b",)) == (2, 4)
+    assert position(document, ("b",)) == (2, 4)
 
 
 def test_literal_blocks_keep_their_text() -> None:
@@ -104,13 +109,13 @@ def test_every_key_and_value_knows_its_line_and_column(
     path: tuple[str | int, ...], key: tuple[int, int], value: tuple[int, int]
 ) -> None:
     document = load_yaml(POSITIONS, "file.yml")
-    assert document.key_position(path) == Position(*key)
-    assert document.value_position(path) == Position(*value)
+    assert position(document, path, at_key=True) == key
+    assert position(document, path) == value
 
 
 def test_columns_count_characters_and_not_bytes() -> None:
     document = load_yaml("{ü€😀: x, b: y}", "file.yml")
-    assert document.key_position(("b",)) == (1, 10)
+    assert position(document, ("b",), at_key=True) == (1, 10)
 
 
 @pytest.mark.parametrize(

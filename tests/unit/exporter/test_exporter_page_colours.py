@@ -5,6 +5,7 @@ import re
 import pytest
 
 from exporter.page import TEMPLATES
+from tests.support.colours import contrast
 
 STATUSES = ("ok", "late", "failed", "never", "running", "unknown")
 STYLE = (TEMPLATES / "status.css").read_text(encoding="utf-8")
@@ -18,19 +19,6 @@ def palettes() -> dict[str, dict[str, str]]:
     ]
     light, dark, print_ = blocks
     return {"light": light, "dark": light | dark, "print": light | print_}
-
-
-def luminance(colour: str) -> float:
-    digits = colour.lstrip("#")
-    digits = "".join(digit * 2 for digit in digits) if len(digits) == 3 else digits
-    parts = [int(digits[place : place + 2], 16) / 255 for place in (0, 2, 4)]
-    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-def contrast(one: str, other: str) -> float:
-    brighter, darker = sorted((luminance(one), luminance(other)), reverse=True)
-    return (brighter + 0.05) / (darker + 0.05)
 
 
 @pytest.mark.parametrize("palette", ["light", "dark", "print"])
