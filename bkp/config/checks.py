@@ -6,8 +6,8 @@ import os.path
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from bkp.archive_names import SET_ASIDE
 from bkp.calendar import EARLIEST_YEAR, LATEST_YEAR
-from bkp.config.model import INCOMPLETE
 from bkp.config.places import archived, misunderstood, place_of
 from bkp.errors import ConfigError
 from bkp.patterns import excluder
@@ -145,15 +145,15 @@ def _check_prefixes(document: Document, config: Config) -> None:
     """Refuse archives that prune, which selects by repository and prefix, could not tell apart."""
     seen: dict[tuple[str, str], str] = {}
     for name, repository in config.repositories.items():
-        if INCOMPLETE.startswith(f"{repository.archive_prefix}-"):
+        if f"{repository.prefix}-" in SET_ASIDE:
             raise document.error(
                 ("repositories", name, "archive_prefix"),
-                f"repositories.{name}.archive_prefix: {repository.archive_prefix!r} is what incomplete archives are "
-                "named: they would be taken for good ones",
+                f"repositories.{name}.archive_prefix: {repository.prefix!r} is what archives are named that "
+                "are set aside: they would be taken for good ones",
                 remedy="take another word, such as backup",
                 error=ConfigError,
             )
-        other = seen.setdefault((place_of(repository.path), repository.archive_prefix), name)
+        other = seen.setdefault((place_of(repository.path), repository.prefix), name)
         if other != name:
             raise document.error(
                 ("repositories", name),

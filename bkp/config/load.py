@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from bkp.clock import local_zone, utc_now
 from bkp.config.checks import check, check_schedules
 from bkp.config.model import Config
+from bkp.config.prefixes import with_prefixes
 from bkp.config.values import decode_value
 from bkp.errors import ConfigError
 from bkp.yamlfile.loader import MAX_BYTES, load_yaml
@@ -38,7 +39,7 @@ def parse_config(content: bytes | str, source: str = "config.yml", *, now: datet
     """
     document = load_yaml(content, source, error=ConfigError)
     as_mapping(document, error=ConfigError)
-    config = convert(document, Config, decode_value, error=ConfigError)
+    config = with_prefixes(convert(document, Config, decode_value, error=ConfigError))
     check(document, config)
     if now is not None:
         check_schedules(document, config, now)

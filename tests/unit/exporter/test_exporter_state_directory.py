@@ -41,7 +41,7 @@ def test_without_a_state_directory_the_page_says_why_nothing_is_known(world: Wor
     world.store.root.rmdir()
     page = build_page(world.model())
     why = f"no state directory at {world.store.root}; run bkp-run once or check mounts"
-    assert (page.headline, page.tone) == ("4 of 4 jobs need attention", "unknown")
+    assert (page.headline, page.tone) == ("5 of 5 jobs need attention", "unknown")
     assert page.problems == (f"N{why[1:]}.",)
     assert {(card.word, card.why) for card in page.attention} == {("unknown", f"N{why[1:]}.")}
     (card,) = page.repositories

@@ -71,7 +71,7 @@ def test_a_job_that_is_run_by_hand_only_and_never_was_needs_nobodys_attention(tm
     world.record(*(make_run(job, "23 01:30") for job in ("nightly", "check", "verify")))
     page = build_page(world.model())
     assert page.attention == ()
-    assert page.headline == "All 4 jobs are in order"
+    assert page.headline == "All 5 jobs are in order"
 
 
 def test_times_are_local_with_their_zone_and_say_how_far_they_are(world: World) -> None:
@@ -85,13 +85,13 @@ def test_times_are_local_with_their_zone_and_say_how_far_they_are(world: World) 
 
 
 def test_all_well_is_said_only_when_all_is_well(world: World) -> None:
-    assert build_page(world.model()).headline == "4 of 4 jobs need attention"
+    assert build_page(world.model()).headline == "4 of 5 jobs need attention"
     healthy(world)
     page = build_page(world.model())
-    assert (page.headline, page.tone, page.problems) == ("All 4 jobs are in order", "ok", ())
+    assert (page.headline, page.tone, page.problems) == ("All 5 jobs are in order", "ok", ())
     world.path("check", "success").write_bytes(b"{")
     page = build_page(world.model())
-    assert page.headline == "1 of 4 jobs needs attention"
+    assert page.headline == "1 of 5 jobs needs attention"
     assert page.tone == "unknown"
 
 
@@ -99,7 +99,7 @@ def test_a_broken_history_is_no_reason_to_be_green(world: World) -> None:
     healthy(world)
     world.store.ledger.path.write_bytes(b"broken\n")
     page = build_page(world.model())
-    assert page.headline == "All 4 jobs are in order, but not everything is"
+    assert page.headline == "All 5 jobs are in order, but not everything is"
     assert page.tone == "late"
     assert any("history of runs does not hold" in problem for problem in page.problems)
 
@@ -232,7 +232,7 @@ def test_a_deferred_run_is_said_and_is_not_a_bad_one(world: World) -> None:
     assert latest is not None
     world.record(make_run("check", "23 08:00", Outcome.DEFERRED, reason="a night runs", before=latest.end))
     page = build_page(world.model())
-    assert (page.headline, page.tone) == ("All 4 jobs are in order", "ok")
+    assert (page.headline, page.tone) == ("All 5 jobs are in order", "ok")
     (card,) = [card for card in page.repositories[0].jobs if card.job == "check"]
     assert card.why == "Deferred: a night runs."
     assert [(row.text, row.tone) for row in card.rows if row.label == "last attempt"] == [("deferred", "")]
