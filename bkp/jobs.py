@@ -23,6 +23,8 @@ class Kind(StrEnum):
 class JobSpec:
     """One job. `schedule` is a systemd calendar expression (systemd.time(7)), `grace` a duration.
 
+    A job without a schedule is run by hand only, and is never late.
+
     `unit` is the name of its systemd unit without a suffix. `verdict` says what a run of it passes or fails, if it
     judges its target; empty otherwise. `is_vital`: while it does not succeed, nothing new is protected.
     """
@@ -31,7 +33,7 @@ class JobSpec:
     kind: Kind
     unit: str
     title: str
-    schedule: str
+    schedule: str | None
     grace: str
     verdict: str = ""
     is_vital: bool = False
@@ -51,5 +53,6 @@ VERIFY = JobSpec(
     verdict="all data",
 )
 DRILL = JobSpec("drill", Kind.REPOSITORY, "borg-drill", "Restore drill", "Sat 05:30", "24h")
+PRUNE = JobSpec("prune", Kind.REPOSITORY, "borg-prune", "Prune of the borg repositories", None, "24h")
 
-JOBS: dict[str, JobSpec] = {spec.name: spec for spec in (NIGHTLY, CHECK, VERIFY, DRILL)}
+JOBS: dict[str, JobSpec] = {spec.name: spec for spec in (NIGHTLY, CHECK, VERIFY, DRILL, PRUNE)}

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from bkp.errors import StateError
-from bkp.state.archives import REMEMBERED, is_good, sources_held
+from bkp.state.archives import REMEMBERED, is_whole, sources_held
 from bkp.state.files import encode_record, modified_at, open_regular
 from bkp.state.ledger import fitting
 from bkp.state.reading import Missing, Unreadable
@@ -65,7 +65,7 @@ class Past:
         verdicts: the newest verdict of each job on each target.
         drills: the newest drill of each target that compared files.
         succeeded: the jobs and targets that ever succeeded.
-        archives: the good archives of nights that ended well, by target, oldest first, the last `REMEMBERED`; without
+        archives: the whole archives of nights that ended well, by target, oldest first, the last `REMEMBERED`; without
             their roots.
         mail: what became of the newest mail.
         run_ids: every run that has a line in the history, and the digest of what that line says.
@@ -84,7 +84,7 @@ class Past:
     def see(self, run: Run) -> None:
         """Take in a run of the history. They come in its order: the last is the newest, whatever its clock said."""
         self.run_ids[run.run_id] = digest(run)
-        if run.outcome.is_good and run.archive is not None and is_good(run.archive):
+        if run.outcome.is_good and run.archive is not None and is_whole(run.archive):
             slim = msgspec.structs.replace(run.archive, roots=(), left_out=())  # hundreds of them are kept in memory
             self.archives.setdefault(run.target, deque(maxlen=REMEMBERED)).append(slim)
         key = (run.job, run.target)

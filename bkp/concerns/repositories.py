@@ -8,7 +8,7 @@ from bkp.concerns.model import Concern
 from bkp.holdings import holding_of
 from bkp.jobs import JOBS, NIGHTLY
 from bkp.quantities import format_duration, format_size
-from bkp.state.archives import flaw
+from bkp.state.archives import doubt, flaw
 from bkp.status import Status, deadline
 
 if TYPE_CHECKING:
@@ -41,18 +41,18 @@ def _archive(config: Config, survey: Survey, holding: Holding) -> Iterator[Conce
                 "mount or correct the source, then run the nightly again",
                 archive.started_at,
             )
-        elif not archive.confirmed:
-            yield _about(
-                holding,
-                *("archive_unconfirmed", "warning", f"the repository has not confirmed the archive {archive.name}"),
-                "`bkp-run list` shows whether it is there; run the nightly again",
-                archive.started_at,
-            )
         elif archive.size_suspicion is not None and not archive.size_accepted:
             yield _about(
                 holding,
                 *("archive_small", "warning", f"{archive.size_suspicion}: nothing is pruned"),
                 "find out what is missing; if the size is right, run `bkp-run nightly --accept-size` once",
+                archive.started_at,
+            )
+        elif (why := doubt(archive)) is not None:
+            yield _about(
+                holding,
+                *("archive_unconfirmed", "warning", f"the newest archive {archive.name} is not proven: {why}"),
+                "`bkp-run list` shows whether it is there; run the nightly again",
                 archive.started_at,
             )
     newest = facts.newest_archive_at if facts is not None else None

@@ -6,8 +6,8 @@ import os.path
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from bkp.archive_names import SET_ASIDE
 from bkp.calendar import EARLIEST_YEAR, LATEST_YEAR
-from bkp.config.model import INCOMPLETE
 from bkp.config.places import archived, misunderstood, place_of
 from bkp.patterns import excluder
 
@@ -149,9 +149,9 @@ def _check_prefixes(document: Document, config: Config) -> None:
     """Refuse archives that prune, which selects by repository and prefix, could not tell apart."""
     seen: dict[tuple[str, str], str] = {}
     for name, repository in config.repositories.items():
-        prefix = repository.archive_prefix
-        if INCOMPLETE.startswith(f"{prefix}-"):
-            message = f"repositories.{name}.archive_prefix: {prefix!r} is what incomplete archives are named"
+        prefix = repository.prefix
+        if f"{prefix}-" in SET_ASIDE:
+            message = f"repositories.{name}.archive_prefix: {prefix!r} is what archives are named that are set aside"
             message += ": they would be taken for good ones"
             remedy = "take another word, such as backup"
             raise document.error(("repositories", name, "archive_prefix"), message, remedy=remedy)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from bkp.clock import local_zone, utc_now
 from bkp.config.checks import check, check_schedules
 from bkp.config.model import Config
+from bkp.config.prefixes import with_prefixes
 from bkp.config.values import decode_value
 from bkp.errors import ConfigError
 from bkp.yamlfile.loader import MAX_BYTES
@@ -37,6 +38,7 @@ def parse_config(content: bytes | str, source: str = "config.yml", *, now: datet
     `now`, in the host's zone: refuse a schedule that never elapses after it. None: do not judge schedules.
     """
     document, config = load_typed(content, source, Config, decode_value, error=ConfigError)
+    config = with_prefixes(config)
     check(document, config)
     if now is not None:
         check_schedules(document, config, now)

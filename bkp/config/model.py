@@ -18,7 +18,6 @@ from bkp.severity import Severity
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-INCOMPLETE = "incomplete-"  # what the names of archives that were set aside begin with; the prefix follows
 # `$(?!\n)`: Python's `$` also stands before a line feed at the very end, JSON Schema's does not.
 NAME = r"^[a-z0-9][a-z0-9_.-]{0,62}$(?!\n)"
 Name = Annotated[str, Meta(pattern=NAME, description="lower-case letters, digits, dot, dash and underscore")]
@@ -118,13 +117,16 @@ class Repository(_Section, frozen=True, kw_only=True):
             description="none, lz4, zstd (zstd,1 to zstd,22), zlib or lzma (,0 to ,9); auto or obfuscate,SPEC in front",
         ),
     ] = "zstd,3"
-    archive_prefix: Annotated[
-        str,
-        Meta(
-            pattern=r"^[A-Za-z0-9][A-Za-z0-9_.]{0,40}$(?!\n)",
-            description="letters, digits, dot and underscore: archives are PREFIX-TIME-ID",
-        ),
-    ] = "backup"
+    archive_prefix: (
+        Annotated[
+            str,
+            Meta(
+                pattern=r"^([A-Za-z0-9]|\{host\})([A-Za-z0-9_.]|\{host\}){0,40}$(?!\n)",
+                description="letters, digits, dot and underscore, and {host}: archives are PREFIX-TIME-ID",
+            ),
+        ]
+        | None
+    ) = None
     keep: Keep = Keep()
     sources: Annotated[tuple[Name, ...], Meta(min_length=1)]
     base_dir: AbsolutePath | None = None
@@ -136,6 +138,13 @@ class Repository(_Section, frozen=True, kw_only=True):
     size_drop_warning: Annotated[float, Meta(ge=0, le=1)] = 0.5
     free_warning: Annotated[float, Meta(ge=0, le=1)] = 0.1
     free_critical: Annotated[float, Meta(ge=0, le=1)] = 0.03
+
+    @property
+    def prefix(self) -> str:
+        """Return what archives' names begin with. The reader of the file has filled it in (`bkp.config.prefixes`)."""
+        if self.archive_prefix is None:
+            raise ValueError("archive_prefix is not filled in yet")
+        return self.archive_prefix
 
 
 class Source(_Section, frozen=True, kw_only=True):
@@ -210,7 +219,10 @@ class _JobTable(_Section, frozen=True, kw_only=True):
 
 def _section_of(spec: JobSpec) -> type[Job]:
     """Return the section of one job. Whoever sets only the schedule keeps the job's own grace, and the reverse."""
-    defaults = [("schedule", Schedule | None, Schedule(spec.schedule)), ("grace", Duration, Duration.parse(spec.grace))]
+    defaults = [
+        ("schedule", Schedule | None, Schedule(spec.schedule) if spec.schedule else None),
+        ("grace", Duration, Duration.parse(spec.grace)),
+    ]
     section: type[Job] = msgspec.defstruct(  # type: ignore[assignment]  # the stub forgets `bases`
         f"{spec.name.capitalize()}Job",
         defaults,

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bkp.archive_names import UNPROVEN
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -24,9 +26,18 @@ def flaw(archive: Archive) -> str | None:
     return "holds no file at all" if archive.files == 0 else None
 
 
-def is_good(archive: Archive) -> bool:
+def is_whole(archive: Archive) -> bool:
     """Return whether the repository has confirmed an archive in which no source is missing and files are."""
     return archive.confirmed and flaw(archive) is None
+
+
+def doubt(archive: Archive) -> str | None:
+    """Return why an archive does not count as a good one, or does not yet; None if it does."""
+    if (found := flaw(archive) or archive.size_suspicion) is not None:
+        return found
+    if not archive.confirmed:
+        return "the repository has not confirmed it"
+    return "it was not proven to its end" if archive.name.startswith(UNPROVEN) else None
 
 
 def sources_held(archive: Archive) -> frozenset[str]:
@@ -49,7 +60,7 @@ def missing_sources(archive: Archive, configured: Iterable[str]) -> tuple[str, .
 
 
 def usual(archives: Sequence[Archive]) -> list[Archive]:
-    """Return the archives whose sizes are usual, of good ones in their order (oldest first): the last `COMPARED`.
+    """Return the archives whose sizes are usual, of whole ones in their order (oldest first): the last `COMPARED`.
 
     An archive that was suspiciously small never becomes usual. One whose size a person accepted begins the comparison
     anew.

@@ -124,6 +124,21 @@ class Sample(Record, frozen=True, kw_only=True):
     candidates: Count
 
 
+class KnownRepository(Record, frozen=True, kw_only=True):
+    """Which repository a target's archives go into, so that another one in its place is noticed.
+
+    `archive_prefix` is what their names begin with, if that is known. All that the repository held at `accepted_at` is
+    this server's: it was the first night, or a person has said so.
+    """
+
+    schema: Literal[1] = 1
+    target: str
+    id: str
+    encryption: str
+    archive_prefix: str | None
+    accepted_at: UtcTime
+
+
 class LockHolder(Record, frozen=True, kw_only=True):
     """What a lock file says of the run that holds it."""
 
@@ -161,4 +176,5 @@ DOCUMENTED: dict[str, type[msgspec.Struct]] = {
     "lock": LockHolder,
     "history-line": LedgerLine,
     "borg-version": KnownVersion,
+    "repository": KnownRepository,
 }

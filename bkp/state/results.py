@@ -105,7 +105,15 @@ class DrillResult(Record, frozen=True, kw_only=True, tag="drill"):
         return self.files > 0 and self.matched == self.files
 
 
-Result = NightlyResult | CheckResult | DrillResult
+class PruneResult(Record, frozen=True, kw_only=True, tag="prune"):
+    """What a prune on demand deleted and kept; `given_up_bytes` is the unique data of the deleted, if borg said it."""
+
+    deleted: Count
+    kept: Count
+    given_up_bytes: Count | None = None
+
+
+Result = NightlyResult | CheckResult | DrillResult | PruneResult
 
 
 class Line(NamedTuple):
@@ -130,6 +138,9 @@ def describe(result: Result | None) -> list[Line]:
                     f"{result.matched:,} equal, {result.mismatched:,} different, {result.missing:,} missing",
                 ),
             ]
+        case PruneResult():
+            size = "" if result.given_up_bytes is None else f", {format_size(result.given_up_bytes)} given up"
+            return [Line("Archives", f"{result.deleted:,} deleted, {result.kept:,} kept{size}")]
         case None:
             return []
 

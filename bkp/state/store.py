@@ -4,6 +4,7 @@ jobs/JOB/TARGET/latest.json     the last attempt, whatever became of it
 jobs/JOB/TARGET/success.json    the last run that ended in success or warning
 observed/NAME.json              what a probe last saw (`bkp.state.observed`)
 samples/TARGET.json             the sample for the drill (root only: it names files)
+repositories/TARGET.json        which repository it is, and its archives' prefix
 history.jsonl                   every run, chained
 """
 
@@ -21,7 +22,7 @@ from bkp.state.fields import Outcome
 from bkp.state.files import PRIVATE_MODE, read_record, write_record
 from bkp.state.ledger import Ledger
 from bkp.state.reading import Missing, Readable, Reading, Unreadable
-from bkp.state.records import Message, Run, Sample
+from bkp.state.records import KnownRepository, Message, Run, Sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,6 +95,18 @@ class StateStore:
     def read_sample(self, target: str) -> Reading[Sample]:
         """Return the target's sample."""
         return read_record(self.sample_path(target), Sample)
+
+    def repository_path(self, target: str) -> Path:
+        """Return the file that says which repository the target's is."""
+        return self.root / "repositories" / f"{target}.json"
+
+    def read_repository(self, target: str) -> Reading[KnownRepository]:
+        """Return which repository the target's is."""
+        return read_record(self.repository_path(target), KnownRepository)
+
+    def write_repository(self, known: KnownRepository) -> None:
+        """Write which repository the target's is."""
+        write_record(self.repository_path(known.target), known)
 
     def recorded(self) -> Iterator[tuple[str, str]]:
         """Yield every (job, target) that has a folder, configured or not."""

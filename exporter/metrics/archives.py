@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bkp.holdings import Holding
-from bkp.state.archives import is_good
+from bkp.state.archives import doubt
 from bkp.state.results import Archive
 from exporter.metrics.metric import Metric, Section, Table, duration
 from exporter.model import Model
@@ -29,10 +29,10 @@ SECTION = Section[Model](
         ),
         Metric(
             "bkp_last_archive_confirmed",
-            "1 if the last archive is a good one: the repository lists it, it holds files, and no source is missing."
-            " 0 if not, or not yet.",
-            "result.archive.confirmed, result.archive.files, result.archive.roots",
-            is_good,
+            "1 if the last archive is a good one: the repository lists it, it holds files, no source is missing, and it"
+            " is not suspiciously small. 0 if not, or not yet.",
+            "result.archive.name, .confirmed, .files, .roots and .size_suspicion",
+            lambda archive: doubt(archive) is None,
         ),
         Metric(
             "bkp_last_archive_files",

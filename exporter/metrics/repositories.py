@@ -48,8 +48,8 @@ SECTION = Section[Model](
         ),
         Metric(
             "bkp_repository_incomplete_archives",
-            "Archives set aside under a name that begins with incomplete-, because a source was missing or no file was"
-            " in them, as last written by the runner.",
+            "Archives set aside under a name that begins with unproven-, incomplete- or suspicious-, because they were"
+            " not proven, lack a source or every file, or are too small, as last written by the runner.",
             "result.repository.incomplete_archives",
             lambda facts: facts.incomplete_archives,
         ),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bkp.jobs import JOBS, Kind
 from bkp.quantities import format_size
-from bkp.state.archives import flaw, is_good
+from bkp.state.archives import doubt
 from bkp.state.results import describe_archive
 from bkp.status import Status
 from exporter.page.parts import Row, length, moment_of
@@ -83,7 +83,7 @@ def _contents(model: Model, repository: Holding) -> list[Row]:
     if facts.oldest_archive_at is not None:
         found.append(Row("oldest archive", moment=moment_of(model.survey, facts.oldest_archive_at)))
     if facts.archives is not None:
-        extra = f", and {facts.incomplete_archives} incomplete" if facts.incomplete_archives else ""
+        extra = f", and {facts.incomplete_archives} set aside" if facts.incomplete_archives else ""
         found.append(Row("archives", f"{facts.archives}{extra}", tone="warn" if facts.incomplete_archives else ""))
     found.append(Row("encryption", facts.encryption))
     return found
@@ -93,8 +93,8 @@ def _archive_rows(model: Model, repository: Holding) -> list[Row]:
     archive = repository.archive
     if archive is None:
         return []
-    doubt = None if is_good(archive) else flaw(archive) or "the repository has not confirmed it"
-    confirmed = Row("confirmed", "yes") if doubt is None else Row("confirmed", f"no: {doubt}", tone="bad")
+    why_not = doubt(archive)
+    confirmed = Row("confirmed", "yes") if why_not is None else Row("confirmed", f"no: {why_not}", tone="bad")
     return [
         *(Row(line.label.lower(), line.text) for line in describe_archive(archive)),
         Row("made", moment=moment_of(model.survey, archive.started_at)),

@@ -13,7 +13,7 @@ from bkp.config import Config, load_config
 from bkp.errors import ExitCode, UsageError
 from bkp.jobs import JOBS
 from runner.commands import options
-from runner.jobs.nightly import ACCEPT_SIZE
+from runner.jobs.nightly import ACCEPT_REPOSITORY, ACCEPT_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +51,8 @@ _HELP = {
     "nightly": _Help(
         "Archive all sources, prove the archive, prune and compact.",
         "Nothing is pruned unless tonight's archive is listed by the repository, holds every source, and is not "
-        "suspiciously small. An archive that lacks a source is named incomplete-… and never counts for retention.",
+        "suspiciously small. Until then it is named unproven-…, and one that is no good one is named incomplete-… or "
+        "suspicious-…: none of these ever counts for retention or as the latest.",
         (
             "bkp-run nightly --dry-run               say what would be run",
             "bkp-run nightly --target main --quiet   one repository; say only what is wrong",
@@ -64,6 +65,13 @@ _HELP = {
                 is_flag=True,
                 help="This archive's size is right, however small: prune as ever, and compare the nights to come "
                 "with it.",
+            ),
+            click.option(
+                "--accept-repository",
+                ACCEPT_REPOSITORY,
+                is_flag=True,
+                help="The repository at this path is the right one, though it is another than before, and all its "
+                "archives with this prefix are this server's.",
             ),
         ),
     ),
@@ -81,6 +89,12 @@ _HELP = {
         "Restore a random sample and compare every hash.",
         "The sample was drawn by the last nightly from the very tree it archived. Tolerance is zero.",
         ("bkp-run drill --target main", "bkp-run drill --json | jq .result"),
+    ),
+    "prune": _Help(
+        "Prune by the rules and compact, without making an archive first.",
+        "For a disk that is too full for a nightly. Refuses where the repository lists no archive that a recorded "
+        "night has proven, and where archives are dated in the future or are another server's.",
+        ("bkp-run prune --dry-run               say what would be run", "bkp-run prune --target main"),
     ),
 }
 

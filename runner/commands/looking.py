@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bkp.archive_names import run_of
 from bkp.cli import complain
 from bkp.clock import local_zone, utc_now
 from bkp.config import load_config
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from bkp.config.values import Duration
     from bkp.state.records import Run
     from bkp.state.store import StateStore
+    from bkp.tools.borg.client import Listing
 
 
 @click.command(
@@ -56,21 +58,28 @@ def list_command(config_path: Path, target: str | None, as_json: bool, lock_wait
             complain(PROGRAM, f"{each}: {exc}")
             code = ExitCode.FAILURE
             continue
-        made = _made(store, each)
+        made = _made(store, each, listing)
+        marks = archives.marks(listing, made, repository.prefix, utc_now())
         if as_json:
-            click.echo(archives.as_json(each, listing, made))
+            click.echo(archives.as_json(each, listing, made, marks))
         else:
-            click.echo(archives.as_text(each, listing, made, local_zone()))
+            click.echo(archives.as_text(each, listing, made, marks, local_zone()))
     return code
 
 
-def _made(store: StateStore, target: str) -> dict[str, Run]:
-    """Return the recorded run of each archive, by the archive's id: a help, without which archives are listed too."""
+def _made(store: StateStore, target: str, listing: Listing) -> dict[str, Run]:
+    """Return the recorded run of each archive, by the archive's id: a help, without which archives are listed too.
+
+    A run that was cut off may not know the id that its archive has by its last name; the name tells of the run.
+    """
     try:
-        return {run.archive.id: run for run in store.ledger.runs() if run.archive and run.target == target}
+        runs = [run for run in store.ledger.runs() if run.archive and run.target == target]
     except StateError as exc:
         click.echo(f"warning: {exc}", err=True)
         return {}
+    by_id, by_run = {run.archive.id: run for run in runs if run.archive}, {run.run_id: run for run in runs}
+    found = {each.id: by_id.get(each.id) or by_run.get(run_of(each.name) or "") for each in listing.archives}
+    return {key: run for key, run in found.items() if run is not None}
 
 
 @click.command(

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bkp.archive_names import good_ones, of_the_future
+from bkp.clock import utc_now
 from bkp.config import load_config
 from bkp.errors import BkpError, ExitCode, UsageError
 from bkp.jobs import Kind
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from bkp.config.values import Duration
-    from bkp.tools.borg.client import Reply
+    from bkp.tools.borg.client import ArchiveListing, Reply
 
 
 @click.command(
@@ -71,7 +73,7 @@ def restore_command(
             click.echo(event.text, err=event.level != "info")
 
     borg = Borg(repository, passphrase_of(repository), lock_wait=wait, watch=watch)
-    name = _resolve(archive, f"{repository.archive_prefix}-", [each.name for each in borg.list_archives().archives])
+    name = _resolve(archive, repository.prefix, borg.list_archives().archives)
     wanted = [path.lstrip("/") for path in paths]
     arguments = commands.extract(repository, name, wanted, lock_wait=wait, dry_run=dry_run, progress=not dry_run)
     if dry_run:
@@ -104,12 +106,17 @@ def restore_command(
     return ExitCode.WARNING if warned else ExitCode.SUCCESS
 
 
-def _resolve(archive: str, prefix: str, names: Sequence[str]) -> str:
+def _resolve(archive: str, prefix: str, archives: Sequence[ArchiveListing]) -> str:
     if archive == "latest":
-        complete = [name for name in names if name.startswith(prefix)]
-        if not complete:
-            raise UsageError("there is no complete archive to restore", remedy="`bkp-run list` shows what there is")
-        return complete[-1]
+        good = good_ones(archives, prefix)
+        early = of_the_future(good, utc_now())
+        if len(early) == len(good):
+            what = f"no good archive but {early[0].name}, dated in the future," if early else "no good archive"
+            raise UsageError(f"there is {what} to restore", remedy="name one: `bkp-run list` shows what there is")
+        if early:
+            click.echo(f"{early[0].name} is dated in the future: not taken for the latest", err=True)
+        return good[len(good) - len(early) - 1].name
+    names = [each.name for each in archives]
     if archive not in names:
         remedy = f"the newest is {names[-1]}; `bkp-run list` shows all" if names else "the repository is empty"
         raise UsageError(f"no archive {archive!r}", remedy=remedy)

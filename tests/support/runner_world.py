@@ -81,6 +81,7 @@ class World:
                     "passphrase_file": str(self.passphrase_file),
                     "key_export": str(root / "key.txt"),
                     "sources": ["docs"],
+                    "archive_prefix": "backup",
                 }
             },
             "sources": {"docs": {"path": str(self.docs)}},

@@ -18,8 +18,8 @@ def _common(lock_wait: float) -> tuple[str, ...]:
 
 
 def archive_glob(repository: Repository) -> str:
-    """Return the pattern of the archives that retention counts; incomplete ones never match it."""
-    return f"{repository.archive_prefix}-*"
+    """Return the pattern of the archives that retention counts; those that are set aside never match it."""
+    return f"{repository.prefix}-*"
 
 
 def create(
@@ -46,9 +46,18 @@ def create(
     )
 
 
-def list_archives(repository: Repository, *, lock_wait: float) -> tuple[str, ...]:
-    """Return `borg list` of the whole repository as JSON: enough to confirm an archive by its id."""
-    return ("list", *_common(lock_wait), "--json", repository.path)
+def list_archives(repository: Repository, *, lock_wait: float, checkpoints: bool = False) -> tuple[str, ...]:
+    """Return `borg list` of the whole repository as JSON: enough to confirm an archive by its id.
+
+    borg hides the saved progress of archives that never came to their end, unless `checkpoints` are asked for.
+    """
+    return (
+        "list",
+        *_common(lock_wait),
+        *(("--consider-checkpoints",) if checkpoints else ()),
+        "--json",
+        repository.path,
+    )
 
 
 def rename(repository: Repository, archive: str, new_name: str, *, lock_wait: float) -> tuple[str, ...]:

@@ -1,3 +1,4 @@
 """The nightly, one idea a module: prepare and orchestrate, archive, sample, retention, compaction, baseline, plan."""
 
+ACCEPT_REPOSITORY = "accept_repository"  # the switch that says: this is the right repository, and all in it is ours
 ACCEPT_SIZE = "accept_size"  # the switch that says: this archive's size is right

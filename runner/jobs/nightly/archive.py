@@ -1,4 +1,4 @@
-"""Tonight's archive: made, confirmed by the repository itself, and set aside if it is not whole."""
+"""Tonight's archive: made, confirmed by the repository itself, and named after what was found of it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from bkp.config.model import INCOMPLETE
+from bkp.archive_names import INCOMPLETE, UNPROVEN, good_ones, kind_of, renamed
 from bkp.errors import StepFailedError
 from bkp.state.results import Archive, LeftOut, NightlyResult, RepositoryFacts, Root
 from bkp.tools.borg import commands
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from runner.borg_session import BorgSession
+    from runner.lifecycle.recorder import StepNotes
     from runner.sample import SampleDrawer
     from runner.sources.base import PreparedSource
 
@@ -27,12 +28,12 @@ if TYPE_CHECKING:
 _LOST = "vanished, or became another folder, while it was read: was it unmounted?"
 
 
-def archive_name(prefix: str, run_id: str, *, complete: bool) -> str:
-    """Return the archive's name: the run that made it, which no other run shares, however soon it follows.
+def first_name(prefix: str, run_id: str, *, complete: bool = True) -> str:
+    """Return what an archive is called when it is made: after its run, which no other shares, out of retention's sight.
 
-    One that lacks a root is named apart from the start, out of retention's sight.
+    Whatever goes wrong before it is proven, it never has the name of a good one.
     """
-    return f"{'' if complete else INCOMPLETE}{prefix}-{run_id}"
+    return f"{UNPROVEN if complete else INCOMPLETE}{prefix}-{run_id}"
 
 
 def create(session: BorgSession, prepared: Sequence[PreparedSource], drawer: SampleDrawer) -> NightlyResult:
@@ -40,7 +41,7 @@ def create(session: BorgSession, prepared: Sequence[PreparedSource], drawer: Sam
     run = session.recorder.run
     roots = [(each, root) for each in prepared for root in each.roots]
     readable = [root.path for _, root in roots if root.problem is None]
-    name = archive_name(session.repository.archive_prefix, run.run_id, complete=len(readable) == len(roots))
+    name = first_name(session.repository.prefix, run.run_id, complete=len(readable) == len(roots))
     arguments = commands.create(
         session.repository,
         name,
@@ -106,14 +107,13 @@ def record(session: BorgSession, night: NightlyResult) -> NightlyResult:
 
 
 def confirm(session: BorgSession, night: NightlyResult) -> tuple[NightlyResult, Listing]:
-    """Ask the repository for tonight's archive. Without that answer nothing is pruned."""
-    archive = night.archive
+    """Ask the repository for tonight's archive. Without that answer it gets no good name, and nothing is pruned."""
     with session.recorder.step("confirm") as notes:
-        arguments = commands.list_archives(session.repository, lock_wait=session.options.lock_wait)
-        listing = parse_listing(session.run_borg(notes, arguments).completed.stdout)
+        listing = list_all(session, notes)
+        archive = night.archive
         found = next((each for each in listing.archives if each.name == archive.name), None)
-        # renaming, which is done to incomplete ones alone, gives an archive a new id
-        if found is None or (found.id != archive.id and not archive.name.startswith(INCOMPLETE)):
+        # what was renamed since has a new id
+        if found is None or (found.id != archive.id and archive.name.startswith(UNPROVEN)):
             raise StepFailedError(
                 f"the repository does not list archive {archive.name}, which borg said it had made",
                 remedy="run `bkp-run check`, and look at the log of this run",
@@ -123,41 +123,53 @@ def confirm(session: BorgSession, night: NightlyResult) -> tuple[NightlyResult, 
     return record(session, with_listing(session, confirmed, listing.archives)), listing
 
 
+def list_all(session: BorgSession, notes: StepNotes) -> Listing:
+    """Return all archives that the repository has, what a killed night left of one among them."""
+    arguments = commands.list_archives(session.repository, lock_wait=session.options.lock_wait, checkpoints=True)
+    return parse_listing(session.run_borg(notes, arguments).completed.stdout)
+
+
 def with_listing(session: BorgSession, night: NightlyResult, archives: Sequence[ArchiveListing]) -> NightlyResult:
     """Return the night with the repository's archives counted anew."""
-    prefix = f"{session.repository.archive_prefix}-"
-    listed = [each for each in archives if each.name.startswith(prefix)]
-    aside = [each for each in archives if each.name.startswith(INCOMPLETE + prefix)]
-    times = sorted(each.started_at for each in listed)
-    free, size = _space(session.repository.path)
+    prefix = session.repository.prefix
+    good = good_ones(archives, prefix)
+    free, size = space_of(session.repository.path)
     facts = msgspec.structs.replace(
         night.repository,
-        archives=len(listed),
-        incomplete_archives=len(aside),
-        oldest_archive_at=times[0] if times else None,
-        newest_archive_at=times[-1] if times else None,
+        archives=len(good),
+        incomplete_archives=sum(kind_of(each.name, prefix) is not None for each in archives),
+        oldest_archive_at=good[0].started_at if good else None,
+        newest_archive_at=good[-1].started_at if good else None,
         free_bytes=free,
         size_bytes=size,
     )
     return msgspec.structs.replace(night, repository=facts)
 
 
-def _space(path: str) -> tuple[int | None, int | None]:
+def space_of(path: str) -> tuple[int | None, int | None]:
+    """Return the free bytes and the size of the file system that a repository lies on; None where not known here."""
     try:
         facts = os.statvfs(path)
-    except OSError:  # a remote repository: not known here
+    except OSError:  # a remote repository
         return None, None
     return facts.f_bavail * facts.f_frsize, facts.f_blocks * facts.f_frsize
 
 
-def set_aside(session: BorgSession, night: NightlyResult) -> NightlyResult:
-    """Rename an archive that turned out to be incomplete, so that prune never counts it; return it as it is now."""
+def rename(session: BorgSession, night: NightlyResult, step: str, kind: str = "") -> NightlyResult:
+    """Give the archive the name of a kind of those set aside, or a good one's; return the night as it is now.
+
+    borg gives a renamed archive a new id, which the next listing tells.
+    """
     archive = night.archive
-    if archive.name.startswith(INCOMPLETE):
+    new_name = renamed(archive.name, kind)
+    if new_name == archive.name:
         return night
-    new_name = INCOMPLETE + archive.name
-    with session.recorder.step("set aside") as notes:
+    with session.recorder.step(step) as notes:
         arguments = commands.rename(session.repository, archive.name, new_name, lock_wait=session.options.lock_wait)
         session.run_borg(notes, arguments)
-    renamed = msgspec.structs.replace(archive, name=new_name)
-    return record(session, msgspec.structs.replace(night, archive=renamed))
+    return record(session, msgspec.structs.replace(night, archive=msgspec.structs.replace(archive, name=new_name)))
+
+
+def with_id(night: NightlyResult, found: str) -> NightlyResult:
+    """Return the night with the id that its archive has now."""
+    return msgspec.structs.replace(night, archive=msgspec.structs.replace(night.archive, id=found))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING
 
-from bkp.state.archives import is_good, since_accepted, usual
+from bkp.state.archives import is_whole, since_accepted, usual
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +26,7 @@ def suspicion(archive: Archive, nights: Sequence[Run] | None, tolerated: float) 
         return None
     if nights is None:
         return "the history cannot be read, so what is usual is not known"
-    archives = [made for run in nights if run.outcome.is_good and (made := run.archive) and is_good(made)]
+    archives = [made for run in nights if run.outcome.is_good and (made := run.archive) and is_whole(made)]
     compared = usual(archives)
     if len(compared) < MINIMUM:
         doubted = len(compared) < len(since_accepted(archives))

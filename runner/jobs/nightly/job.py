@@ -4,28 +4,34 @@ from __future__ import annotations
 
 import contextlib
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace as replace_fields
 
+from bkp.archive_names import INCOMPLETE, SUSPICIOUS
 from bkp.errors import StateError, StepFailedError
 from bkp.jobs import NIGHTLY
 from bkp.state.archives import REMEMBERED, flaw
 from bkp.state.records import Sample
+from bkp.tools.borg.client import BorgError
 from runner.borg_session import BorgSession, open_borg
+from runner.jobs.identity import insist_on_repository
 from runner.jobs.model import RunnerJob
 from runner.jobs.nightly import ACCEPT_SIZE, compaction
-from runner.jobs.nightly.archive import confirm, create, record, set_aside
+from runner.jobs.nightly.archive import confirm, create, record, rename, with_id, with_listing
 from runner.jobs.nightly.baseline import suspicion
+from runner.jobs.nightly.holding import Hold, hold
 from runner.jobs.nightly.old_logs import tidy_logs
 from runner.jobs.nightly.plan import dry_run, rights
 from runner.jobs.nightly.preparation import excludes_of, needed_paths, prepare
-from runner.jobs.nightly.retention import compact, prune
+from runner.jobs.nightly.retention import Pruned, compact_if_due, needs_tidying, prune, tidy
 from runner.sample import SampleDrawer, Tree
 
 if TYPE_CHECKING:
-    from bkp.state.records import Run
+    from bkp.state.records import KnownRepository, Run, SampleFile
     from bkp.state.results import Archive, NightlyResult
+    from bkp.tools.borg.client import Listing
     from bkp.tools.zfs.commands import Programs
 
 
@@ -33,6 +39,7 @@ def nightly(session: BorgSession, *, programs: Programs | None = None) -> None:
     """Run all steps of the night on one repository. `programs` says where zfs and mount are, if not where usual."""
     with contextlib.ExitStack() as stack:
         with session.recorder.step("prepare") as notes:
+            known = insist_on_repository(session, notes)
             excludes = excludes_of(session)
             prepared = prepare(session, stack, excludes, programs)
             roots = [(each, root) for each in prepared for root in each.roots]
@@ -51,30 +58,90 @@ def nightly(session: BorgSession, *, programs: Programs | None = None) -> None:
         flawed = flaw(night.archive)
         if flawed is not None:
             session.tell("error", [f"the archive {night.archive.name} {flawed}"])
-            night = set_aside(session, night)
+            night = _set_aside(session, night)
         night, listing = confirm(session, night)
-        if flawed is None:
-            _sample(session, drawer, night.archive, began_ns)
+        hashes = None if flawed else _hashes(session, drawer, began_ns)
         with session.recorder.step("release"):
             stack.close()
     if flawed is not None:
+        _tidy(session, listing)
         raise StepFailedError(
             f"the archive {flawed}; it is kept apart and nothing was pruned",
             remedy="mount or correct the source or its excludes, then run the nightly again",
         )
     nights = past_nights(session)
     night, shrunk = _judge_size(session, night, nights)
+    night = rename(session, night, "name", SUSPICIOUS if shrunk else "")
+    if shrunk is None:
+        _write_sample(session, drawer, night.archive, hashes or [])
+    held = _held(session, night, listing, nights, known, shrunk)
+    pruned, made = None, night.archive.id
     with session.recorder.step("prune") as notes:
-        if shrunk is not None:
-            notes.warn(f"{shrunk}: nothing was pruned")
+        if held is not None:
+            session.recorder.update(remedy=held.remedy)
+            notes.warn(f"{held.reason}: nothing was pruned")
             session.log.warning(notes.reason or "")
-        freeable = None if shrunk else prune(session, notes, night, listing)
+        else:
+            pruned = prune(session, notes, listing.archives)
+            night = _after_prune(session, night, listing, pruned)
+    if pruned is None or night.archive.id == made:  # its new id is not known yet
+        night, listing = confirm(session, night)
+    if pruned is None:
+        _tidy(session, listing)
     with session.recorder.step(compaction.STEP) as notes:
-        if shrunk is not None:
+        if pruned is None:
             notes.skip("nothing was pruned")
         else:
-            compact(session, notes, freeable, nights)
+            compact_if_due(session, notes, pruned, nights, night.repository.deduplicated_bytes)
+    if shrunk is None:
+        _write_sample(session, drawer, night.archive, hashes or [])
     tidy_logs(session)
+
+
+def _set_aside(session: BorgSession, night: NightlyResult) -> NightlyResult:
+    """Name the archive incomplete. If that fails it stays unproven, which counts as little."""
+    try:
+        return rename(session, night, "set aside", INCOMPLETE)
+    except BorgError as exc:
+        session.tell("error", [f"the archive keeps the name {night.archive.name}: {exc.message}"])
+        return night
+
+
+def _held(
+    session: BorgSession,
+    night: NightlyResult,
+    listing: Listing,
+    nights: list[Run] | None,
+    known: KnownRepository,
+    shrunk: str | None,
+) -> Hold | None:
+    if shrunk is not None:
+        return Hold(shrunk, "find out what is missing; if the size is right, run `bkp-run nightly --accept-size` once")
+    began = night.archive.started_at
+    return hold(listing.archives, session.repository.prefix, began, nights or (), known.accepted_at)
+
+
+def _after_prune(session: BorgSession, night: NightlyResult, listing: Listing, pruned: Pruned) -> NightlyResult:
+    """Record the repository as the prune has left it, and the id that the archive has by its good name."""
+    left = [
+        replace(each, name=night.archive.name) if each.id == night.archive.id else each
+        for each in listing.archives
+        if each.id not in pruned.deleted
+    ]
+    night = with_id(night, pruned.id_of(night.archive.name) or night.archive.id)
+    counted = with_listing(session, night, left)
+    return record(session, replace_fields(counted, repository=pruned.left(counted.repository)))
+
+
+def _tidy(session: BorgSession, listing: Listing) -> None:
+    """Bound what bad nights set aside. What goes wrong with that is no reason to call the night another failure."""
+    if not needs_tidying(session, listing.archives):
+        return
+    try:
+        with session.recorder.step("tidy") as notes:
+            tidy(session, notes, listing.archives)
+    except BorgError as exc:
+        session.tell("warning", [exc.message])
 
 
 def past_nights(session: BorgSession) -> list[Run] | None:
@@ -97,27 +164,30 @@ def _judge_size(
         session.log.info(f"{shrunk}: accepted, and from now on the usual size")
         archive = replace_fields(night.archive, size_accepted=True)
         return record(session, replace_fields(night, archive=archive)), None
-    session.recorder.update(
-        remedy="find out what is missing; if the size is right, run `bkp-run nightly --accept-size` once"
-    )
     archive = replace_fields(night.archive, size_suspicion=shrunk)
     return record(session, replace_fields(night, archive=archive)), shrunk
 
 
-def _sample(session: BorgSession, drawer: SampleDrawer, archive: Archive, began_ns: int) -> None:
+def _hashes(session: BorgSession, drawer: SampleDrawer, began_ns: int) -> list[SampleFile]:
+    """Return the sample, hashed while what was archived can still be read."""
     with session.recorder.step("sample") as notes:
         files = drawer.hashes(began_ns)
         notes.counters |= {"files": len(files), "candidates": drawer.candidates}
         if not files:
             notes.warn("no file could be drawn for the drill: each changed during the run, or is too large")
-            return
+        return list(files)
+
+
+def _write_sample(session: BorgSession, drawer: SampleDrawer, archive: Archive, files: list[SampleFile]) -> None:
+    """Write the sample of a good archive: the drill restores from no other."""
+    if files:
         session.store.write_sample(
             Sample(
                 target=session.target,
                 archive=archive.name,
                 archive_id=archive.id,
                 drawn_at=session.clock(),
-                files=files,
+                files=tuple(files),
                 candidates=drawer.candidates,
             )
         )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bkp.archive_names import renamed
 from bkp.jobs import NIGHTLY
 from bkp.tools.borg import commands
 from runner.jobs import repository as shared
 from runner.jobs.model import READ_EVERYTHING, Rights
-from runner.jobs.nightly.archive import archive_name
+from runner.jobs.nightly.archive import first_name
 
 if TYPE_CHECKING:
     from bkp.config.model import Config
@@ -22,11 +23,12 @@ def dry_run(config: Config, target: str, lock_wait: float) -> DryRun:
     """Return the commands in the order in which a nightly would use them."""
     repository = config.repositories[target]
     sources = [config.sources[name] for name in repository.sources]
-    name = archive_name(repository.archive_prefix, "ID", complete=True)
+    name = first_name(repository.prefix, "ID")
     paths = [source.path or source.mount_at or f"MOUNTPOINT-OF-{source.dataset}" for source in sources]
     calls = [
         commands.create(repository, name, paths, sources, lock_wait=lock_wait, comment="bkp run ID"),
-        commands.list_archives(repository, lock_wait=lock_wait),
+        commands.list_archives(repository, lock_wait=lock_wait, checkpoints=True),
+        commands.rename(repository, name, renamed(name), lock_wait=lock_wait),
         commands.prune(repository, lock_wait=lock_wait),
         commands.compact(repository, lock_wait=lock_wait),
     ]

@@ -39,6 +39,7 @@ def test_a_night_archives_confirms_samples_prunes_and_records_all_of_it(world: W
         "confirm",
         "sample",
         "release",
+        "name",
         "prune",
         "compact",
     ]
@@ -327,18 +328,20 @@ def test_incomplete_archives_never_displace_good_ones_over_days(world: World) ->
 def test_an_archive_that_the_repository_does_not_list_stops_the_night_before_prune(world: World) -> None:
     world.succeed("nightly")
     world.wrap_borg(
-        'if [ "$1" = list ]; then "$BORG" "$@" | sed "s/backup-2/other-2/g"; exit 0; fi\n'
+        'if [ "$1" = list ]; then "$BORG" "$@" | sed "s/unproven-/other-/g"; exit 0; fi\n'
         'if [ "$1" = prune ] || [ "$1" = compact ]; then echo "$1" >> "$0.called"; fi\n'
         'exec "$BORG" "$@"'
     )
     done = world.run("nightly")
     assert done.returncode == 3
-    assert "does not list archive backup-" in done.stderr
+    assert "does not list archive unproven-backup-" in done.stderr
     assert world.latest().outcome is Outcome.FAILURE
     assert not (world.root / "borg-wrapper.called").exists()
+    assert sum(name.startswith("backup-") for name in world.archives()) == 1
 
 
 def test_a_list_that_makes_no_sense_stops_the_night_before_prune(world: World) -> None:
+    world.succeed("nightly")
     world.wrap_borg('if [ "$1" = list ]; then echo "{\\"archives\\": 3}"; exit 0; fi; exec "$BORG" "$@"')
     done = world.run("nightly")
     assert done.returncode == 3
@@ -352,6 +355,7 @@ def test_an_archive_much_smaller_than_usual_is_a_warning_and_nothing_is_pruned(w
     for _ in range(3):
         world.succeed("nightly")
     assert len(world.archives()) == 2
+    assert (good := world.latest().archive) is not None
     for path in world.docs.glob("part 0/*"):
         path.unlink()
     for path in world.docs.glob("part 1/*1.txt"):
@@ -367,10 +371,15 @@ def test_an_archive_much_smaller_than_usual_is_a_warning_and_nothing_is_pruned(w
         assert "--accept-size" in (run.remedy or "")
         assert world.step("prune").outcome is Outcome.WARNING
         assert world.step("compact").outcome is Outcome.SKIPPED
-        assert len(world.archives()) == 3 + night
+        assert run.archive is not None
+        assert run.archive.name == f"suspicious-backup-{run.run_id}"
+        assert run.archive.id in world.borg("list", "--format", "{id} ", str(world.repository)).stdout
+        assert len(world.archives()) == 2 + min(night + 1, 3)
 
+    assert world.sample().archive == good.name
+    world.succeed("drill")
     world.succeed("nightly", "--accept-size")
-    assert len(world.archives()) == 2
+    assert [name.partition("-")[0] for name in world.archives()] == ["backup", *["suspicious"] * 3, "backup"]
     world.succeed("nightly")
     assert world.latest().outcome is Outcome.SUCCESS
 

@@ -32,7 +32,13 @@ MISTAKES = [
     (BASE.replace("schema: 1", "schema: '1'"), 1, 9, "schema: found '1', wanted a whole number", None),
     (BASE + "job: {}\n", 6, 1, "unknown key job", "did you mean 'jobs'? known keys here: audit, disks, drill,"),
     (BASE + "jobs:\n  nigthly: {}\n", 7, 3, "unknown key jobs.nigthly", "did you mean 'nightly'? known keys"),
-    (BASE + "jobs:\n  x.y: {}\n", 7, 3, "unknown key jobs.x.y", "known keys here: check, drill, nightly, verify"),
+    (
+        BASE + "jobs:\n  x.y: {}\n",
+        7,
+        3,
+        "unknown key jobs.x.y",
+        "known keys here: check, drill, nightly, prune, verify",
+    ),
     (BASE + 'jobs:\n  "a\\e[1m": {}\n', 7, 3, "unknown key jobs.'a\\x1b[1m'", "known keys here"),
     (with_main("pth: /r"), 3, 10, "unknown key repositories.main.pth", "did you mean 'path'? known keys here: arch"),
     (with_main("path: /r, keep: {daly: 3}"), 3, 27, "unknown key repositories.main.keep.daly", "did you mean 'daily'?"),
@@ -73,7 +79,7 @@ MISTAKES = [
         with_main("path: /r, archive_prefix: incomplete"),
         3,
         36,
-        "repositories.main.archive_prefix: 'incomplete' is what incomplete archives are named",
+        "repositories.main.archive_prefix: 'incomplete' is what archives are named that",
         "take another word, such as backup",
     ),
     (
@@ -332,7 +338,7 @@ def test_keys_and_values_that_imitate_the_librarys_words_break_nothing(where: st
 
 def test_every_job_works_on_every_repository() -> None:
     config = accepted(BASE.replace("sources:\n", "  b: {path: /b, sources: [data]}\nsources:\n"))
-    assert [config.targets(name) for name, _ in config.jobs.items()] == [("main", "b")] * 4
+    assert [config.targets(name) for name, _ in config.jobs.items()] == [("main", "b")] * 5
 
 
 def test_the_scratch_folder_lies_in_the_state_directory_unless_named() -> None:

@@ -51,6 +51,7 @@ def test_the_example_describes_the_given_system() -> None:
         ("check", "Sun 04:30"),
         ("verify", "*-*-15 04:45"),
         ("drill", "Sat 05:30"),
+        ("prune", "None"),
     ]
     assert [(place.name, place.description, str(place.valid_for)) for place in config.audit.escrow] == [
         ("vaultwarden", "Vaultwarden item", "90d"),
@@ -94,7 +95,7 @@ def test_every_key_of_the_model_that_has_a_value_is_switched_on_in_the_example()
         for key, field in SCHEMA["$defs"][name]["properties"].items():
             if field.get("default", "") is None:
                 without_value.add((*path, key))
-    optional_with_example_value = {("sources", ANY, "path"), ("mail", "to")}
+    optional_with_example_value = {("sources", ANY, "path"), ("mail", "to"), ("jobs", "prune", "schedule")}
     assert set(KEYS) - written == without_value - optional_with_example_value
 
 

@@ -47,7 +47,7 @@ def test_every_configured_job_has_a_standing_though_nothing_ever_ran(store: Stat
     store.root.mkdir()
     found = look(store)
     assert [(each.job, each.status.status) for each in found.standings] == [
-        (job, Status.NEVER) for job in ("nightly", "check", "verify", "drill")
+        (job, Status.NEVER) for job in ("nightly", "check", "verify", "drill", "prune")
     ]
     assert found.past_known
     assert not found.recorded

@@ -6,7 +6,7 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 
-from bkp.config.model import INCOMPLETE
+from bkp.archive_names import INCOMPLETE, SUSPICIOUS, UNPROVEN
 from bkp.state.records import Run
 from exporter.docs import document
 from exporter.metrics import jobs
@@ -79,7 +79,7 @@ def test_the_states_of_the_mail_are_those_of_a_record() -> None:
 
 def test_incomplete_archives_are_said_to_be_those_that_the_runner_counts() -> None:
     help_text = CATALOGUE["bkp_repository_incomplete_archives"].help
-    assert f"a name that begins with {INCOMPLETE}," in help_text
+    assert f"a name that begins with {UNPROVEN}, {INCOMPLETE} or {SUSPICIOUS}," in help_text
     assert "checkpoint" not in help_text.lower()  # borg's own, which the runner does not count
 
 
