@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from bkp.errors import StateError
+from bkp.jobs import JOBS, Kind
 from bkp.state.archives import REMEMBERED, is_whole, sources_held
 from bkp.state.files import encode_record, modified_at, open_regular
 from bkp.state.ledger import fitting
@@ -69,6 +70,7 @@ class Past:
             their roots.
         mail: what became of the newest mail.
         run_ids: every run that has a line in the history, and the digest of what that line says.
+        subjects: the id of what is there now, by kind and name of the target.
         untrusted: sources whose newest archive is dated in the future.
     """
 
@@ -79,6 +81,7 @@ class Past:
     archives: dict[str, deque[Archive]] = field(default_factory=dict)
     mail: Mailed | None = None
     run_ids: dict[str, int] = field(default_factory=dict)
+    subjects: dict[tuple[Kind, str], str] = field(default_factory=dict)
     untrusted: set[TargetSource] = field(default_factory=set)
 
     def see(self, run: Run) -> None:
@@ -87,6 +90,7 @@ class Past:
         if run.outcome.is_good and run.archive is not None and is_whole(run.archive):
             slim = msgspec.structs.replace(run.archive, roots=(), left_out=())  # hundreds of them are kept in memory
             self.archives.setdefault(run.target, deque(maxlen=REMEMBERED)).append(slim)
+        self._see_subject(run)
         key = (run.job, run.target)
         if run.outcome.is_good:
             self.succeeded.add(key)
@@ -100,6 +104,23 @@ class Past:
             for source in sources_held(run.archive):  # even of a run that failed later on
                 self.sources[run.target, source] = run.archive.started_at
         self.see_mail(run)
+
+    def _see_subject(self, run: Run) -> None:
+        """Forget what was found of another thing than the one that is there now: evidence dies with its subject."""
+        spec = JOBS.get(run.job)
+        if run.subject is None or spec is None:
+            return
+        place = (spec.kind, run.target)
+        before, self.subjects[place] = self.subjects.get(place), run.subject
+        if before in {None, run.subject}:
+            return
+        of_place = {name for name, each in JOBS.items() if each.kind is spec.kind}
+        self.verdicts = {key: each for key, each in self.verdicts.items() if not _is_of(key, of_place, run.target)}
+        self.succeeded = {key for key in self.succeeded if not _is_of(key, of_place, run.target)}
+        if spec.kind is Kind.REPOSITORY:
+            self.drills.pop(run.target, None)
+            self.archives.pop(run.target, None)
+            self.sources = {key: moment for key, moment in self.sources.items() if key[0] != run.target}
 
     def see_mail(self, run: Run) -> None:
         """Take in what became of a run's mail. It stands in the run's record alone, after the history's line."""
@@ -118,6 +139,7 @@ class Past:
             succeeded=set(self.succeeded),
             archives=dict(self.archives),
             run_ids=dict(self.run_ids),
+            subjects=dict(self.subjects),
         )
         for run in sorted(records, key=lambda each: each.ended_at or each.started_at):
             if run.run_id in self.run_ids:
@@ -152,6 +174,10 @@ class Past:
             mail=self.mail if self.mail is None or self.mail.ended_at <= now else None,
             untrusted=future,
         )
+
+
+def _is_of(key: JobTarget, jobs: set[str], target: str) -> bool:
+    return key[0] in jobs and key[1] == target
 
 
 def digest(run: Run) -> int:

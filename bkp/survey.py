@@ -6,10 +6,11 @@ tells of has its line. Reading it twice would let two answers of one program dis
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from bkp.jobs import JOBS
 from bkp.observations import Observations, read_observations
 from bkp.past import History, Past, digest, read_history
 from bkp.state.fields import Outcome
@@ -164,12 +165,25 @@ def survey(
         now=now,
         zone=zone,
         presence=store.presence(),
-        standings=tuple(_standing(state, config.job(state.job), past, now, zone, is_alive) for state in states),
+        standings=tuple(
+            _standing(_of_subject(state, past), config.job(state.job), past, now, zone, is_alive) for state in states
+        ),
         others=others,
         history=known,
         past=past,
         observations=read_observations(store.root),
     )
+
+
+def _of_subject(state: JobState, past: Past) -> JobState:
+    """Return the records without a success of another thing than the one that is there now."""
+    success = _value(state.success)
+    spec = JOBS.get(state.job)
+    there = past.subjects.get((spec.kind, state.target)) if spec else None
+    if success is None or there is None or success.subject in {None, there}:
+        return state
+    reason = "is about another repository than the one that is there now" if spec else ""
+    return replace(state, success=Unreadable(state.success.path, reason))
 
 
 def _standing(state: JobState, settings: Job, past: Past, now: datetime, zone: tzinfo, is_alive: IsAlive) -> Standing:

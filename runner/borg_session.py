@@ -13,6 +13,7 @@ from bkp.state.fields import Outcome
 from bkp.tools.borg import commands
 from bkp.tools.borg.client import Borg, BorgError, Reply, passphrase_of
 from bkp.tools.borg.events import Event, Progress
+from bkp.tools.borg.local_id import id_in_file
 from bkp.tools.borg.locks import all_dead, holders, is_borg
 from bkp.tools.borg.outcome import Problem
 from bkp.tools.borg.version import borg_version, refuse_unsupported
@@ -96,6 +97,7 @@ def open_borg(context: RunContext) -> BorgSession:
     if version := borg_version(repository.borg, context.store.root / "cache" / "borg.json"):
         recorder.update(versions={**recorder.run.versions, "borg": version})
         refuse_unsupported(repository.borg, version)
+    recorder.update(subject=id_in_file(repository.path))
     passphrase = passphrase_of(repository)
     log.mask(passphrase)
     if repository.passphrase_file and (loose := loose_permissions(Path(repository.passphrase_file))):

@@ -33,7 +33,8 @@ def is_whole(archive: Archive) -> bool:
 
 def doubt(archive: Archive) -> str | None:
     """Return why an archive does not count as a good one, or does not yet; None if it does."""
-    if (found := flaw(archive) or archive.size_suspicion) is not None:
+    suspicion = None if archive.size_accepted else archive.size_suspicion
+    if (found := flaw(archive) or suspicion) is not None:
         return found
     if not archive.confirmed:
         return "the repository has not confirmed it"

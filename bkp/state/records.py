@@ -56,9 +56,11 @@ class Ended(Record, frozen=True, kw_only=True):
 class Run(Record, frozen=True, kw_only=True):
     """One run of one job on one target, written when it starts, when each step begins, and when it ends.
 
-    `reason` says why it did not simply succeed, `remedy` what a person should do about that. `before` is the last
-    attempt that came to an end before this one began: it stands until this one has ended. `outlives_process`: the work
-    goes on without a process of ours (in the kernel, in a disk), so the death of the process does not end the run.
+    `reason` says why it did not simply succeed, `remedy` what a person should do about that. `subject` is the id of the
+    very thing that it worked on (of a repository, borg's): what is found of one is not true of another in its place.
+    `before` is the last attempt that came to an end before this one began: it stands until this one has ended.
+    `outlives_process`: the work goes on without a process of ours (in the kernel, in a disk), so the death of the
+    process does not end the run.
     """
 
     schema: Literal[1] = 1
@@ -75,6 +77,7 @@ class Run(Record, frozen=True, kw_only=True):
     steps: tuple[Step, ...] = ()
     messages: tuple[Message, ...] = ()
     messages_dropped: Count = 0
+    subject: str | None = None
     result: Result | None = None
     before: Ended | None = None
     outlives_process: bool = False

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import configparser
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bkp.errors import StateError, StepFailedError
@@ -11,6 +9,7 @@ from bkp.state.records import KnownRepository
 from bkp.state.remembered import remembered
 from bkp.tools.borg import commands
 from bkp.tools.borg.client import parse_listing
+from bkp.tools.borg.local_id import id_in_file
 from runner.jobs.nightly import ACCEPT_REPOSITORY
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ def insist_on_repository(session: BorgSession, notes: StepNotes) -> KnownReposit
     known = remembered(session.store, session.target)
     accepted = ACCEPT_REPOSITORY in session.options.flags
     encryption = known.encryption if known else None
-    found = _id_in_file(repository.path)
+    found = id_in_file(repository.path)
     if known is None or accepted or found != known.id or encryption != repository.encryption:
         arguments = commands.list_archives(repository, lock_wait=session.options.lock_wait)
         listing = parse_listing(session.run_borg(notes, arguments).completed.stdout)
@@ -71,15 +70,3 @@ def _tell_of_another_prefix(session: BorgSession, known: KnownRepository | None)
             f"archives are named {now}-… from tonight on. Those named {was}-… stay, count no more and are never pruned"
         )
         session.tell("warning", [f"{text}: write archive_prefix: {was} to go on with them"])
-
-
-def _id_in_file(path: str) -> str | None:
-    """Return the id that a local repository's own file gives; None of a remote one, and where it cannot be read."""
-    if not path.startswith("/"):
-        return None
-    parser = configparser.ConfigParser(interpolation=None)
-    try:
-        parser.read_string((Path(path) / "config").read_text(encoding="utf-8"))
-        return parser.get("repository", "id").strip().lower()
-    except (OSError, UnicodeDecodeError, configparser.Error):  # borg says what is wrong with it
-        return None

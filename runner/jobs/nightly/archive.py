@@ -102,7 +102,7 @@ def create(session: BorgSession, prepared: Sequence[PreparedSource], drawer: Sam
 
 def record(session: BorgSession, night: NightlyResult) -> NightlyResult:
     """Put what the night came to so far into the record, and return it."""
-    session.recorder.update(result=night)
+    session.recorder.update(result=night, subject=night.repository.id)
     return night
 
 

@@ -132,6 +132,33 @@ def test_what_became_of_a_mail_is_no_contradiction(store: StateStore) -> None:
     assert look(store).history_problem is None
 
 
+# ---------------------------------------------------------------- another repository in the same place
+
+
+def test_what_was_proven_of_a_repository_dies_with_it(store: StateStore) -> None:
+    for job in ("nightly", "check", "verify", "drill"):
+        store.write_ended(a_run(job, subject="aa" * 32))
+    assert {each.status.status for each in look(store).standings if each.job != "prune"} == {Status.OK}
+    store.write_ended(a_run(started=START + timedelta(minutes=30), subject="bb" * 32))
+    found = look(store)
+    assert set(found.past.verdicts) == {("nightly", "main")}
+    assert found.past.drills == {}
+    standing = {each.job: each for each in found.standings}
+    assert standing["nightly"].status.status is Status.OK
+    for job in ("check", "verify", "drill"):
+        assert standing[job].status.status is Status.UNKNOWN
+        assert "is about another repository than the one that is there now" in standing[job].status.explanation
+    store.write_ended(a_run("check", START + timedelta(minutes=40), subject="bb" * 32))
+    assert status(look(store), "check") is Status.OK
+
+
+def test_a_repository_elsewhere_whose_id_a_check_cannot_tell_keeps_its_proofs(store: StateStore) -> None:
+    store.write_ended(a_run(subject="aa" * 32))
+    store.write_ended(a_run("check", subject=None))
+    store.write_ended(a_run(started=START + timedelta(minutes=30), subject="aa" * 32))
+    assert look(store).past.verdicts["check", "main"].passed
+
+
 # ---------------------------------------------------------------- a clock that was ahead
 
 
@@ -158,7 +185,7 @@ def test_what_lies_in_the_future_vouches_for_nothing(store: StateStore) -> None:
         store.write_ended(a_run(job, AHEAD))
     found = look(store)
     assert (found.past.verdicts, found.past.drills, found.past.sources) == ({}, {}, {})
-    assert [each.clock_ahead for each in found.standings] == [True, True, False, True]
+    assert [each.job for each in found.standings if each.clock_ahead] == ["nightly", "check", "drill"]
     assert {each.status.status for each in found.standings} == {Status.UNKNOWN, Status.NEVER}
     assert not found.standings[0].success_known
 
