@@ -30,7 +30,7 @@ EXIT_CODES = {
     Outcome.DEFERRED: ExitCode.NOT_NOW,
     Outcome.INTERRUPTED: ExitCode.INTERRUPTED,
 }
-_UNSTARTED = {LockHeldError: Outcome.SKIPPED, InterruptedRunError: Outcome.INTERRUPTED}
+_UNSTARTED: dict[type[BkpError], Outcome] = {LockHeldError: Outcome.SKIPPED, InterruptedRunError: Outcome.INTERRUPTED}
 
 
 def run_job(scope: RunScope) -> Run:

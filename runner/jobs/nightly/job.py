@@ -19,7 +19,7 @@ from runner.jobs.nightly.archive import confirm, create, record, set_aside
 from runner.jobs.nightly.baseline import suspicion
 from runner.jobs.nightly.old_logs import tidy_logs
 from runner.jobs.nightly.plan import dry_run, rights
-from runner.jobs.nightly.preparation import excludes_of, needed_paths, prepare
+from runner.jobs.nightly.preparation import needed_paths, prepare, tell_passed_over
 from runner.jobs.nightly.retention import compact, prune
 from runner.sample import SampleDrawer, Tree
 
@@ -33,13 +33,14 @@ def nightly(session: BorgSession, *, programs: Programs | None = None) -> None:
     """Run all steps of the night on one repository. `programs` says where zfs and mount are, if not where usual."""
     with contextlib.ExitStack() as stack:
         with session.recorder.step("prepare") as notes:
-            excludes = excludes_of(session)
-            prepared = prepare(session, stack, excludes, programs)
+            ready = prepare(session, stack, programs)
+            prepared = ready.sources
             roots = [(each, root) for each in prepared for root in each.roots]
+            trees = [(each.source, root.path) for each, root in roots if root.problem is None]
             notes.counters |= {"sources": len(prepared), "roots": len(roots)}
         needed = needed_paths(session.config, session.target)
         drawer = SampleDrawer(
-            [Tree(root.path, excludes, each.source.one_file_system) for each, root in roots if root.problem is None],
+            [Tree(path, ready.excludes, source.one_file_system) for source, path in trees],
             files=session.config.drill.sample_files,
             total_bytes=session.config.drill.sample_bytes,
             skip=(session.repository.path, needed["borg cache"]),  # borg leaves these out by itself
@@ -55,6 +56,7 @@ def nightly(session: BorgSession, *, programs: Programs | None = None) -> None:
         night, listing = confirm(session, night)
         if flawed is None:
             _sample(session, drawer, night.archive, began_ns)
+            tell_passed_over(session, ready, drawer.passed_over())
         with session.recorder.step("release"):
             stack.close()
     if flawed is not None:

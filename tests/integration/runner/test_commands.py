@@ -176,7 +176,7 @@ def test_list_shows_the_others_when_one_repository_cannot_be_listed(world: World
     assert f"another: 0 archives in {world.root}/another" in done.stdout
     done = world.run("list", "--json")
     assert done.returncode == 3
-    assert [json.loads(line)["target"] for line in done.stdout.splitlines()] == ["another", "main"]
+    assert [each["target"] for each in json.loads(done.stdout)] == ["another", "main"]
     assert world.run("list", "--target", "main").returncode == 0
 
 
@@ -428,6 +428,9 @@ def test_json_of_every_job_is_its_record(world: World) -> None:
     done = world.run("check", "--json")
     assert done.returncode == 3
     assert json.loads(done.stdout)["outcome"] == "failure"
+    _add_repository(world, "another")
+    done = world.run("check", "--json")
+    assert [each["target"] for each in json.loads(done.stdout)] == ["another", "main"]
 
 
 def test_json_of_a_dry_run_is_the_plan_with_secrets_masked(world: World) -> None:
@@ -435,7 +438,7 @@ def test_json_of_a_dry_run_is_the_plan_with_secrets_masked(world: World) -> None
     world.add_source("tank", path=None, dataset="tank/x y")
     for job in ("nightly", "check", "verify", "drill"):
         done = world.succeed(job, "--dry-run", "--json")
-        plans = [json.loads(line) for line in done.stdout.splitlines()]
+        plans = json.loads(done.stdout)
         assert [(plan["job"], plan["target"]) for plan in plans] == [(job, "another"), (job, "main")]
         for plan in plans:
             assert set(plan) == {"job", "target", "environment", "commands"}
