@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bkp.past import History, Past, read_history
 from bkp.state.fields import Outcome
+from bkp.state.parked import with_parked
 from bkp.state.reading import Missing, Readable, Unreadable
 from bkp.status import JobStatus, job_status
 
@@ -146,7 +148,8 @@ def survey(
     """
     read_job = read_job or store.read_job
     wanted = dict.fromkeys(configured(config))
-    states = [read_job(job, target) for job, target in wanted]
+    aside = Path(config.paths.lock)
+    states = [with_parked(read_job(job, target), aside) for job, target in wanted]
     others = tuple(store.read_job(job, target) for job, target in store.recorded() if (job, target) not in wanted)
     known = history() if history is not None else read_history(store.ledger)
     records = [run for state in (*states, *others) for each in (state.latest, state.success) if (run := _value(each))]

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from bkp.config.model import Keep, Repository, Source
 
 ISO = "%Y-%m-%dT%H:%M:%SZ"
+REMOVING = frozenset({"prune", "compact"})  # operations after which something is gone for good
 _POINTER = 8
 
 

@@ -113,16 +113,18 @@ def _sample(session: BorgSession, drawer: SampleDrawer, archive: Archive, began_
         if not files:
             notes.warn("no file could be drawn for the drill: each changed during the run, or is too large")
             return
-        session.store.write_sample(
-            Sample(
-                target=session.target,
-                archive=archive.name,
-                archive_id=archive.id,
-                drawn_at=session.clock(),
-                files=files,
-                candidates=drawer.candidates,
-            )
+        sample = Sample(
+            target=session.target,
+            archive=archive.name,
+            archive_id=archive.id,
+            drawn_at=session.clock(),
+            files=files,
+            candidates=drawer.candidates,
         )
+        try:
+            session.store.write_sample(sample)
+        except StateError as exc:  # the archive is as good without it
+            notes.warn(exc.message)
 
 
 JOB = RunnerJob(NIGHTLY, open_borg, nightly, dry_run, rights)

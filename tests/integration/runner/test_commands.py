@@ -316,6 +316,31 @@ def test_config_check_says_what_the_configuration_means(world: World) -> None:
     assert "job nightly: 02:30, next " in said
 
 
+def test_config_check_looks_at_the_host_only_if_asked(world: World) -> None:
+    assert "this host has all that it names" in world.succeed("config", "check", "--host").stdout
+    world.config["repositories"]["main"] |= {
+        "path": str(world.root / "gone"),
+        "passphrase_file": str(world.root / "no-env"),
+        "borg": "/no/borg",
+    }
+    world.config["sources"]["docs"]["path"] = str(world.root / "nothing")
+    world.write_config()
+    world.succeed("config", "check")
+    done = world.run("config", "check", "--host")
+    assert done.returncode == 3
+    for said in (f"there is no repository at {world.root}/gone", f"{world.root}/no-env", "/no/borg is not installed"):
+        assert f"repositories.main: {said}" in done.stderr.replace("passphrase file ", "")
+    assert f"sources.docs: {world.root}/nothing is not there" in done.stderr
+
+
+def test_config_check_warns_of_a_time_that_one_night_of_the_year_lacks(world: World) -> None:
+    world.config["jobs"] = {"nightly": {"schedule": "02:30 Europe/Berlin"}, "check": {"schedule": "Sun 04:30 UTC"}}
+    world.write_config()
+    done = world.succeed("config", "check")
+    assert "warning: jobs.nightly.schedule: 02:30 Europe/Berlin does not exist on Sun " in done.stderr
+    assert "jobs.check" not in done.stderr
+
+
 def test_the_example_is_valid_and_fits_the_schema(world: World) -> None:
     example = world.succeed("config", "example").stdout
     schema = json.loads(world.succeed("config", "schema").stdout)

@@ -1,4 +1,4 @@
-"""A file system that does not answer keeps no run: its source is a problem, the others are archived, a signal ends it."""
+"""A file system that does not answer keeps no run: the other sources are archived, and a signal ends it."""
 
 from __future__ import annotations
 
