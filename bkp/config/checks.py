@@ -178,6 +178,17 @@ def _check_together(document: Document, config: Config, name: str) -> None:
             remedy="give both the same setting (a dataset is always true), or each a repository entry of its own",
             error=ConfigError,
         )
+    places: dict[str, str] = {}
+    for each in names:
+        path = sources[each].path
+        if path is not None and (other := places.setdefault(os.path.normpath(path), each)) != each:
+            raise document.error(
+                ("repositories", name, "sources"),
+                f"sources {other!r} and {each!r} of repositories.{name} have the same path: whose excludes count there "
+                "could not be told",
+                remedy=f"remove {each!r}",
+                error=ConfigError,
+            )
     datasets = {each: dataset for each in names if (dataset := sources[each].dataset)}
     for inner, dataset in datasets.items():
         outer = next(

@@ -53,7 +53,10 @@ def test_three_nights_then_check_verify_and_drill(site: Site) -> None:
     assert first["result"]["archive"]["files"] == FILES + IN_CHILD
     assert second["result"]["archive"]["files"] == third["result"]["archive"]["files"] == FILES + IN_CHILD + 1
     assert all(root["present"] for root in third["result"]["archive"]["roots"])
-    assert {root["dataset"] for root in third["result"]["archive"]["roots"]} == {site.pool.backup, f"{site.pool.backup}/child"}
+    assert {root["dataset"] for root in third["result"]["archive"]["roots"]} == {
+        site.pool.backup,
+        f"{site.pool.backup}/child",
+    }
     assert read_again.count("A") + read_again.count("M") <= (FILES + IN_CHILD) // 100
     assert read_again.count("U") >= (FILES + IN_CHILD) * 99 // 100
     paths = site.archived(third["result"]["archive"]["name"])
@@ -114,7 +117,9 @@ def test_every_kind_of_dataset_is_handled_and_named(site: Site) -> None:
     assert "canmount=off" in left_out[f"{backup}/off"]
     assert "mountpoint=none" in left_out[f"{backup}/none"]
     assert "is a volume" in left_out[f"{backup}/volume"]
-    (unmounted,) = [root["reason"] for root in record["result"]["archive"]["roots"] if root["dataset"] == f"{backup}/idle"]
+    (unmounted,) = [
+        root["reason"] for root in record["result"]["archive"]["roots"] if root["dataset"] == f"{backup}/idle"
+    ]
     assert "not mounted" in unmounted
     assert any(f"{site.tree}/foreign" in each["text"] for each in record["messages"])
     paths = site.archived(record["result"]["archive"]["name"])
