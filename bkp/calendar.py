@@ -96,6 +96,18 @@ class Schedule:
                     return elapse
         return None
 
+    def skipped_day(self, moment: datetime, zone: tzinfo) -> date | None:
+        """Return the first day of the next 366 on which it does not elapse, as the clocks skip its time; or None."""
+        zone = self._parts.zone or zone
+        first = moment.astimezone(zone).date()
+        for day in (first + timedelta(days=offset) for offset in range(366)):
+            noon, noon_before = (datetime.combine(each, time(12), zone) for each in (day, day - timedelta(days=1)))
+            if noon.utcoffset() == noon_before.utcoffset() or not self._parts.matches(day):
+                continue
+            if all(_to_utc(datetime.combine(day, clock), zone, 0) is None for clock in self._parts.times(0)):
+                return day
+        return None
+
 
 def _to_utc(wanted: datetime, zone: tzinfo, fold: int) -> datetime | None:
     """Return the local time in UTC; None if the clocks skip it. Of a repeated hour `fold` says which, 0 or 1."""

@@ -108,5 +108,6 @@ class InterruptedRunError(BkpError):
 
     exit_code = ExitCode.INTERRUPTED
 
-    def __init__(self, signal_name: str) -> None:
-        super().__init__(f"interrupted by {signal_name}")
+    def __init__(self, signal_name: str, left: str | None = None) -> None:
+        super().__init__(f"interrupted by {signal_name}" + (f": {left}" if left else ""))
+        self.signal_name = signal_name

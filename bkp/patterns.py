@@ -8,9 +8,11 @@ from __future__ import annotations
 import fnmatch
 import os.path
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 Matcher = Callable[[str], bool]
+
+_FNMATCH_END = r"\Z"
 
 
 def excluder(patterns: Iterable[str]) -> Matcher:
@@ -37,14 +39,40 @@ def _matcher(pattern: str) -> Matcher:
         raise ValueError(f"{pattern!r} is no valid pattern: {exc}") from None
 
 
+def body_of(pattern: str) -> str:
+    """Return a regular expression that finds, from the start of a path without its slash, what the pattern matches.
+
+    Raise ValueError as `excluder` does.
+    """
+    _matcher(pattern)
+    style, _, text = pattern.partition(":")
+    if style == "re":
+        # Python takes flags for the whole expression only at its very beginning.
+        flags, rest = re.fullmatch(r"(?:\(\?([a-zA-Z]+)\))?(.*)", text, re.DOTALL).groups()  # type: ignore[union-attr]
+        return f"(?s:.*?)(?{flags or ''}:{rest}" + ("\n)" if "x" in (flags or "") else ")")
+    if style == "pp":
+        prefix = _clean_prefix(text)
+        return re.escape(prefix[:-1]) + r"(?:/|\Z)" if prefix else ""
+    tokens = list((_shell_tokens if style == "sh" else _fnmatch_tokens)((os.path.normpath(text) + "/").lstrip("/")))
+    if text.endswith("/"):
+        return "".join(tokens)
+    # These styles match the path with a slash behind it, which the last tokens may stand for.
+    ends = ["".join(tokens[:at]) + r"\Z" for at in range(len(tokens)) if re.fullmatch("".join(tokens[at:]), "/")]
+    return "|".join(["".join(tokens), *ends])
+
+
 def _regular(text: str) -> Matcher:
     compiled = re.compile(text)
     return lambda path: compiled.search(path) is not None
 
 
 def _prefix(text: str) -> Matcher:
-    prefix = (os.path.normpath(text).rstrip("/") + "/").lstrip("/")
+    prefix = _clean_prefix(text)
     return lambda path: (path + "/").startswith(prefix)
+
+
+def _clean_prefix(text: str) -> str:
+    return (os.path.normpath(text).rstrip("/") + "/").lstrip("/")
 
 
 def _glob(text: str, below: str, translate: Callable[[str], str]) -> Matcher:
@@ -65,25 +93,40 @@ def _shell(text: str) -> Matcher:
 
 def _translate_shell(pattern: str) -> str:
     """Return the regular expression of a shell pattern: `**/` crosses folders, `*` and `?` do not."""
-    out, at = "", 0
+    return rf"(?ms){''.join(_shell_tokens(pattern))}\Z"
+
+
+def _shell_tokens(pattern: str) -> Iterator[str]:
+    at = 0
     while at < len(pattern):
         char = pattern[at]
         if pattern.startswith("**/", at):
-            out, at = out + r"(?:[^/]*/)*", at + 3
+            yield r"(?:[^/]*/)*"
+            at += 3
             continue
         at += 1
         if char == "*":
-            out += "[^/]*"
+            yield "[^/]*"
         elif char == "?":
-            out += "[^/]"
+            yield "[^/]"
         elif char == "[" and (end := _class_end(pattern, at)) > 0:
             content = re.sub(r"[\\\[&~|]", r"\\\g<0>", pattern[at:end])  # re warns of what may become set operations
             negated = content[0] == "!"
-            out += f"[{'^' if negated else ''}{content[1:] if negated else _literal_caret(content)}]"
+            yield f"[{'^' if negated else ''}{content[1:] if negated else _literal_caret(content)}]"
             at = end + 1
         else:
-            out += re.escape(char)
-    return rf"(?ms){out}\Z"
+            yield re.escape(char)
+
+
+def _fnmatch_tokens(pattern: str) -> Iterator[str]:
+    at = 0
+    while at < len(pattern):
+        char = pattern[at]
+        end = _class_end(pattern, at + 1) if char == "[" else -1
+        piece = pattern[at : end + 1] if end > 0 else char
+        at += len(piece)
+        # one piece at a time: what fnmatch makes of several may be atomic, and must not be cut
+        yield f"(?:{fnmatch.translate(piece).removesuffix(_FNMATCH_END)})"
 
 
 def _literal_caret(content: str) -> str:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bkp.jobs import JOBS
 from bkp.observations import Observations, read_observations
 from bkp.past import History, Past, digest, read_history
 from bkp.state.fields import Outcome
+from bkp.state.parked import with_parked
 from bkp.state.reading import Missing, Readable, Unreadable
 from bkp.status import JobStatus, job_status
 
@@ -155,7 +157,8 @@ def survey(
     """
     read_job = read_job or store.read_job
     wanted = dict.fromkeys(configured(config))
-    states = [read_job(job, target) for job, target in wanted]
+    aside = Path(config.paths.lock)
+    states = [with_parked(read_job(job, target), aside) for job, target in wanted]
     others = tuple(store.read_job(job, target) for job, target in store.recorded() if (job, target) not in wanted)
     known = history() if history is not None else read_history(store.ledger)
     records = [run for state in (*states, *others) for each in (state.latest, state.success) if (run := _value(each))]

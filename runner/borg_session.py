@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bkp.errors import StateError
 from bkp.secrets import loose_permissions
 from bkp.state.fields import Outcome
 from bkp.tools.borg import commands
@@ -57,8 +58,11 @@ class BorgSession(RunContext):
     ) -> Reply:
         """Run borg as (part of) a step; raise `BorgError` if it failed. What `keep` wants is never dropped.
 
+        Nothing is removed by a run that cannot be recorded: `StateError`.
         A damaged cache, as a power cut leaves it, is removed once: borg makes it anew, and holds nothing else in it.
         """
+        if arguments[0] in commands.REMOVING and (trouble := self.recorder.trouble) is not None:
+            raise StateError(f"{trouble.message}: nothing was removed", remedy=trouble.remedy)
         reply = self._call(arguments, cwd, keep)
         if reply.judgement.problem is Problem.CACHE:
             self.tell("warning", [_CACHE_REMOVED])

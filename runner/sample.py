@@ -13,6 +13,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from bkp.patience import in_time
 from bkp.patterns import excluder
 from bkp.state.records import SampleFile
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 _CHUNK = 1 << 20
+_CANCEL_SECONDS = 5.0
 _SPARE = 4  # candidates drawn per wanted file, to make up for those that changed or are too large
 
 
@@ -49,12 +51,14 @@ class SampleDrawer:
     ) -> None:
         """Draw `files` files of `total_bytes` together at most; folders in `skip` are not entered."""
         self._trees = trees
+        self._roots = frozenset(tree.root for tree in trees)
         self._wanted = files
         self._total_bytes = total_bytes
         self._skip = frozenset(filter(None, map(_identity, skip)))
         self._rng = rng or random.Random(os.urandom(16))  # noqa: S311  # fair, and fast enough for millions of files
         self._drawn: list[str] = []
         self._error: Exception | None = None
+        self._passed_over: list[str] = []
         self._stop = threading.Event()
         self.candidates = 0
         self._thread = threading.Thread(target=self._walk, name="sample", daemon=True)
@@ -64,10 +68,15 @@ class SampleDrawer:
         self._thread.start()
 
     def cancel(self) -> None:
-        """End the walk early."""
+        """End the walk early. One that a file system keeps waiting is left behind: it must not keep the run, too."""
         self._stop.set()
         if self._thread.ident is not None:
-            self._thread.join()
+            self._thread.join(_CANCEL_SECONDS)
+
+    def passed_over(self) -> list[str]:
+        """Wait for the walk, then return the folders on other file systems that it met, into which borg does not go."""
+        self._thread.join()
+        return self._passed_over
 
     def hashes(self, unchanged_since_ns: int) -> tuple[SampleFile, ...]:
         """Wait for the walk, then return the hashed sample, in path order.
@@ -77,6 +86,9 @@ class SampleDrawer:
         self._thread.join()
         if self._error is not None:
             raise self._error
+        return in_time(lambda: self._hashed(unchanged_since_ns), None)
+
+    def _hashed(self, unchanged_since_ns: int) -> tuple[SampleFile, ...]:
         chosen: list[SampleFile] = []
         room = self._total_bytes
         for path in self._drawn:
@@ -123,14 +135,24 @@ class SampleDrawer:
                     pending.append(entry.path)
 
     def _entered(self, entry: os.DirEntry[str], device: int | None) -> bool:
-        """Return whether borg goes into that folder: not into its own, nor into another file system if told so."""
+        """Return whether borg goes into that folder: not into its own, nor into another file system if told so.
+
+        A folder that is a tree itself is walked as that, and by borg a second time: no file is drawn twice.
+        """
+        if entry.path in self._roots:
+            return False
         if device is None and not self._skip:
             return True
         try:
             facts = entry.stat(follow_symlinks=False)
         except OSError:  # gone by now
             return False
-        return device in {None, facts.st_dev} and (facts.st_dev, facts.st_ino) not in self._skip
+        if (facts.st_dev, facts.st_ino) in self._skip:
+            return False
+        if device in {None, facts.st_dev}:
+            return True
+        self._passed_over.append(entry.path)
+        return False
 
 
 def _entries(folder: str) -> Iterator[os.DirEntry[str]]:

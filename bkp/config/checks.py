@@ -174,6 +174,13 @@ def _check_together(document: Document, config: Config, name: str) -> None:
         message += ": borg knows one setting for all of an archive"
         remedy = "give both the same setting (a dataset is always true), or each a repository entry of its own"
         raise document.error(path, message, remedy=remedy)
+    places: dict[str, str] = {}
+    for each in names:
+        own = sources[each].path
+        if own is not None and (other := places.setdefault(os.path.normpath(own), each)) != each:
+            message = f"sources {other!r} and {each!r} of repositories.{name} have the same path"
+            message += ": whose excludes count there could not be told"
+            raise document.error(path, message, remedy=f"remove {each!r}")
     datasets = {each: dataset for each in names if (dataset := sources[each].dataset)}
     for inner, dataset in datasets.items():
         for outer, above in datasets.items():

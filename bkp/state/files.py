@@ -113,6 +113,7 @@ def make_dir(path: Path) -> None:
     if not path.is_dir():
         make_dir(path.parent)
         path.mkdir(mode=DIR_MODE, exist_ok=True)
+        path.chmod(path.stat().st_mode & 0o7000 | DIR_MODE)  # whatever the umask: the exporter's group reads below it
         sync_dir(path.parent)
 
 

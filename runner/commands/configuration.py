@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bkp.cli import complain
 from bkp.clock import local_zone, utc_now
 from bkp.config import load_config
 from bkp.errors import ExitCode
+from runner import PROGRAM
 from runner.commands import options
 
 if TYPE_CHECKING:
@@ -29,10 +31,22 @@ def config_group() -> None:
     """Check the configuration, print its JSON Schema for editors, or a commented example."""
 
 
-@config_group.command("check", epilog=options.examples("bkp-run config check", "bkp-run --config new.yml config check"))
+@config_group.command(
+    "check",
+    epilog=options.examples(
+        "bkp-run config check",
+        "bkp-run config check --host               and look at what it names",
+        "bkp-run --config new.yml config check",
+    ),
+)
+@click.option("--host", "look", is_flag=True, help="Look at this host, too: passphrase files, repositories, programs.")
 @click.pass_obj
-def check_command(config_path: Path) -> int:
-    """Read the configuration; say what it means, or the first thing that is wrong with it."""
+def check_command(config_path: Path, look: bool) -> int:
+    """Read the configuration; say what it means, or the first thing that is wrong with it.
+
+    Without --host nothing but the file is looked at. With it, whatever it names and is not there is named, and the
+    exit code is then 3.
+    """
     config = load_config(config_path, schedules=True)
     click.echo(f"{config_path}: valid")
     now, zone = utc_now(), local_zone()
@@ -42,7 +56,22 @@ def check_command(config_path: Path) -> int:
             click.echo(f"    source {source}: {config.sources[source].path or config.sources[source].dataset}")
     for name, job in config.jobs.items():
         click.echo(f"  job {name}: {_when(job.schedule, now, zone)}")
-    return ExitCode.SUCCESS
+        if (day := job.schedule and job.schedule.skipped_day(now, zone)) is not None:
+            click.echo(
+                f"warning: jobs.{name}.schedule: {job.schedule} does not exist on {day:%a %Y-%m-%d}, when the clocks "
+                "change: the job is skipped; take a time outside of that hour",
+                err=True,
+            )
+    if not look:
+        return ExitCode.SUCCESS
+    from runner.commands.host_look import missing_here
+
+    missing = missing_here(config)
+    for each in missing:
+        complain(PROGRAM, each)
+    if not missing:
+        click.echo("  this host has all that it names")
+    return ExitCode.FAILURE if missing else ExitCode.SUCCESS
 
 
 def _when(schedule: Schedule | None, now: datetime, zone: tzinfo) -> str:

@@ -138,7 +138,7 @@ def _job_command(name: str) -> click.Command:
 
         flags = frozenset(switch for switch, is_set in switches.items() if is_set)
         runs, codes = [], []
-        with ending_signals_raise() as signals:
+        with ending_signals_raise(until_the_end=True) as signals:
             for each in targets:
                 if signals.received is not None:  # who ends one run wants no other, even if it had ended by itself
                     codes.append(ExitCode.INTERRUPTED)
@@ -146,7 +146,10 @@ def _job_command(name: str) -> click.Command:
                 progress, log = _voices(as_json=as_json, quiet=quiet)
                 runs.append(_run(name, config, each, Options(wait, progress, flags), log, signals))
                 codes.append(exit_code(runs[-1]))
-                _tell(runs[-1], as_json=as_json, quiet=quiet)
+                if not (as_json or quiet):
+                    _tell(runs[-1])
+            if as_json:
+                _tell_json(runs, one=len(targets) == 1)
         code = max(codes, key=_SEVERITY.index)
         if not unit:
             return code
@@ -202,27 +205,32 @@ def _run(job: str, config: Config, target: str, options: Options, log: Log, sign
     )
 
 
-def _tell(run: Run, *, as_json: bool, quiet: bool) -> None:
-    if as_json:
-        import msgspec
+def _tell(run: Run) -> None:
+    from runner.views.run import summary
+    from runner.views.terminal import say
 
-        from runner.views.terminal import say
+    say(summary(run), err=True)
 
-        say(msgspec.json.encode(run))
-    elif not quiet:
-        from runner.views.run import summary
-        from runner.views.terminal import say
 
-        say(summary(run), err=True)
+def _tell_json(runs: list[Run], *, one: bool) -> None:
+    """Print one document: the record of the one target, or a list where several are configured."""
+    import msgspec
+
+    from runner.views.terminal import say
+
+    say(msgspec.json.encode(runs[0] if one else runs))
 
 
 def _show_plans(job: str, config: Config, targets: list[str], wait: float, *, as_json: bool) -> None:
     from runner.jobs.registry import RUNNER_JOBS
     from runner.views import plan
 
-    for target in targets:
-        found = RUNNER_JOBS[job].dry_run(config, target, wait)
-        click.echo(plan.as_json(found) if as_json else plan.as_text(found))
+    plans = [RUNNER_JOBS[job].dry_run(config, target, wait) for target in targets]
+    if as_json:
+        click.echo(plan.as_json(plans[0]) if len(plans) == 1 else plan.all_as_json(plans))
+        return
+    for each in plans:
+        click.echo(plan.as_text(each))
 
 
 COMMANDS = tuple(_job_command(name) for name in JOBS)

@@ -16,6 +16,7 @@ from bkp.jobs import Kind
 from runner import PROGRAM
 from runner.commands import options
 from runner.commands.jobs import chosen_targets
+from runner.commands.waiting import say_who_holds
 
 if TYPE_CHECKING:
     from bkp.config.values import Duration
@@ -47,9 +48,11 @@ def list_command(config_path: Path, target: str | None, as_json: bool, lock_wait
 
     store = StateStore(Path(config.paths.state))
     targets, code = chosen_targets(config, target, Kind.REPOSITORY), ExitCode.SUCCESS
+    documents: list[bytes] = []
     for each in targets:
         repository = config.repositories[each]
         try:
+            say_who_holds(config, each, wait)
             listing = Borg(repository, passphrase_of(repository), lock_wait=wait).list_archives()
         except BkpError as exc:
             if len(targets) == 1:
@@ -61,9 +64,11 @@ def list_command(config_path: Path, target: str | None, as_json: bool, lock_wait
         made = _made(store, each, listing)
         marks = archives.marks(listing, made, repository.prefix, utc_now())
         if as_json:
-            click.echo(archives.as_json(each, listing, made, marks))
+            documents.append(archives.as_json(each, listing, made, marks))
         else:
             click.echo(archives.as_text(each, listing, made, marks, local_zone()))
+    if as_json:
+        click.echo(documents[0] if len(targets) == 1 else b"[" + b",".join(documents) + b"]")
     return code
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,16 +12,21 @@ import click
 from bkp.archive_names import good_ones, of_the_future
 from bkp.clock import utc_now
 from bkp.config import load_config
-from bkp.errors import BkpError, ExitCode, UsageError
+from bkp.errors import BkpError, ExitCode, InterruptedRunError, UsageError
 from bkp.jobs import Kind
 from runner.commands import options
 from runner.commands.jobs import chosen_targets
+from runner.commands.restore_folder import lost_there, new_folder, refuse_used
+from runner.commands.waiting import say_who_holds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
+    from bkp.config import Config
     from bkp.config.values import Duration
     from bkp.tools.borg.client import ArchiveListing, Reply
+    from bkp.tools.borg.events import Event
+    from runner.progress import ProgressSink
 
 
 @click.command(
@@ -52,58 +57,105 @@ def restore_command(
     lock_wait: Duration | None,
 ) -> int:
     """Restore ARCHIVE (a name, or "latest") into the folder named by --to; only PATHS of it, if any are given."""
-    from bkp.tools.borg import commands
-    from bkp.tools.borg.client import Borg, passphrase_of
-    from bkp.tools.borg.events import Event, Progress
     from runner.lifecycle.signals import ending_signals_raise
-    from runner.progress import NoProgress, ProgressSink, TerminalProgress
 
     config = load_config(config_path)
     names = chosen_targets(config, target, Kind.REPOSITORY)
     if len(names) > 1:
         raise UsageError("several repositories are configured", remedy=f"name one: --target {names[0]}")
-    repository = config.repositories[names[0]]
     wait = (config.lock_wait if lock_wait is None else lock_wait).total_seconds()
-    progress: ProgressSink = TerminalProgress() if sys.stderr.isatty() and not as_json else NoProgress()
+    wanted = tuple(path.lstrip("/") for path in paths)
+    restore = _Restore(config, names[0], archive, wanted, folder, wait, dry_run=dry_run, as_json=as_json)
+    with ending_signals_raise(until_the_end=True) as signals:
+        signals.arm()
+        return restore.run()
 
-    def watch(event: Event) -> None:
-        if isinstance(event, Progress):
-            progress.update(event)
-        elif event.level != "info" or (dry_run and not as_json):
-            click.echo(event.text, err=event.level != "info")
 
-    borg = Borg(repository, passphrase_of(repository), lock_wait=wait, watch=watch)
-    name = _resolve(archive, repository.prefix, borg.list_archives().archives)
-    wanted = [path.lstrip("/") for path in paths]
-    arguments = commands.extract(repository, name, wanted, lock_wait=wait, dry_run=dry_run, progress=not dry_run)
-    if dry_run:
-        if not as_json:
-            click.echo(f"# would restore from {name} into {folder}:", err=True)
-        reply = borg.call(arguments)
-        _insist(reply, name, wanted)
-    else:
-        with _new_folder(folder):
-            try:
-                with ending_signals_raise():
-                    reply = borg.call(arguments, cwd=folder)
-            finally:
-                progress.finish()
-            _insist(reply, name, wanted)
-    warned = any(message.level != "info" for message in reply.messages)
-    if as_json and dry_run:
-        from runner.jobs import repository as shared
-        from runner.views import plan
+@dataclass(frozen=True)
+class _Restore:
+    """One restore: what, from where, whereto. `wait`: how many seconds to wait for the repository's lock."""
 
-        calls = [commands.extract(repository, name, wanted, lock_wait=wait, progress=True)]
-        found = shared.dry_run("restore", config, names[0], calls)
-        click.echo(plan.as_json(found, archive=name, folder=str(folder)))
-    elif as_json:
-        import msgspec
+    config: Config
+    target: str
+    archive: str
+    paths: tuple[str, ...]
+    folder: Path
+    wait: float
+    dry_run: bool
+    as_json: bool
 
-        click.echo(msgspec.json.encode({"archive": name, "folder": str(folder), "paths": wanted, "warnings": warned}))
-    elif not dry_run:
-        click.echo(f"restored {name} into {folder}", err=True)
-    return ExitCode.WARNING if warned else ExitCode.SUCCESS
+    def run(self) -> ExitCode:
+        """Restore, or say what would be; a signal ends it with `InterruptedRunError`, and what is restored stays."""
+        from bkp.tools.borg import commands
+        from bkp.tools.borg.client import Borg, passphrase_of
+        from runner.progress import NoProgress, TerminalProgress
+
+        progress: ProgressSink = TerminalProgress() if sys.stderr.isatty() and not self.as_json else NoProgress()
+        repository = self.config.repositories[self.target]
+        borg = Borg(repository, passphrase_of(repository), lock_wait=self.wait, watch=self._watcher(progress))
+        refuse_used(self.folder)
+        say_who_holds(self.config, self.target, self.wait)
+        name = _resolve(self.archive, repository.prefix, borg.list_archives().archives)
+        arguments = commands.extract(
+            repository,
+            name,
+            self.paths,
+            lock_wait=self.wait,
+            dry_run=self.dry_run,
+            progress=not self.dry_run,
+            sparse=not self.dry_run,
+        )
+        if self.dry_run:
+            if not self.as_json:
+                click.echo(f"# would restore from {name} into {self.folder}:", err=True)
+            reply = borg.call(arguments)
+            _insist(reply, name, self.paths)
+        else:
+            with new_folder(self.folder):
+                try:
+                    reply = borg.call(arguments, cwd=self.folder)
+                except InterruptedRunError as exc:
+                    raise InterruptedRunError(exc.signal_name, f"what {self.folder} holds is a part of {name}") from exc
+                finally:
+                    progress.finish()
+                _insist(reply, name, self.paths)
+        lost = [] if self.dry_run else lost_there(self.folder)
+        for warning in lost:
+            click.echo(f"warning: {warning}", err=True)
+        warned = bool(lost) or any(message.level != "info" for message in reply.messages)
+        self._tell(name, warned=warned)
+        return ExitCode.WARNING if warned else ExitCode.SUCCESS
+
+    def _watcher(self, progress: ProgressSink) -> Callable[[Event], None]:
+        from bkp.tools.borg.events import Progress
+
+        def watch(event: Event) -> None:
+            if isinstance(event, Progress):
+                progress.update(event)
+            elif event.level != "info" or (self.dry_run and not self.as_json):
+                click.echo(event.text, err=event.level != "info")
+
+        return watch
+
+    def _tell(self, name: str, *, warned: bool) -> None:
+        if self.as_json and self.dry_run:
+            from bkp.tools.borg import commands
+            from runner.jobs import repository as shared
+            from runner.views import plan
+
+            repository = self.config.repositories[self.target]
+            calls = [
+                commands.extract(repository, name, self.paths, lock_wait=self.wait, progress=True, sparse=True),
+            ]
+            found = shared.dry_run("restore", self.config, self.target, calls)
+            click.echo(plan.as_json(found, archive=name, folder=str(self.folder)))
+        elif self.as_json:
+            import msgspec
+
+            said = {"archive": name, "folder": str(self.folder), "paths": self.paths, "warnings": warned}
+            click.echo(msgspec.json.encode(said))
+        elif not self.dry_run:
+            click.echo(f"restored {name} into {self.folder}", err=True)
 
 
 def _resolve(archive: str, prefix: str, archives: Sequence[ArchiveListing]) -> str:
@@ -135,31 +187,6 @@ def _insist(reply: Reply, archive: str, wanted: Sequence[str]) -> None:
             f"{len(never)} of {len(wanted)} paths are not in {archive}: {never[0]}",
             remedy="paths are written as archived, without a leading slash; --dry-run lists what matches",
         )
-
-
-@contextlib.contextmanager
-def _new_folder(folder: Path) -> Iterator[None]:
-    """Make the folder, and take it away again if the block fails with nothing in it.
-
-    Refuse one with anything in it, so that a restore never mixes with or replaces what is there.
-    """
-    made: list[Path] = []
-    try:
-        made = [each for each in (folder, *folder.parents) if not each.exists()]
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if any(folder.iterdir()):
-            raise UsageError(f"{folder} is not empty", remedy="restore into a new folder, then move what you need")
-    except FileExistsError:
-        raise UsageError(f"{folder} is a file", remedy="name a folder that is new or empty") from None
-    except OSError as exc:
-        raise BkpError(f"cannot make {folder}: {exc.strerror}", remedy="name another folder") from exc
-    try:
-        yield
-    except BaseException:
-        with contextlib.suppress(OSError):  # something was restored: that stays
-            for each in made:
-                each.rmdir()
-        raise
 
 
 COMMANDS = (restore_command,)

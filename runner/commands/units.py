@@ -102,16 +102,17 @@ def install_command(config_path: Path, folder: Path, dry_run: bool, no_reload: b
         raise UsageError("--enable needs systemd to read the files", remedy="leave out --no-reload")
     config, facts, rendered = _render(config_path)
     differences = _compare(rendered, folder)
-    for each in differences:
-        click.echo(f"{each.state:9}  {each.path}")
     if dry_run:
+        for each in differences:
+            click.echo(f"{each.state:9}  {each.path}")
         click.echo("nothing was written (--dry-run)")
         return ExitCode.SUCCESS
-    from runner.units.install import apply
+    from runner.units.install import apply, enabled_before
 
     if not no_reload:
-        _disable([each.path.name for each in differences if each.state == "removed"])
-    apply(differences)
+        _disable(enabled_before(differences))
+    for each in apply(differences):
+        click.echo(f"{each.state:9}  {each.path}")
     if not no_reload:
         _make_known(differences, enable=enable)
     for warning in _warnings(config, facts):
@@ -134,11 +135,11 @@ def _compare(rendered: dict[str, str], folder: Path) -> list[Difference]:
     return compare(rendered, base_of(folder))
 
 
-def _disable(names: list[str]) -> None:
+def _disable(timers: list[str]) -> None:
     from bkp.tools import systemd
 
-    if names and systemd.is_running():
-        systemd.call(systemd.SYSTEMCTL, "disable", "--now", *names)
+    if timers and systemd.is_running():
+        systemd.call(systemd.SYSTEMCTL, "disable", "--now", *timers)
 
 
 def _make_known(differences: list[Difference], *, enable: bool) -> None:

@@ -11,6 +11,7 @@ import msgspec
 from bkp.errors import BkpError, DeferredError, ExitCode, InterruptedRunError, LockHeldError, StateError
 from bkp.liveness import is_alive
 from bkp.state.fields import Outcome
+from bkp.state.parked import park, record_parked, with_parked
 from bkp.state.records import Message, Run
 from bkp.state.store import value_of
 from runner.lifecycle.lock import reconcile_lock, target_lock
@@ -30,14 +31,15 @@ EXIT_CODES = {
     Outcome.DEFERRED: ExitCode.NOT_NOW,
     Outcome.INTERRUPTED: ExitCode.INTERRUPTED,
 }
-_UNSTARTED = {LockHeldError: Outcome.SKIPPED, InterruptedRunError: Outcome.INTERRUPTED}
+_UNSTARTED: dict[type[BkpError], Outcome] = {LockHeldError: Outcome.SKIPPED, InterruptedRunError: Outcome.INTERRUPTED}
 
 
 def run_job(scope: RunScope) -> Run:
     """Run one job on one target and return its record. Whatever happens, it is recorded and mailed.
 
     Runs that died are found, given their end, and mailed first: nobody else will tell of them. Where nothing can be
-    recorded (the state directory cannot be written), the returned record, the mail and the exit code still say so.
+    recorded (the state directory cannot be written), the work is done all the same, but nothing is removed; the run is
+    a failure, in the returned record, the mail and the exit code, and is recorded when the state can be written again.
     """
     context, log = scope.context, scope.log
     try:
@@ -53,6 +55,8 @@ def run_job(scope: RunScope) -> Run:
         scope.signals.disarm()
         log.error(str(exc))
         ended = _send_mail(scope, _record_unstarted(scope, exc))
+    if scope.recorder.unrecorded:
+        _park(scope, ended)
     log.close()
     return ended
 
@@ -65,6 +69,8 @@ def _reconciled(scope: RunScope) -> list[Run]:
 
     try:
         with reconcile_lock(scope.lock_folder):
+            for kept in record_parked(scope.lock_folder, scope.store):
+                scope.log.info(f"{kept.job} on {kept.target}: the run {kept.run_id} could not be recorded, and is now")
             found = reconcile(scope.store, scope.context.clock, is_alive, trouble)
     except StateError as exc:
         trouble(exc.message)
@@ -76,12 +82,17 @@ def _reconciled(scope: RunScope) -> list[Run]:
 
 def _run_locked(scope: RunScope) -> Run:
     recorder, log, run = scope.recorder, scope.log, scope.recorder.run
-    latest = value_of(scope.store.read_job(run.job, run.target).latest)
+    latest = value_of(with_parked(scope.store.read_job(run.job, run.target), scope.lock_folder).latest)
     recorder.update(before=latest.end if latest is not None else None)
-    obstacles = scope.store.clear_the_way(run.job, run.target)
+    try:
+        obstacles = scope.store.clear_the_way(run.job, run.target)
+    except StateError as exc:
+        recorder.trouble, obstacles = exc, []
     recorder.add_messages([Message(level="warning", text=text) for text in obstacles])
     log.say_all(recorder.run.messages)
     recorder.begin()
+    if recorder.trouble is not None:
+        log.error(f"{recorder.trouble.message}: the work is done all the same, but nothing is removed")
     # Nothing is taken for a success before it is known to be one: a signal may come between any two lines.
     outcome: Outcome = Outcome.INTERRUPTED
     reason: str | None = "interrupted"
@@ -89,6 +100,7 @@ def _run_locked(scope: RunScope) -> Run:
         _open_log(log, Path(scope.context.config.paths.log) / f"{run.job}-{run.target}-{run.run_id}.log", recorder)
         log.detail(f"{run.job} on {run.target}, run {run.run_id}, bkp {run.versions['bkp']}")
         scope.job.work(scope.job.open(scope.context))
+        _insist_on_a_record(recorder)
         outcome, reason = _verdict(recorder, log)
         scope.signals.disarm()
     except InterruptedRunError as exc:
@@ -112,6 +124,12 @@ def _run_locked(scope: RunScope) -> Run:
         ended = recorder.end(outcome, reason)
         log.say_all(ended.messages[known:])
     return ended
+
+
+def _insist_on_a_record(recorder: Recorder) -> None:
+    """Raise `StateError` for work that was done, and whose record could not be written all the while."""
+    if recorder.trouble is not None:
+        raise recorder.trouble
 
 
 def _open_log(log: Log, path: Path, recorder: Recorder) -> None:
@@ -150,7 +168,8 @@ def _record_unstarted(scope: RunScope, why: BkpError) -> Run:
     """Record a run that never got to its work: in the history always, as the latest unless that is a run at work."""
     recorder = scope.recorder
     if recorder.run.ended_at is not None:  # its end is known; at worst it could not be written
-        return _failed(recorder.run, why) if isinstance(why, StateError) else recorder.run
+        recorder.unrecorded = isinstance(why, StateError)
+        return _failed(recorder.run, why) if recorder.unrecorded else recorder.run
     recorder.update(remedy=why.remedy)
     ended = recorder.ended(_UNSTARTED.get(type(why), Outcome.FAILURE), why.message)
     try:
@@ -158,10 +177,23 @@ def _record_unstarted(scope: RunScope, why: BkpError) -> Run:
     except StateError as exc:
         if exc.message != why.message:
             scope.log.error(str(exc))
+        recorder.unrecorded = True
         return _failed(ended, exc)
 
 
+def _park(scope: RunScope, run: Run) -> None:
+    """Keep the end of a run that the state cannot take, so that status and the next run know of it."""
+    try:
+        park(scope.lock_folder, run)
+    except StateError as exc:
+        scope.log.error(f"{exc.message}: once the state can be written again, this run will not be known")
+
+
 def _failed(run: Run, why: BkpError) -> Run:
+    """Return the run as one that failed because it could not be recorded; what it failed of before comes first."""
+    if not run.outcome.is_good and run.reason is not None:
+        known = why.message in run.reason
+        return run if known else msgspec.structs.replace(run, reason=f"{run.reason}; {why.message}")
     return msgspec.structs.replace(run, outcome=Outcome.FAILURE, reason=why.message, remedy=why.remedy)
 
 
@@ -186,6 +218,7 @@ def _send_mail(scope: RunScope, run: Run) -> Run:
             store.replace_latest(run)
         except StateError as exc:
             log.error(str(exc))
+            scope.recorder.unrecorded = True
             return _failed(run, exc)
     return run
 

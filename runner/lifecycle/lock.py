@@ -45,7 +45,7 @@ def target_lock(
 
     Wait up to `wait` seconds, telling `on_wait` once who holds it; raise `LockHeldError` when the time is over.
     """
-    path = folder / f"{kind}-{holder.target}.lock"
+    path = lock_path(folder, kind, holder.target)
     descriptor = _open(path)
     try:
         _acquire(descriptor, path, wait, on_wait, sleep)
@@ -56,6 +56,11 @@ def target_lock(
             _write(descriptor, b"")
     finally:
         os.close(descriptor)
+
+
+def lock_path(folder: Path, kind: Kind, target: str) -> Path:
+    """Return the lock file of a target."""
+    return folder / f"{kind}-{target}.lock"
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from bkp.errors import BkpError, DeferredError, InterruptedRunError
+from bkp.errors import BkpError, DeferredError, InterruptedRunError, StateError
 from bkp.state.fields import Outcome
 from bkp.state.records import Message, Run, Step
 
@@ -50,16 +50,28 @@ class StepNotes:
 
 
 class Recorder:
-    """Holds the current `Run` and writes it to the state directory at every change."""
+    """Holds the current `Run` and writes it to the state directory at every change.
+
+    A state directory that cannot be written keeps no backup from being made: `trouble` then says why, and who would
+    remove anything asks for it. `unrecorded`: the end of the run could not be written.
+    """
 
     def __init__(self, store: StateStore, run: Run, clock: Clock) -> None:
         self._store = store
         self._clock = clock
         self.run = run
+        self.trouble: StateError | None = None
+        self.unrecorded = False
 
     def begin(self) -> None:
         """Write the record for the first time, durably: from now on a death leaves a trace."""
-        self._store.write_running(self.run, durable=True)
+        self._write(durable=True)
+
+    def _write(self, *, durable: bool) -> None:
+        try:
+            self._store.write_running(self.run, durable=durable)
+        except StateError as exc:
+            self.trouble = self.trouble or exc
 
     def update(self, **changes: Any) -> None:
         """Change fields of the record; they reach the disk with the next step."""
@@ -80,7 +92,7 @@ class Recorder:
         notes = StepNotes()
         started = self._clock()
         self._put(Step(name=name, started_at=started))
-        self._store.write_running(self.run, durable=False)
+        self._write(durable=False)
         try:
             yield notes
         except InterruptedRunError as exc:

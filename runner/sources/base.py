@@ -6,10 +6,14 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from bkp.patience import in_time
+
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from bkp.config.model import Source
+
+PATIENCE = 60.0  # seconds that a source may take to answer: a disk that sleeps needs ten
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,10 @@ class Omitted:
 
 @dataclass(frozen=True)
 class PreparedSource:
-    """A source that is ready to be read: its roots, in order, and what it leaves out."""
+    """A source that is ready to be read: its roots, in order, and what it leaves out.
+
+    The excludes of `source` are those that borg is given, which leave out nothing of another source.
+    """
 
     name: str
     source: Source
@@ -44,10 +51,13 @@ class PreparedSource:
     left_out: tuple[Omitted, ...] = ()
 
 
-def identity(path: str) -> tuple[int, int] | None:
-    """Return device and inode of what lies at a path, None if nothing does. Symbolic links are not followed."""
+def identity(path: str, patience: float = PATIENCE) -> tuple[int, int] | None:
+    """Return device and inode of what lies at a path, None if nothing does. Symbolic links are not followed.
+
+    A file system that does not answer within `patience` seconds has nothing there for us.
+    """
     try:
-        facts = os.lstat(path)
+        facts = in_time(lambda: os.lstat(path), patience)
     except OSError:
         return None
     return facts.st_dev, facts.st_ino

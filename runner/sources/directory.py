@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from runner.sources.base import PreparedRoot, PreparedSource
+from bkp.patience import NoAnswerError, in_time
+from runner.sources.base import PATIENCE, PreparedRoot, PreparedSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,14 +16,24 @@ if TYPE_CHECKING:
     from bkp.config.model import Source
 
 
+@dataclass(frozen=True)
 class DirectorySource:
-    """Reads the live tree. Files that change while they are read are archived as borg finds them."""
+    """Reads the live tree. Files that change while they are read are archived as borg finds them.
+
+    A file system that does not answer within `patience` seconds is a problem of its own.
+    """
+
+    patience: float = PATIENCE
 
     @contextmanager
     def prepare(self, name: str, source: Source) -> Iterator[PreparedSource]:
         """Yield the directory, with its problem if it is missing, a link, unreadable or empty."""
         path = os.path.normpath(source.path or "")
-        yield PreparedSource(name, source, (PreparedRoot(path, problem=_problem(path)),))
+        try:
+            problem = in_time(lambda: _problem(path), self.patience)
+        except NoAnswerError as exc:
+            problem = f"cannot be read: {exc.strerror}"
+        yield PreparedSource(name, source, (PreparedRoot(path, problem=problem),))
 
 
 def _problem(path: str) -> str | None:

@@ -10,7 +10,7 @@ from bkp.config.places import archived, is_below
 from bkp.tools.mounts import parse_mountinfo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from bkp.tools.mounts import Mount
 
@@ -22,6 +22,7 @@ _PASSING = frozenset(
         *("pstore", "ramfs", "rpc_pipefs", "securityfs", "selinuxfs", "squashfs", "sysfs", "tmpfs", "tracefs"),
     }
 )
+_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,22 @@ def unarchived(
             if archived(place, tree.path, exclude):
                 found[mount.point] = (mount, live)
     return list(found.values())
+
+
+def unmounted(folders: Iterable[str], mount_points: Collection[str], roots: Collection[str]) -> list[str]:
+    """Return what to say of folders on other file systems that no table of mounts has: one sentence, or none.
+
+    Args:
+        folders: where a walk of the trees met another device, and so borg did.
+        mount_points: what the table of mounts had before the night; `unarchived` judges those.
+        roots: what is archived for its own sake.
+    """
+    found = sorted(folder for folder in folders if folder not in mount_points and folder not in roots)
+    if not found:
+        return []
+    more = f" and {len(found) - _NAMED:,} more" if len(found) > _NAMED else ""
+    named = f"not archived, as on a file system of its own (a Btrfs subvolume, say): {', '.join(found[:_NAMED])}{more}"
+    return [f"{named}; make each a source of its own, exclude it, or set one_file_system: false"]
 
 
 def _seen_at(tree: LiveTree, mounts: Iterable[Mount]) -> str:

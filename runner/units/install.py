@@ -11,7 +11,7 @@ from bkp.state.reading import Missing, Readable
 from runner.units.render import MARK, UNITS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
 State = Literal["created", "changed", "unchanged", "removed"]
@@ -55,6 +55,14 @@ def compare(rendered: Mapping[str, str], base: Path) -> list[Difference]:
     return found + [Difference(path, text, None) for path, text in stale if text is not None]
 
 
+def enabled_before(differences: Iterable[Difference]) -> list[str]:
+    """Return the timers that go, which are to be disabled.
+
+    Nothing else that goes was ever enabled: systemctl refuses a template, and a service at work ends by itself.
+    """
+    return [each.path.name for each in differences if each.state == "removed" and each.path.suffix == ".timer"]
+
+
 def _installed(path: Path) -> str | None:
     reading = read_bytes(path)
     if isinstance(reading, Missing):
@@ -74,8 +82,11 @@ def _ours(path: Path) -> str | None:
     return text if text.startswith(MARK) else None
 
 
-def apply(differences: list[Difference]) -> None:
-    """Make the files what they are to be. Raise `UsageError` where one cannot be written; repeating is safe."""
+def apply(differences: list[Difference]) -> Iterator[Difference]:
+    """Make the files what they are to be, and yield each one that is.
+
+    Raise `UsageError` where one cannot be written; repeating is safe.
+    """
     for each in differences:
         try:
             if each.after is None:
@@ -87,3 +98,4 @@ def apply(differences: list[Difference]) -> None:
             cause = exc.__cause__ if isinstance(exc, StateError) else exc
             why = cause.strerror if isinstance(cause, OSError) else str(exc)
             raise UsageError(f"cannot write {each.path}: {why}", remedy="run it as root, or name a --dir") from exc
+        yield each

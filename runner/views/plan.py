@@ -10,6 +10,8 @@ import msgspec
 from runner.jobs.repository import MASKED
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from runner.jobs.model import DryRun
 
 
@@ -23,6 +25,13 @@ def as_text(plan: DryRun) -> str:
 
 def as_json(plan: DryRun, **more: object) -> bytes:
     """Return the same as one JSON object, with `more` keys where a command has more to say."""
-    return msgspec.json.encode(
-        {"job": plan.job, "target": plan.target, **more, "environment": plan.environment, "commands": plan.commands}
-    )
+    return msgspec.json.encode(_fields(plan) | more)
+
+
+def all_as_json(plans: Sequence[DryRun]) -> bytes:
+    """Return several plans as one JSON list."""
+    return msgspec.json.encode([_fields(plan) for plan in plans])
+
+
+def _fields(plan: DryRun) -> dict[str, object]:
+    return {"job": plan.job, "target": plan.target, "environment": plan.environment, "commands": plan.commands}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from collections import deque
 from dataclasses import dataclass
@@ -39,6 +40,7 @@ class Reply:
     messages: tuple[Message, ...]
     dropped: int
     judgement: Judgement
+    remedy: str | None = None
 
     @property
     def ok(self) -> bool:
@@ -52,7 +54,7 @@ class BorgError(StepFailedError):
     def __init__(self, reply: Reply) -> None:
         problem = reply.judgement.problem or Problem.OTHER
         reason = reply.judgement.reason or problem.value
-        super().__init__(f"borg {reply.operation}: {reason}", remedy=problem.remedy)
+        super().__init__(f"borg {reply.operation}: {reason}", remedy=reply.remedy or problem.remedy())
         self.problem = problem
 
 
@@ -83,8 +85,18 @@ def passphrase_of(repository: Repository) -> Secret | None:
 def borg_environment(repository: Repository) -> Mapping[str, str]:
     """Return borg's environment: UTC, UTF-8, modern exit codes (1.4), no prompts. Never a secret."""
     base = {"BORG_BASE_DIR": repository.base_dir} if repository.base_dir else {}
-    rsh = {"SSH_AUTH_SOCK": sock} if (sock := os.environ.get("SSH_AUTH_SOCK")) and "@" in repository.path else {}
+    rsh = (
+        {"SSH_AUTH_SOCK": sock}
+        if (sock := os.environ.get("SSH_AUTH_SOCK")) and not repository.path.startswith("/")
+        else {}
+    )
     return {**clean_environment(), "BORG_EXIT_CODES": "modern", **base, **rsh}
+
+
+def by_hand(repository: Repository) -> str:
+    """Return how borg is called by hand so that it knows what our calls know; the passphrase it asks for."""
+    base = f"BORG_BASE_DIR={shlex.quote(repository.base_dir)} " if repository.base_dir else ""
+    return base + ("borg" if repository.borg == "/usr/bin/borg" else shlex.quote(repository.borg))
 
 
 class _Heard:
@@ -177,7 +189,8 @@ class Borg:
         completed = run(self.command(arguments, cwd=cwd, secret=secret), on_stderr=hear, timeout=left)
         operation = arguments[0]
         judgement = judge(operation, completed.exit_code, heard.messages, timed_out=completed.timed_out)
-        return Reply(operation, completed, heard.messages, heard.dropped, judgement)
+        remedy = judgement.problem and judgement.problem.remedy(by_hand(self.repository), self.repository.path)
+        return Reply(operation, completed, heard.messages, heard.dropped, judgement, remedy)
 
     def demand(self, arguments: tuple[str, ...], *, cwd: Path | None = None, secret: bool = True) -> Reply:
         """Run borg and return its reply; raise `BorgError` unless it did its work."""

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from bkp.config.model import Keep, Repository, Source
 
+REMOVING = frozenset({"prune", "compact"})  # operations after which something is gone for good
 _POINTER = 8
 
 
@@ -112,13 +113,18 @@ def extract(
     dry_run: bool = False,
     progress: bool = False,
     numeric_ids: bool = False,
+    sparse: bool = False,
 ) -> tuple[str, ...]:
-    """Return `borg extract` of `paths` (as archived; all if empty) into the working directory."""
+    """Return `borg extract` of `paths` (as archived; all if empty) into the working directory.
+
+    `sparse`: runs of zeros become holes, as they were in a sparse file; the content is the same.
+    """
     return (
         *("extract", *_common(lock_wait)),
         *(("--progress",) if progress else ()),
         *(("--dry-run", "--list") if dry_run else ()),
         *(("--numeric-ids",) if numeric_ids else ()),
+        *(("--sparse",) if sparse else ()),
         f"{repository.path}::{archive}",
         *paths,
     )

@@ -5,7 +5,9 @@ Exit 1 is a warning everywhere but in `check`, where it says that corruption was
 
 from __future__ import annotations
 
+import errno
 import os.path
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -27,6 +29,9 @@ class Problem(StrEnum):
     INVALID_REPOSITORY = "what lies at the path is not a usable repository"
     MOVED = "the repository was moved, or is another one than before"
     NO_SPACE = "there is not enough free space"
+    TARGET_FULL = "there is not enough free space in the folder that is restored to"
+    READ_ONLY = "the file system of the repository, or of borg's cache, is read-only"
+    DISK = "a disk could not be read or written"
     ARCHIVE_EXISTS = "an archive of that name exists"
     NO_ARCHIVE = "there is no archive of that name"
     KEY = "the repository's key is missing or invalid"
@@ -41,22 +46,24 @@ class Problem(StrEnum):
     CACHE = "borg's cache is damaged"
     OTHER = "borg failed"
 
-    @property
-    def remedy(self) -> str:
-        """Return what a person should do about it."""
-        return _REMEDIES[self]
+    def remedy(self, borg: str = "borg", repository: str = "REPOSITORY") -> str:
+        """Return what a person should do about it. `borg` is how borg is called by hand, with what it needs to know."""
+        return _REMEDIES[self].format(borg=borg, repository=repository)
 
 
 _REMEDIES = {
-    Problem.LOCKED: "see who holds it (`ps -C borg`); if no borg runs anywhere, `borg break-lock` removes a stale lock",
+    Problem.LOCKED: "see who holds it (`ps -C borg`); if no borg runs anywhere, `{borg} break-lock {repository}`",
     Problem.PASSPHRASE: "compare repositories.….passphrase_file with the escrowed passphrase",
-    Problem.NO_REPOSITORY: "check that its file system is mounted and its key loaded; for a new one: `borg init`",
+    Problem.NO_REPOSITORY: "check that its file system is mounted and its key loaded; for a new one: `{borg} init`",
     Problem.INVALID_REPOSITORY: "check that its file system is mounted; if it is, treat this as damage",
-    Problem.MOVED: "if you moved it yourself, run `borg info` once by hand and answer its question",
+    Problem.MOVED: "if you moved it yourself, run `{borg} info {repository}` once by hand and answer its question",
     Problem.NO_SPACE: "free space, or reduce retention and run prune and compact",
+    Problem.TARGET_FULL: "free space there, or restore to another file system; the repository is not full",
+    Problem.READ_ONLY: "find out why (dmesg, zpool status), mount it writable; to read it as it is: docs/recovery.md",
+    Problem.DISK: "look at the disks (dmesg, zpool status, smartctl) before anything else is written to them",
     Problem.ARCHIVE_EXISTS: "some other program made it: run the nightly again, each run names its archive anew",
     Problem.NO_ARCHIVE: "list the archives with `bkp-run list`",
-    Problem.KEY: "restore the key from an escrow copy with `borg key import` (never from an unproven one)",
+    Problem.KEY: "restore the key from an escrow copy with `{borg} key import` (never from an unproven one)",
     Problem.CORRUPT: "leave the repository as it is, check the disks (zpool status, smartctl), read docs/recovery.md",
     Problem.NOT_AUTHENTIC: "somebody or something rewrote it: change nothing, keep it as it is, read docs/recovery.md",
     Problem.NO_PERMISSION: "run it as the user who owns the repository (root, usually)",
@@ -65,7 +72,7 @@ _REMEDIES = {
     Problem.USAGE: "this is a defect of bkp, or a borg older than 1.2.4: see the log",
     Problem.SIGNAL: "see the journal for who ended it (out of memory, shutdown, an operator)",
     Problem.TIMEOUT: "raise jobs.….timeout, or find out what slows the disk down",
-    Problem.CACHE: "remove it with `borg delete --cache-only REPOSITORY`; borg makes it anew from the repository",
+    Problem.CACHE: "remove it with `{borg} delete --cache-only {repository}`; borg makes it anew from the repository",
     Problem.OTHER: "see the log",
 }
 
@@ -129,9 +136,14 @@ _CLASSES: tuple[tuple[str, int | None, Problem], ...] = (
 _BY_ID = {name: problem for name, _, problem in _CLASSES}
 _BY_CODE = {code: problem for _, code, problem in _CLASSES if code is not None}
 _MENDED = "a part of borg's cache was damaged, as a power cut may leave it; borg made it anew from the repository"
-_DISK_FULL = "[Errno 28]"  # ENOSPC, as Python puts it into its messages
+_ERRNO = re.compile(r"\[Errno ([0-9]+)\]")  # as Python puts it into its messages
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_BY_ERRNO = dict.fromkeys(_FULL, Problem.NO_SPACE) | {errno.EROFS: Problem.READ_ONLY, errno.EIO: Problem.DISK}
+# A lock that cannot be made (borg.locking): nobody holds it.
+_NOT_MADE = "LockFailed"
+_BY_LOCK = _BY_ERRNO | {errno.EACCES: Problem.NO_PERMISSION, errno.EPERM: Problem.NO_PERMISSION}
+_HEADINGS = frozenset({"Local Exception", "Remote Exception (see remote log for the traceback)", "Remote Exception"})
 _BY_TEXT = (
-    (_DISK_FULL, Problem.NO_SPACE),
     ("Data integrity error", Problem.CORRUPT),
     ("Connection closed by remote host", Problem.CONNECTION),
     ("unrecognized arguments", Problem.USAGE),
@@ -161,11 +173,24 @@ def judge(operation: str, exit_code: int, messages: Sequence[Message], *, timed_
         return Judgement(Outcome.WARNING, None, _foremost(errors)) if errors else Judgement(Outcome.SUCCESS)
     if exit_code == 1 or 100 <= exit_code <= 127:
         notable = errors + [message for message in messages if message.level == "warning"]
-        full = [message for message in notable if _DISK_FULL in message.text]
+        full = [message for message in notable if _errno(message) in _FULL]
         if full:  # before 1.4.5 a full repository comes as a warning about each file, and all of them are lost
-            return _failure(Problem.NO_SPACE, full)
+            return _failure(_full(operation, full), full)
         return Judgement(Outcome.WARNING, None, _foremost(notable) if notable else f"borg ended with {exit_code}")
-    return _failure(_problem(exit_code, errors, default=Problem.OTHER), errors)
+    problem = _problem(exit_code, errors, default=Problem.OTHER)
+    return _failure(_full(operation, errors) if problem is Problem.NO_SPACE else problem, errors)
+
+
+def _full(operation: str, messages: Iterable[Message]) -> Problem:
+    """Return what is full: what is extracted goes elsewhere, but for borg's own lock and cache."""
+    own = any(message.msgid in _BY_ID or "/.cache/borg/" in message.text for message in messages)
+    return Problem.TARGET_FULL if operation == "extract" and not own else Problem.NO_SPACE
+
+
+def _errno(message: Message) -> int | None:
+    """Return the number of the system's error in a message: the last one, as a traceback ends with what it is about."""
+    found = _ERRNO.findall(message.text)
+    return int(found[-1]) if found else None
 
 
 def _problem(exit_code: int, errors: Iterable[Message], *, default: Problem) -> Problem:
@@ -173,11 +198,15 @@ def _problem(exit_code: int, errors: Iterable[Message], *, default: Problem) -> 
     if any(_is_of_cache(message) for message in errors):
         return Problem.CACHE
     for message in errors:
+        if message.msgid == _NOT_MADE and (problem := _BY_LOCK.get(_errno(message) or 0)) is not None:
+            return problem
         if message.msgid in _BY_ID:
             return _BY_ID[message.msgid]
     if exit_code in _BY_CODE:
         return _BY_CODE[exit_code]
     for message in errors:
+        if (problem := _BY_ERRNO.get(_errno(message) or 0)) is not None:
+            return problem
         for text, problem in _BY_TEXT:
             if text in message.text:
                 return problem
@@ -209,8 +238,15 @@ def _is_mended(message: Message) -> bool:
 
 
 def _failure(problem: Problem, errors: Sequence[Message]) -> Judgement:
-    detail = errors[0].text.splitlines()[0] if errors and errors[0].text else ""
+    detail = _telling_line(errors)
     return Judgement(Outcome.FAILURE, problem, f"{problem.value}: {detail}" if detail else problem.value)
+
+
+def _telling_line(errors: Iterable[Message]) -> str:
+    """Return the line that says most: of a traceback the last one, and not that there was one."""
+    lines = [message.text.strip().splitlines() for message in errors if message.text.strip()]
+    said = next((each for each in lines if each[0] not in _HEADINGS), lines[0] if lines else [""])
+    return said[-1].strip() if any("Traceback" in line for line in said) else said[0]
 
 
 def missing_roots(roots: Iterable[str], messages: Iterable[Message]) -> frozenset[str]:

@@ -24,7 +24,7 @@ from runner.jobs.nightly.baseline import suspicion
 from runner.jobs.nightly.holding import Hold, hold
 from runner.jobs.nightly.old_logs import tidy_logs
 from runner.jobs.nightly.plan import dry_run, rights
-from runner.jobs.nightly.preparation import excludes_of, needed_paths, prepare
+from runner.jobs.nightly.preparation import needed_paths, prepare, tell_passed_over
 from runner.jobs.nightly.retention import Pruned, compact_if_due, needs_tidying, prune, tidy
 from runner.sample import SampleDrawer, Tree
 
@@ -40,13 +40,14 @@ def nightly(session: BorgSession, *, programs: Programs | None = None) -> None:
     with contextlib.ExitStack() as stack:
         with session.recorder.step("prepare") as notes:
             known = insist_on_repository(session, notes)
-            excludes = excludes_of(session)
-            prepared = prepare(session, stack, excludes, programs)
+            ready = prepare(session, stack, programs)
+            prepared = ready.sources
             roots = [(each, root) for each in prepared for root in each.roots]
+            trees = [(each.source, root.path) for each, root in roots if root.problem is None]
             notes.counters |= {"sources": len(prepared), "roots": len(roots)}
         needed = needed_paths(session.config, session.target)
         drawer = SampleDrawer(
-            [Tree(root.path, excludes, each.source.one_file_system) for each, root in roots if root.problem is None],
+            [Tree(path, ready.excludes, source.one_file_system) for source, path in trees],
             files=session.config.drill.sample_files,
             total_bytes=session.config.drill.sample_bytes,
             skip=(session.repository.path, needed["borg cache"]),  # borg leaves these out by itself
@@ -61,6 +62,8 @@ def nightly(session: BorgSession, *, programs: Programs | None = None) -> None:
             night = _set_aside(session, night)
         night, listing = confirm(session, night)
         hashes = None if flawed else _hashes(session, drawer, began_ns)
+        if flawed is None:
+            tell_passed_over(session, ready, drawer.passed_over())
         with session.recorder.step("release"):
             stack.close()
     if flawed is not None:
@@ -180,17 +183,20 @@ def _hashes(session: BorgSession, drawer: SampleDrawer, began_ns: int) -> list[S
 
 def _write_sample(session: BorgSession, drawer: SampleDrawer, archive: Archive, files: list[SampleFile]) -> None:
     """Write the sample of a good archive: the drill restores from no other."""
-    if files:
-        session.store.write_sample(
-            Sample(
-                target=session.target,
-                archive=archive.name,
-                archive_id=archive.id,
-                drawn_at=session.clock(),
-                files=tuple(files),
-                candidates=drawer.candidates,
-            )
-        )
+    if not files:
+        return
+    sample = Sample(
+        target=session.target,
+        archive=archive.name,
+        archive_id=archive.id,
+        drawn_at=session.clock(),
+        files=tuple(files),
+        candidates=drawer.candidates,
+    )
+    try:
+        session.store.write_sample(sample)
+    except StateError as exc:  # the archive is as good without it
+        session.tell("warning", [exc.message])
 
 
 JOB = RunnerJob(NIGHTLY, open_borg, nightly, dry_run, rights)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from bkp.archive_names import renamed
 from bkp.jobs import NIGHTLY
+from bkp.own_excludes import confined
 from bkp.tools.borg import commands
 from runner.jobs import repository as shared
 from runner.jobs.model import READ_EVERYTHING, Rights
 from runner.jobs.nightly.archive import first_name
 
 if TYPE_CHECKING:
-    from bkp.config.model import Config
+    from collections.abc import Mapping
+
+    from bkp.config.model import Config, Source
     from runner.jobs.model import DryRun
 
 # Mounting, unshare(2) and ioctl(2) on /dev/zfs; setns(2) needs CAP_SYS_CHROOT besides.
@@ -22,9 +27,9 @@ _MOUNT = ("CAP_SYS_ADMIN", "CAP_SYS_CHROOT")
 def dry_run(config: Config, target: str, lock_wait: float) -> DryRun:
     """Return the commands in the order in which a nightly would use them."""
     repository = config.repositories[target]
-    sources = [config.sources[name] for name in repository.sources]
+    sources = _confined({name: config.sources[name] for name in repository.sources})
     name = first_name(repository.prefix, "ID")
-    paths = [source.path or source.mount_at or f"MOUNTPOINT-OF-{source.dataset}" for source in sources]
+    paths = [_root(source) for source in sources]
     calls = [
         commands.create(repository, name, paths, sources, lock_wait=lock_wait, comment="bkp run ID"),
         commands.list_archives(repository, lock_wait=lock_wait, checkpoints=True),
@@ -33,6 +38,16 @@ def dry_run(config: Config, target: str, lock_wait: float) -> DryRun:
         commands.compact(repository, lock_wait=lock_wait),
     ]
     return shared.dry_run(NIGHTLY.name, config, target, calls, before=_snapshots(config, target))
+
+
+def _confined(sources: Mapping[str, Source]) -> list[Source]:
+    """Return the sources with their patterns as borg is given them."""
+    own = confined({name: each.exclude for name, each in sources.items()}, {n: [_root(s)] for n, s in sources.items()})
+    return [replace(each, exclude=own[name]) for name, each in sources.items()]
+
+
+def _root(source: Source) -> str:
+    return source.path or source.mount_at or f"MOUNTPOINT-OF-{source.dataset}"
 
 
 def _snapshots(config: Config, target: str) -> list[tuple[str, ...]]:
@@ -46,7 +61,7 @@ def _snapshots(config: Config, target: str) -> list[tuple[str, ...]]:
             found += [
                 zfs.snapshot(source.dataset, "bkp-ID", {"bkp:run": "ID"}),
                 zfs.hold(source.dataset, "bkp-ID", "bkp-ID"),
-                zfs.mount_snapshot(source.dataset, "bkp-ID", source.mount_at or f"MOUNTPOINT-OF-{source.dataset}"),
+                zfs.mount_snapshot(source.dataset, "bkp-ID", _root(source)),
             ]
     return found
 

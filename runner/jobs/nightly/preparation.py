@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace as replace_fields
+
 from bkp.errors import StepFailedError
+from bkp.own_excludes import confined
+from bkp.patience import NoAnswerError, in_time
 from bkp.patterns import excluder
-from bkp.tools.mounts import mount_table
+from bkp.tools.mounts import mount_table, parse_mountinfo
 from bkp.tools.zfs.commands import Programs
+from bkp.tools.zfs.replies import parse_mounts
+from runner.sources.base import PATIENCE
 from runner.sources.directory import DirectorySource
-from runner.sources.nested import LiveTree, unarchived
+from runner.sources.each_other import each_other
+from runner.sources.nested import LiveTree, unarchived, unmounted
 
 if TYPE_CHECKING:
     import contextlib
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from bkp.config.model import Config
     from bkp.patterns import Matcher
@@ -23,21 +30,29 @@ if TYPE_CHECKING:
     from runner.sources.base import PreparedSource, SourceKind
 
 
-def prepare(
-    session: BorgSession, stack: contextlib.ExitStack, excludes: tuple[str, ...], programs: Programs | None
-) -> list[PreparedSource]:
+@dataclass(frozen=True)
+class Ready:
+    """What a night reads: the sources, all patterns that borg is given, and the mount points before any snapshot's."""
+
+    sources: list[PreparedSource]
+    excludes: tuple[str, ...]
+    mount_points: frozenset[str]
+
+
+def prepare(session: BorgSession, stack: contextlib.ExitStack, programs: Programs | None) -> Ready:
     """Make all sources of the repository readable until `stack` closes, and tell what is wrong with any of them.
 
     Raise `StepFailedError` if nothing can be read at all.
     """
     mountinfo = mount_table((programs or Programs()).mountinfo)  # before any snapshot is mounted
+    patience = _patience(session)
     found: list[PreparedSource] = []
     for name in session.repository.sources:
         source = session.config.sources[name]
-        kind = (
-            DirectorySource() if source.dataset is None else _dataset_source(session, name, found, excludes, programs)
-        )
+        kind = DirectorySource(patience) if source.dataset is None else _dataset_source(session, name, found, programs)
         found.append(stack.enter_context(kind.prepare(name, source)))
+    found = _with_own_excludes(found, _each_other(session, mountinfo, patience))
+    excludes = tuple(pattern for each in found for pattern in each.source.exclude)
     found = [_without_excluded(each, excluder(excludes)) for each in found]
     roots = [root for each in found for root in each.roots]
     problems = [f"{root.path} {root.problem}" for root in roots if root.problem]
@@ -46,13 +61,43 @@ def prepare(
     session.tell("warning", unasked + _nested(mountinfo, found, excludes))
     if len(problems) == len(roots):
         raise StepFailedError("no source can be read: " + "; ".join(problems), remedy="mount or correct them")
-    return found
+    return Ready(found, excludes, frozenset(mount.point for mount in parse_mountinfo(mountinfo)))
 
 
-def excludes_of(session: BorgSession) -> tuple[str, ...]:
-    """Return the patterns of all sources: borg applies them to all roots alike."""
-    sources = (session.config.sources[name] for name in session.repository.sources)
-    return tuple(pattern for source in sources for pattern in source.exclude)
+def tell_passed_over(session: BorgSession, ready: Ready, folders: Iterable[str]) -> None:
+    """Warn of folders that borg did not go into though no table of mounts has them: Btrfs subvolumes, say."""
+    roots = [root.path for each in ready.sources for root in each.roots]
+    session.tell("warning", unmounted(folders, ready.mount_points, roots))
+
+
+def _patience(session: BorgSession) -> float:
+    """Return how many seconds a source may take to answer: at most half of the job's limit, for the others' sake."""
+    limit = session.config.job(session.recorder.run.job).timeout
+    return PATIENCE if limit is None else min(PATIENCE, limit.total_seconds() / 2)
+
+
+def _each_other(session: BorgSession, mountinfo: str, patience: float) -> dict[str, list[str]]:
+    """Return a pattern for each repository that would archive this one in turn, by source, and tell of it."""
+    try:
+        found = in_time(lambda: each_other(session.config, session.target, parse_mounts(mountinfo)), patience)
+    except NoAnswerError:  # its source is a problem already, or another repository's
+        return {}
+    patterns: dict[str, list[str]] = {}
+    for inside in found:
+        pattern = f"pp:{inside.place}"
+        patterns.setdefault(inside.source, []).append(pattern)
+        remedy = f"write sources.{inside.source}.exclude: ['{pattern}'], or move it"
+        why = f"it archives {session.target} in turn, and both would grow every night; {remedy}"
+        where = f"the repository {inside.repository} ({inside.place}) lies in source {inside.source}"
+        session.tell("warning", [f"{where} and is not archived: {why}"])
+    return patterns
+
+
+def _with_own_excludes(prepared: Sequence[PreparedSource], more: Mapping[str, list[str]]) -> list[PreparedSource]:
+    """Return the sources with patterns that leave out nothing of each other."""
+    excludes = {each.name: (*each.source.exclude, *more.get(each.name, ())) for each in prepared}
+    own = confined(excludes, {each.name: [root.path for root in each.roots] for each in prepared})
+    return [replace(each, source=replace_fields(each.source, exclude=own[each.name])) for each in prepared]
 
 
 def _nested(mountinfo: str, prepared: Sequence[PreparedSource], excludes: Sequence[str]) -> list[str]:
@@ -84,7 +129,6 @@ def _dataset_source(
     session: BorgSession,
     name: str,
     before: Sequence[PreparedSource],
-    excludes: tuple[str, ...],
     programs: Programs | None,
 ) -> SourceKind:
     from bkp.tools.zfs.client import Zfs  # a host without ZFS does not pay for it
@@ -96,7 +140,7 @@ def _dataset_source(
         run_id=run.run_id,
         process=run.process,
         needed=needed_paths(session.config, session.target) | _other_sources(session, name, before),
-        exclude=excludes,
+        exclude=session.config.sources[name].exclude,
         warn=lambda text: session.tell("warning", [text]),
         info=session.log.info,
     )

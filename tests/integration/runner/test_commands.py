@@ -176,7 +176,7 @@ def test_list_shows_the_others_when_one_repository_cannot_be_listed(world: World
     assert f"another: 0 archives in {world.root}/another" in done.stdout
     done = world.run("list", "--json")
     assert done.returncode == 3
-    assert [json.loads(line)["target"] for line in done.stdout.splitlines()] == ["another", "main"]
+    assert [each["target"] for each in json.loads(done.stdout)] == ["another", "main"]
     assert world.run("list", "--target", "main").returncode == 0
 
 
@@ -316,6 +316,31 @@ def test_config_check_says_what_the_configuration_means(world: World) -> None:
     assert "job nightly: 02:30, next " in said
 
 
+def test_config_check_looks_at_the_host_only_if_asked(world: World) -> None:
+    assert "this host has all that it names" in world.succeed("config", "check", "--host").stdout
+    world.config["repositories"]["main"] |= {
+        "path": str(world.root / "gone"),
+        "passphrase_file": str(world.root / "no-env"),
+        "borg": "/no/borg",
+    }
+    world.config["sources"]["docs"]["path"] = str(world.root / "nothing")
+    world.write_config()
+    world.succeed("config", "check")
+    done = world.run("config", "check", "--host")
+    assert done.returncode == 3
+    for said in (f"there is no repository at {world.root}/gone", f"{world.root}/no-env", "/no/borg is not installed"):
+        assert f"repositories.main: {said}" in done.stderr.replace("passphrase file ", "")
+    assert f"sources.docs: {world.root}/nothing is not there" in done.stderr
+
+
+def test_config_check_warns_of_a_time_that_one_night_of_the_year_lacks(world: World) -> None:
+    world.config["jobs"] = {"nightly": {"schedule": "02:30 Europe/Berlin"}, "check": {"schedule": "Sun 04:30 UTC"}}
+    world.write_config()
+    done = world.succeed("config", "check")
+    assert "warning: jobs.nightly.schedule: 02:30 Europe/Berlin does not exist on Sun " in done.stderr
+    assert "jobs.check" not in done.stderr
+
+
 def test_the_example_is_valid_and_fits_the_schema(world: World) -> None:
     example = world.succeed("config", "example").stdout
     schema = json.loads(world.succeed("config", "schema").stdout)
@@ -430,6 +455,9 @@ def test_json_of_every_job_is_its_record(world: World) -> None:
     done = world.run("check", "--json")
     assert done.returncode == 3
     assert json.loads(done.stdout)["outcome"] == "failure"
+    _add_repository(world, "another")
+    done = world.run("check", "--json")
+    assert [each["target"] for each in json.loads(done.stdout)] == ["another", "main"]
 
 
 def test_json_of_a_dry_run_is_the_plan_with_secrets_masked(world: World) -> None:
@@ -437,7 +465,7 @@ def test_json_of_a_dry_run_is_the_plan_with_secrets_masked(world: World) -> None
     world.add_source("tank", path=None, dataset="tank/x y")
     for job in ("nightly", "check", "verify", "drill"):
         done = world.succeed(job, "--dry-run", "--json")
-        plans = [json.loads(line) for line in done.stdout.splitlines()]
+        plans = json.loads(done.stdout)
         assert [(plan["job"], plan["target"]) for plan in plans] == [(job, "another"), (job, "main")]
         for plan in plans:
             assert set(plan) == {"job", "target", "environment", "commands"}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import os
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -49,19 +51,73 @@ def _mailed_failure(world: World, mailbox: Mailbox, word: str) -> None:
     assert word in text_of(message, "plain")
 
 
-def test_a_state_folder_that_is_read_only_is_mailed_and_no_borg_is_run(
+def _status(world: World) -> str:
+    return next(line for line in world.run("status").stdout.splitlines() if "nightly" in line)
+
+
+def test_beside_a_state_that_is_read_only_the_backup_is_made_and_nothing_is_pruned(
+    world: World, mailbox: Mailbox, mounted: Path
+) -> None:
+    world.main["keep"] = {"last": 1, "daily": 0, "weekly": 0, "monthly": 0}
+    world.write_config()
+    world.succeed("nightly")
+    subprocess.run(["mount", "-o", "remount,ro", mounted], check=True)
+    for night in range(2):
+        done = world.run("nightly")
+        assert done.returncode == 3
+        assert "Read-only file system: nothing was removed" in done.stderr
+        assert len(world.archives()) == 2 + night
+    assert [message["Subject"].split()[1] for message in mailbox.messages()] == ["FAILED:", "FAILED:"]
+    assert "failed" in _status(world)
+    assert len(world.history()) == 1
+
+    subprocess.run(["mount", "-o", "remount,rw", mounted], check=True)
+    world.succeed("nightly")
+    assert [run.outcome for run in world.history()] == [Outcome.SUCCESS, Outcome.FAILURE, Outcome.SUCCESS]
+    assert "works again" in str(mailbox.messages()[-1]["Subject"])
+    assert "ok" in _status(world)
+    assert world.chain().intact
+    assert len(world.archives()) == 1
+    assert not list(world.lock.glob("unrecorded-*"))
+
+
+def test_a_file_in_place_of_the_state_folder_is_mailed_and_the_backup_is_made(world: World, mailbox: Mailbox) -> None:
+    world.state.write_text("in the way")
+    _mailed_failure(world, mailbox, str(world.state))
+    assert len(world.archives()) == 1
+
+
+def test_every_job_does_its_work_beside_a_state_that_cannot_be_written(
+    world: World, mailbox: Mailbox, mounted: Path
+) -> None:
+    world.succeed("nightly")
+    subprocess.run(["mount", "-o", "remount,ro", mounted], check=True)
+    for job in ("check", "drill"):
+        done = world.run(job)
+        assert done.returncode == 3
+        assert "the work is done all the same" in done.stderr
+
+
+def test_a_failure_beside_a_state_that_cannot_be_written_is_told_first(
     world: World, mailbox: Mailbox, mounted: Path
 ) -> None:
     subprocess.run(["mount", "-o", "remount,ro", mounted], check=True)
-    _mailed_failure(world, mailbox, "Read-only file system")
-    assert world.archives() == []
-    assert list(mounted.iterdir()) == []
+    world.write_passphrase("wrong")
+    done = world.run("nightly", "--json")
+    reason = json.loads(done.stdout)["reason"]
+    assert "the passphrase is wrong" in reason
+    assert "Read-only file system" in reason
 
 
-def test_a_file_in_place_of_the_state_folder_is_mailed(world: World, mailbox: Mailbox) -> None:
-    world.state.write_text("in the way")
-    _mailed_failure(world, mailbox, str(world.state))
-    assert world.archives() == []
+def test_folders_of_the_state_are_the_groups_to_read_whatever_the_umask(world: World) -> None:
+    before = os.umask(0o077)
+    try:
+        world.succeed("nightly")
+    finally:
+        os.umask(before)
+    for folder in (world.state, world.state / "jobs", world.store.job_dir("nightly", "main")):
+        assert folder.stat().st_mode & 0o777 == 0o750
+    assert (world.state / "history.jsonl").stat().st_mode & 0o777 == 0o640
 
 
 def test_a_lock_folder_that_cannot_be_made_is_mailed_and_recorded(world: World, mailbox: Mailbox) -> None:
@@ -85,6 +141,7 @@ def test_a_full_state_folder_fails_the_run_and_leaves_what_was_there_whole(
     assert "No space left on device" in done.stderr
     assert len(mailbox.raw) == 1
     assert world.last_success() == good
+    assert len(world.archives()) == 2
     chain = world.chain()
     assert chain.problem is None
     assert not list(world.state.rglob(".*.tmp"))

@@ -132,6 +132,44 @@ def test_integrity_data_of_a_repository_is_not_taken_for_the_caches() -> None:
     assert (told.reason or "").startswith("Could not parse")
 
 
+_LOCK = "Failed to create/acquire the lock /repo/lock.exclusive ([Errno {}] {}: '/repo/lock.exclusive.x.tmp')."
+
+
+@pytest.mark.parametrize(
+    ("number", "words", "problem"),
+    [
+        (30, "Read-only file system", Problem.READ_ONLY),
+        (28, "No space left on device", Problem.NO_SPACE),
+        (122, "Disk quota exceeded", Problem.NO_SPACE),
+        (13, "Permission denied", Problem.NO_PERMISSION),
+        (5, "Input/output error", Problem.DISK),
+        (99, "Odd", Problem.LOCKED),
+    ],
+)
+@pytest.mark.parametrize("operation", ["create", "list", "extract"])
+def test_a_lock_that_cannot_be_made_is_not_one_that_somebody_holds(
+    operation: str, number: int, words: str, problem: Problem
+) -> None:
+    for code in (2, 72):
+        assert judge(operation, code, [_error(_LOCK.format(number, words), "LockFailed")]).problem is problem
+
+
+def test_a_full_target_of_a_restore_is_not_the_repository() -> None:
+    told = judge("extract", 1, [_warning("srv/a: write: [Errno 28] No space left on device")])
+    assert (told.outcome, told.problem) == (Outcome.FAILURE, Problem.TARGET_FULL)
+    assert "retention" not in Problem.TARGET_FULL.remedy()
+    assert judge("extract", 2, [_error("x: [Errno 28] No space left on device")]).problem is Problem.TARGET_FULL
+    cache = _error("[Errno 28] No space left on device: '/root/.cache/borg/ab/chunks'")
+    assert judge("extract", 2, [cache]).problem is Problem.NO_SPACE
+
+
+def test_of_a_traceback_the_reason_is_what_it_ends_with() -> None:
+    traceback = 'Traceback (most recent call last):\n  File "x.py", line 1, in f\nValueError: bad marshal data\n'
+    told = judge("create", 2, [_error("Local Exception"), _error(traceback)])
+    assert told.reason == "borg failed: ValueError: bad marshal data"
+    assert judge("create", 2, [_error("Local Exception")]).reason == "borg failed: Local Exception"
+
+
 @pytest.mark.parametrize("code", [129, 130, 137, 143])
 def test_a_signal_is_told_unless_borg_says_more(code: int) -> None:
     assert judge("create", code, []).problem is Problem.SIGNAL
@@ -145,7 +183,10 @@ def test_a_full_disk_that_comes_as_warnings_about_files_is_a_failure() -> None:
 
 def test_every_problem_has_a_remedy_and_a_reason_of_one_line() -> None:
     for problem in Problem:
-        assert problem.remedy
+        remedy = problem.remedy("BORG_BASE_DIR=/b borg", "/r")
+        assert remedy
+        assert "{" not in remedy
+    assert "`BORG_BASE_DIR=/b borg info /r`" in Problem.MOVED.remedy("BORG_BASE_DIR=/b borg", "/r")
     assert "\n" not in (judge("create", 2, [_error("first line\nTraceback\n  more")]).reason or "")
 
 
@@ -180,7 +221,7 @@ _READING = 'Traceback (most recent call last):\n  File "/usr/lib/python3/dist-pa
         ("File failed integrity check: /root/.cache/borg/ab/chunks", "FileIntegrityError", Problem.CACHE),
         ("File failed integrity check: /repo/index.5", "FileIntegrityError", Problem.CORRUPT),
         (f"{_READING}_do_open\nOSError: [Errno 28] No space left on device", None, Problem.NO_SPACE),
-        (f"{_READING}_do_open\nOSError: [Errno 5] Input/output error: '/r/.cache/borg/ab/chunks'", None, Problem.OTHER),
+        (f"{_READING}_do_open\nOSError: [Errno 5] Input/output error: '/r/.cache/borg/ab/chunks'", None, Problem.DISK),
         ('Traceback (most recent call last):\n  File "borg/archiver.py", line 1, in main', None, Problem.OTHER),
     ],
 )

@@ -228,3 +228,33 @@ def test_whatever_we_accept_systemd_accepts(text: str) -> None:
     except ValueError:
         return
     assert systemd_analyze(str(schedule), "UTC", datetime(2026, 1, 1, tzinfo=UTC)) is not None
+
+
+@pytest.mark.parametrize(
+    ("expression", "zone", "day"),
+    [
+        ("02:30", "Europe/Berlin", "2027-03-28"),
+        ("02:30", "America/New_York", "2027-03-14"),
+        ("Sun 02:30", "Europe/Berlin", "2027-03-28"),
+        ("02:30 Europe/Berlin", "UTC", "2027-03-28"),
+        ("03:30", "Europe/Berlin", None),
+        ("01:30", "Europe/Berlin", None),
+        ("02:30", "UTC", None),
+        ("Mon 02:30", "Europe/Berlin", None),
+        ("hourly", "Europe/Berlin", None),
+        ("2,14:30", "Europe/Berlin", None),
+    ],
+)
+def test_a_day_on_which_the_clocks_skip_the_only_time_is_named(expression: str, zone: str, day: str | None) -> None:
+    found = Schedule(expression).skipped_day(datetime(2027, 1, 1, tzinfo=UTC), ZoneInfo(zone))
+    assert (found and found.isoformat()) == day
+
+
+def test_on_the_skipped_night_the_deadline_lies_within_the_audits_limit() -> None:
+    """RUN-002 allows 50 hours: until the deadline of a daily schedule that is skipped once, a job is not late."""
+    zone, schedule = ZoneInfo("Europe/Berlin"), Schedule("02:30")
+    began = datetime(2027, 3, 27, 2, 30, tzinfo=zone)
+    following = schedule.next_after(began, zone)
+    assert following is not None
+    assert following.astimezone(zone).date().isoformat() == "2027-03-29"
+    assert following + timedelta(hours=2) - began.astimezone(UTC) < timedelta(hours=50)

@@ -428,3 +428,12 @@ def test_sources_of_one_repository_must_agree_on_one_file_system() -> None:
         accepted(TWO % "{path: /srv, one_file_system: false}")
     assert caught.value.line == 5
     accepted(TWO % "{path: /srv}")
+
+
+def test_two_sources_with_one_path_are_refused_as_their_excludes_could_not_be_told_apart() -> None:
+    text = (
+        "schema: 1\nmail: {when: never}\nrepositories: {main: {path: /r, sources: [a, b]}}\n"
+        "sources: {a: {path: /srv}, b: {path: /srv/., exclude: ['sh:**']}}\n"
+    )
+    with pytest.raises(ConfigError, match=r"'a' and 'b' of repositories\.main have the same path"):
+        parse_config(text)

@@ -375,6 +375,20 @@ def test_a_signal_between_two_runs_is_remembered_and_ends_the_next_at_once() -> 
             signals.arm()
 
 
+def test_once_a_signal_has_come_no_other_one_changes_what_the_program_ends_with() -> None:
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+    try:
+        with ending_signals_raise(until_the_end=True):
+            pass
+        assert {number: signal.getsignal(number) for number in before} == before
+        with ending_signals_raise(until_the_end=True):
+            signal.raise_signal(signal.SIGTERM)
+        assert {signal.getsignal(number) for number in before} == {signal.SIG_IGN}
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def test_a_signal_that_is_ignored_from_outside_stays_ignored() -> None:
     """As nohup(1) has it with SIGHUP."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from bkp.errors import BkpError, UsageError
 from runner.units.facts import host_facts
-from runner.units.install import apply, base_of, compare
+from runner.units.install import apply, base_of, compare, enabled_before
 from runner.units.render import MARK, render
 from tests.support.units import FACTS, a_config
 
@@ -25,7 +25,7 @@ def states(rendered: dict[str, str], base: Path) -> set[str]:
 def test_files_are_created_then_unchanged_then_changed(base: Path) -> None:
     rendered = render(a_config(), FACTS)
     assert states(rendered, base) == {"created"}
-    apply(compare(rendered, base))
+    list(apply(compare(rendered, base)))
     assert {path: (base / path).read_text() for path in rendered} == rendered
     assert states(rendered, base) == {"unchanged"}
     later = render(a_config("jobs: {nightly: {schedule: '03:00'}}\n"), FACTS)
@@ -35,28 +35,28 @@ def test_files_are_created_then_unchanged_then_changed(base: Path) -> None:
 
 def test_installing_twice_touches_nothing_the_second_time(base: Path) -> None:
     rendered = render(a_config(), FACTS)
-    apply(compare(rendered, base))
+    list(apply(compare(rendered, base)))
     before = {path: (base / path).stat().st_ino for path in rendered}
-    apply(compare(rendered, base))
+    list(apply(compare(rendered, base)))
     assert {path: (base / path).stat().st_ino for path in rendered} == before
 
 
 def test_files_are_for_everyone_to_read_and_no_temporary_one_is_left(base: Path) -> None:
     rendered = render(a_config(), FACTS)
-    apply(compare(rendered, base))
+    list(apply(compare(rendered, base)))
     found = {str(path.relative_to(base)): path.stat().st_mode & 0o777 for path in base.rglob("*") if path.is_file()}
     assert found == dict.fromkeys(rendered, 0o644)
     assert (base / "sysusers.d").stat().st_mode & 0o777 == 0o755
 
 
 def test_own_units_that_are_wanted_no_more_are_removed_and_others_never(base: Path) -> None:
-    apply(compare(render(a_config(), FACTS), base))
+    list(apply(compare(render(a_config(), FACTS), base)))
     foreign = base / "systemd/system/other.timer"
     foreign.write_text("[Timer]\nOnCalendar=daily\n")
     rendered = render(a_config("jobs: {drill: {schedule: null}}\n"), FACTS)
     removed = [each for each in compare(rendered, base) if each.state == "removed"]
     assert [each.path.name for each in removed] == ["borg-drill.timer"]
-    apply(removed)
+    list(apply(removed))
     assert not removed[0].path.exists()
     assert foreign.exists()
 
@@ -136,6 +136,31 @@ def test_diff_ends_with_1_until_all_is_installed_and_says_what_differs(config_fi
     code, said = call(config_file, "diff", *folder)
     assert code == 1
     assert "-OnCalendar=12:00\n+OnCalendar=02:30\n" in said
+
+
+def test_only_what_was_done_is_printed(config_file: Path, base: Path) -> None:
+    folder = ("--no-reload", "--dir", str(base / "systemd/system"))
+    assert call(config_file, "install", *folder)[0] == 0
+    config_file.write_text(config_file.read_text().replace("{to: root@example.com}", "{when: never}"))
+    (base / "sysusers.d" / "bkp.conf").unlink()
+    (base / "sysusers.d").rmdir()
+    (base / "sysusers.d").symlink_to("/proc")
+    from runner.commands.units import units_group
+
+    result = CliRunner().invoke(units_group, ["install", *folder], obj=config_file, standalone_mode=False)
+    assert isinstance(result.exception, UsageError)
+    assert "sysusers.d" not in result.output
+    assert "bkp-unit-failed@.service" not in result.output
+    assert (base / "systemd/system/bkp-unit-failed@.service").exists()
+
+
+def test_a_template_that_goes_is_not_disabled_but_removed(base: Path) -> None:
+    list(apply(compare(render(a_config(), FACTS), base)))
+    later = a_config("jobs: {drill: {schedule: null}}\nmail: {when: never}\n")
+    differences = compare(render(later, FACTS), base)
+    gone = {each.path.name for each in differences if each.state == "removed"}
+    assert gone == {"bkp-unit-failed@.service", "borg-drill.timer"}
+    assert enabled_before(differences) == ["borg-drill.timer"]
 
 
 def test_what_a_unit_would_miss_is_said_when_it_is_installed(config_file: Path, base: Path) -> None:

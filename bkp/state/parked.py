@@ -1,0 +1,71 @@
+"""Ends of runs that the state directory could not take: kept beside the locks until it can.
+
+    paths.lock/unrecorded-JOB-TARGET.json    the newest such run of each job on each target
+
+A state directory that is full or read-only would else go on telling of the last good night.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from bkp.state.files import read_record, write_record
+from bkp.state.reading import Readable
+from bkp.state.records import Run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from bkp.state.store import JobState, StateStore
+
+_PREFIX = "unrecorded-"
+_RECENT = 200  # runs among which the history may hold one already whose record could not be written
+
+
+def park(folder: Path, run: Run) -> None:
+    """Keep the end of a run that could not be recorded. Raise `StateError` if it cannot be kept here either."""
+    write_record(_path(folder, run.job, run.target), run)
+
+
+def parked(folder: Path) -> Iterator[Run]:
+    """Yield the runs that are kept, as far as they can be read."""
+    for path in sorted(folder.glob(f"{_PREFIX}*.json")):
+        reading = read_record(path, Run)
+        if isinstance(reading, Readable):
+            yield reading.value
+
+
+def forget(folder: Path, run: Run) -> None:
+    """Remove a run that is recorded by now."""
+    with contextlib.suppress(OSError):
+        _path(folder, run.job, run.target).unlink()
+
+
+def with_parked(state: JobState, folder: Path) -> JobState:
+    """Return the state of a job with the run that is kept for it as its last attempt, if that is newer."""
+    reading = read_record(_path(folder, state.job, state.target), Run)
+    if not isinstance(reading, Readable):
+        return state
+    latest = state.latest.value if isinstance(state.latest, Readable) else None
+    newer = latest is None or latest.started_at < reading.value.started_at
+    return replace(state, latest=reading) if newer else state
+
+
+def record_parked(folder: Path, store: StateStore) -> list[Run]:
+    """Record what is kept, now that the state may take it; return those runs. Raise `StateError` if it cannot yet."""
+    done = []
+    for run in list(parked(folder)):
+        if any(each.run_id == run.run_id for each in store.ledger.last_runs(_RECENT)):
+            store.replace_latest(run)
+        else:
+            store.write_unstarted(run)
+        forget(folder, run)
+        done.append(run)
+    return done
+
+
+def _path(folder: Path, job: str, target: str) -> Path:
+    return folder / f"{_PREFIX}{job}-{target}.json"

@@ -1,0 +1,63 @@
+"""What the configuration names and this host lacks: looked at, and nothing started."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bkp.errors import BkpError
+from bkp.secrets import loose_permissions, read_passphrase
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bkp.config import Config
+    from bkp.config.model import Repository
+
+
+def missing_here(config: Config) -> list[str]:
+    """Return a sentence for everything that a job would fail without. Datasets and other hosts are not looked at."""
+    return list(dict.fromkeys(_missing(config)))
+
+
+def _missing(config: Config) -> Iterator[str]:
+    for name, repository in config.repositories.items():
+        for problem in (_passphrase(repository), _repository(repository), _program(repository.borg)):
+            if problem is not None:
+                yield f"repositories.{name}: {problem}"
+    for name, source in config.sources.items():
+        if source.path is not None and not Path(source.path).is_dir():
+            yield f"sources.{name}: {source.path} is not there, or is no folder"
+    if config.mail.when != "never" and (problem := _program(config.mail.msmtp)) is not None:
+        yield f"mail.msmtp: {problem}"
+
+
+def _passphrase(repository: Repository) -> str | None:
+    if repository.passphrase_file is None:
+        return None
+    path = Path(repository.passphrase_file)
+    try:
+        read_passphrase(path)
+    except BkpError as exc:
+        return str(exc)
+    return loose_permissions(path)
+
+
+def _repository(repository: Repository) -> str | None:
+    """Return what is wrong with a repository of this host; whether its passphrase opens it is borg's to say."""
+    if not repository.path.startswith("/"):
+        return None
+    path = Path(repository.path)
+    try:
+        path.stat()
+        with (path / "config").open("rb"):
+            return None
+    except FileNotFoundError:
+        return f"there is no repository at {path}: is its file system mounted, or has it yet to be made (borg init)?"
+    except OSError as exc:
+        return f"{path} cannot be read: {exc.strerror}"
+
+
+def _program(path: str) -> str | None:
+    return None if os.access(path, os.X_OK) else f"{path} is not installed, or not executable"

@@ -1,0 +1,70 @@
+"""A file system that does not answer keeps no run: the other sources are archived, and a signal ends it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bkp.state.fields import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.support.runner_world import World
+
+
+@pytest.fixture
+def hung(world: World) -> Iterator[Path]:
+    """A source whose FUSE program is stopped: every look at it waits in the kernel."""
+    real, point = world.root / "real", world.root / "hung"
+    world.fill(real)
+    point.mkdir()
+    program = subprocess.Popen(["bindfs", "-f", real, point])
+    while not os.path.ismount(point):
+        assert program.poll() is None
+        time.sleep(0.02)
+    world.config["sources"]["hung"] = {"path": str(point)}
+    world.main["sources"].append("hung")
+    world.config["jobs"] = {"nightly": {"timeout": "20s"}}
+    world.write_config()
+    program.send_signal(signal.SIGSTOP)
+    yield point
+    program.send_signal(signal.SIGCONT)
+    program.terminate()
+    program.wait()
+    subprocess.run(["umount", "--lazy", point], check=False)
+
+
+def test_the_other_sources_are_archived_in_time(world: World, hung: Path) -> None:
+    world.config["jobs"] = {"nightly": {"timeout": "40s"}}
+    world.write_config()
+    started = time.monotonic()
+    done = world.run("nightly")
+    assert time.monotonic() - started < 60
+    assert done.returncode == 3
+    run = world.latest()
+    assert f"{hung} cannot be read: its file system does not answer" in done.stderr
+    assert run.outcome is Outcome.FAILURE
+    assert [name.startswith("incomplete-") for name in world.archives()] == [True]
+
+
+def test_a_signal_ends_the_run_at_once(world: World, hung: Path) -> None:
+    process = world.start("nightly")
+    while not (world.store.job_dir("nightly", "main") / "latest.json").exists():
+        assert process.poll() is None
+        time.sleep(0.02)
+    time.sleep(1)
+    started = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGHUP)
+    process.communicate(timeout=60)
+    assert time.monotonic() - started < 15
+    assert process.returncode == 130
+    assert world.latest().outcome is Outcome.INTERRUPTED
+    assert world.history()[-1].run_id == world.latest().run_id
