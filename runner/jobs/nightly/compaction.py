@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from bkp.state.records import Message, Run
 
-_SIZE = r"\s+(-?[\d.]+) ([kMGTP]?)B"
+_SIZE = r"[\s…]+(-?[\d.]+) ([kMGTP]?)B"
 _DELETED = re.compile(rf"Deleted data:{_SIZE * 3}\s*\Z")
 _DECIMAL = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15}
 STEP, COUNTER = "compact", "freeable_bytes"

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from runner.lifecycle.recorder import StepNotes
 
 _FREED = "compaction freed about "
-_CHUNKS = re.compile(r"Chunk index:\s+([0-9]+)\s+([0-9]+)\s*\Z")
+_CHUNKS = re.compile(r"Chunk index:[\s…]+([0-9]+)[\s…]+([0-9]+)\s*\Z")  # long runs of blanks come shortened
 _ID = re.compile(r"\[([0-9a-f]{64})\]\s*\Z")
 
 
@@ -48,7 +48,7 @@ class Pruned:
     def id_of(self, name: str) -> str | None:
         """Return the id of a kept archive; None if borg did not name it among those."""
         for line in self.kept:
-            if name in line.split() and (found := _ID.search(line)):
+            if name in line and (found := _ID.search(line)):
                 return found[1]
         return None
 
