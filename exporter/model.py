@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bkp.concerns import Concern, concerns_of
 from bkp.holdings import Holding, holdings
+from bkp.inventory import Inventory, take_inventory
 from bkp.state.reading import Readable, Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
+    from bkp.state.reading import Reading
     from bkp.survey import Survey
     from exporter.reading import LoadedConfig, Look
 
@@ -35,6 +37,7 @@ class Model:
     config: LoadedConfig
     survey: Survey
     holdings: tuple[Holding, ...]
+    inventory: Inventory
     files: tuple[StateFile, ...]
     concerns: tuple[Concern, ...]
 
@@ -47,6 +50,7 @@ def build_model(look: Look) -> Model:
         config=look.config,
         survey=survey,
         holdings=tuple(holdings(config, survey)),
+        inventory=take_inventory(config, survey.observations, survey.now),
         files=tuple(_files(Path(config.paths.state), survey)),
         concerns=tuple(concerns_of(config, survey, more=_own_concerns(look.config))),
     )
@@ -67,13 +71,19 @@ def _files(root: Path, survey: Survey) -> Iterator[StateFile]:
     if survey.presence.there is False:
         return
     for standing in survey.standings:
-        for found in (standing.state.latest, standing.state.success):
-            if isinstance(found, Readable):
-                yield StateFile(str(found.path.relative_to(root)), None, found.written_at)
-            elif isinstance(found, Unreadable):
-                yield StateFile(str(found.path.relative_to(root)), found.reason, None)
+        yield from _file(root, standing.state.latest, standing.state.success)
+    seen = survey.observations
+    yield from _file(root, seen.pools, seen.datasets, seen.disks, seen.host)
     history = survey.history
     if history.exists:
         yield StateFile(history.path.name, history.problem, history.written_at)
     elif survey.recorded:
         yield StateFile(history.path.name, "is gone, though runs are recorded", None)
+
+
+def _file(root: Path, *readings: Reading[Any]) -> Iterator[StateFile]:
+    for found in readings:
+        if isinstance(found, Readable):
+            yield StateFile(str(found.path.relative_to(root)), None, found.written_at)
+        elif isinstance(found, Unreadable):
+            yield StateFile(str(found.path.relative_to(root)), found.reason, None)

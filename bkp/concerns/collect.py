@@ -1,14 +1,16 @@
-"""All concerns of one survey. A part that cannot be computed is a concern itself and hides no other."""
+"""All concerns of one survey."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bkp.concerns import jobs, repositories, state
+from bkp.concerns import datasets, disks, host, jobs, pools, probe, repositories, state
 from bkp.concerns.model import Concern, gravest_first
+from bkp.inventory import take_inventory
+from bkp.state.reading import Readable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from bkp.config.model import Config
     from bkp.survey import Survey
@@ -19,4 +21,15 @@ def concerns_of(config: Config, survey: Survey, *, more: Iterable[Concern] = ())
     found = [*more, *state.concerns(survey)]
     if survey.presence.problem is None:  # else nothing is known of the rest, and the first concern says so
         found += [*jobs.concerns(survey), *repositories.concerns(config, survey)]
+        found += [*probe.concerns(config, survey), *_observed(config, survey)]
     return gravest_first(found)
+
+
+def _observed(config: Config, survey: Survey) -> Iterator[Concern]:
+    seen = survey.observations
+    inventory = take_inventory(config, seen, survey.now)
+    yield from pools.concerns(inventory, survey.now, observed=isinstance(seen.pools, Readable))
+    if isinstance(seen.datasets, Readable):
+        yield from datasets.concerns(inventory)
+    yield from disks.concerns(inventory, observed=isinstance(seen.disks, Readable))
+    yield from host.concerns(config, inventory)
