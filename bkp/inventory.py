@@ -15,7 +15,7 @@ from bkp.state.reading import Readable
 from bkp.zfs_health.model import every_vdev
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
     from bkp.config.model import Config, Disk, Pool
@@ -35,12 +35,14 @@ CLOCK_SLACK = timedelta(minutes=1)  # a clock that is being set may be so far be
 class PoolEntry:
     """One pool by ZFS's name. `settings` is None if nobody configured it, `part` if the probe does not tell of it.
 
-    `current`: the last look saw it, and not too long ago. `uses` is what of the backup lies on it: `source home`.
+    `missing`: it was looked for and is not there. `current`: the last look came to a value, and not too
+    long ago. `uses` is what of the backup lies on it: `source home`.
     """
 
     name: str
     settings: Pool | None
     part: Part[PoolSeen] | None
+    missing: bool
     current: bool
     uses: tuple[str, ...]
 
@@ -62,6 +64,7 @@ class DiskEntry:
     name: str
     settings: Disk | None
     part: Part[DiskSeen] | None
+    missing: bool
     current: bool
     pools: tuple[str, ...]
     uses: tuple[str, ...]
@@ -91,26 +94,28 @@ def take_inventory(config: Config, observations: Observations, now: datetime) ->
     return Inventory(
         pools=tuple(
             PoolEntry(
-                name,
-                configured.get(name),
-                pools.get(name),
-                _is_current(pools, name, "pools", now),
-                on_pool.get(name, ()),
+                name=name,
+                settings=configured.get(name),
+                part=(part := pools.get(name)),
+                missing=_is_missing(observations.pools, part, lambda seen: seen.health.imported),
+                current=_is_current(part, "pools", now),
+                uses=on_pool.get(name, ()),
             )
             for name in dict.fromkeys((*configured, *pools))
         ),
         datasets=tuple(
-            DatasetEntry(name, datasets.get(name), _is_current(datasets, name, "datasets", now), uses.get(name, ()))
+            DatasetEntry(name, datasets.get(name), _is_current(datasets.get(name), "datasets", now), uses.get(name, ()))
             for name in dict.fromkeys((*uses, *datasets))
         ),
         disks=tuple(
             DiskEntry(
-                name,
-                config.disks.get(name),
-                disks.get(name),
-                _is_current(disks, name, "disks", now),
-                belongs.get(name, ()),
-                tuple(dict.fromkeys(use for pool in belongs.get(name, ()) for use in on_pool.get(pool, ()))),
+                name=name,
+                settings=config.disks.get(name),
+                part=(disk := disks.get(name)),
+                missing=_is_missing(observations.disks, disk, lambda seen: seen.real_path is not None),
+                current=_is_current(disk, "disks", now),
+                pools=belongs.get(name, ()),
+                uses=tuple(dict.fromkeys(use for pool in belongs.get(name, ()) for use in on_pool.get(pool, ()))),
             )
             for name in dict.fromkeys((*config.disks, *disks))
         ),
@@ -133,8 +138,14 @@ def is_ahead(part: Part[Any], now: datetime) -> bool:
     return part.looked_at > now + CLOCK_SLACK or (part.seen_at is not None and part.seen_at > now + CLOCK_SLACK)
 
 
-def _is_current(parts: Mapping[str, Part[Any]], name: str, kind: str, now: datetime) -> bool:
-    part = parts.get(name)
+def _is_missing(reading: Reading[Observed[T]], part: Part[T] | None, is_there: Callable[[T], bool]) -> bool:
+    """Return whether it is known not to be there; an observation that has no part of it says so, too."""
+    if part is None:
+        return isinstance(reading, Readable)
+    return part.value is not None and not is_there(part.value)
+
+
+def _is_current(part: Part[Any] | None, kind: str, now: datetime) -> bool:
     if part is None or part.error is not None or part.value is None:
         return False
     return not is_old(part, kind, now) and not is_ahead(part, now)

@@ -28,8 +28,8 @@ def concerns_of(config: Config, survey: Survey, *, more: Iterable[Concern] = ())
 def _observed(config: Config, survey: Survey) -> Iterator[Concern]:
     seen = survey.observations
     inventory = take_inventory(config, seen, survey.now)
-    yield from pools.concerns(inventory, survey.now, observed=isinstance(seen.pools, Readable))
+    yield from pools.concerns(inventory, survey.now)
     if isinstance(seen.datasets, Readable):
         yield from datasets.concerns(inventory)
-    yield from disks.concerns(inventory, observed=isinstance(seen.disks, Readable))
+    yield from disks.concerns(inventory)
     yield from host.concerns(config, inventory)

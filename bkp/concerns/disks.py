@@ -21,15 +21,16 @@ if TYPE_CHECKING:
 _REPLACE = "keep a copy of what is on it elsewhere, and replace the disk"
 
 
-def concerns(inventory: Inventory, *, observed: bool) -> Iterator[Concern]:
-    """Yield them. `observed`: there is a reading of the disks, so one that it lacks is not there."""
+def concerns(inventory: Inventory) -> Iterator[Concern]:
+    """Yield them."""
     for entry in inventory.disks:
         if entry.settings is None:
             yield _unconfigured(entry)
-        elif entry.part is not None:
-            yield from _configured(entry, entry.settings, entry.part)
-        elif observed:
+            continue
+        if entry.missing:
             yield _missing(entry, entry.settings)
+        if entry.part is not None:
+            yield from _configured(entry, entry.settings, entry.part)
 
 
 def _unconfigured(entry: DiskEntry) -> Concern:
@@ -52,10 +53,7 @@ def _configured(entry: DiskEntry, settings: Disk, part: Part[DiskSeen]) -> Itera
     if part.error is not None or seen is None:
         why = f"it cannot be seen: {part.error or 'nothing was seen'}"
         yield _about(entry, "disk_unknown", "warning", why, _ask(settings), part.seen_at)
-    if seen is None:
-        return
-    if seen.real_path is None:
-        yield _missing(entry, settings)
+    if seen is None or entry.missing:
         return
     health = seen.health
     if health is None:

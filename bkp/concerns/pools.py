@@ -25,16 +25,17 @@ _WELL = frozenset({"ONLINE", "AVAIL", "INUSE"})
 MOST_NAMED = 3
 
 
-def concerns(inventory: Inventory, now: datetime, *, observed: bool) -> Iterator[Concern]:
-    """Yield them. `observed`: there is a reading of the pools, so one that it lacks is not there."""
+def concerns(inventory: Inventory, now: datetime) -> Iterator[Concern]:
+    """Yield them."""
     names = disks_by_path({disk.name: disk.part for disk in inventory.disks if disk.part is not None})
     for entry in inventory.pools:
         if entry.settings is None:
             yield _unconfigured(entry)
-        elif entry.part is not None:
-            yield from _configured(entry, entry.settings, entry.part, names, now)
-        elif observed:
+            continue
+        if entry.missing:
             yield _missing(entry)
+        if entry.part is not None:
+            yield from _configured(entry, entry.settings, entry.part, names, now)
 
 
 def _unconfigured(entry: PoolEntry) -> Concern:
@@ -57,12 +58,9 @@ def _configured(
         why = f"its state cannot be seen: {part.error or 'nothing was seen'}"
         remedy = f"`zpool status {entry.name}`; if that hangs, the pool is suspended: look at its disks and cables"
         yield _about(entry, "pool_unknown", "critical", why, remedy, part.seen_at)
-    if seen is None:
+    if seen is None or entry.missing:
         return
     health = seen.health
-    if not health.imported:
-        yield _missing(entry)
-        return
     yield from _state(entry, health)
     yield from _errors(entry, health)
     yield from _room(entry, settings, health)

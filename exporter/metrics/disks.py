@@ -77,15 +77,15 @@ def _tests(model: Model) -> Iterator[tuple[Labels, SelfTest]]:
 
 def _state(entry: DiskEntry) -> Value:
     seen = entry.part.value if entry.part is not None else None
-    if not entry.current or seen is None or seen.real_path is None or seen.health is None:
+    if not entry.current or entry.missing or seen is None or seen.health is None:
         return Health.UNKNOWN.value
     return seen.health.health.value
 
 
 def _present(entry: DiskEntry) -> Value:
-    if entry.part is None:
+    if entry.missing:
         return False
-    return entry.part.value.real_path is not None if entry.current and entry.part.value is not None else None
+    return True if entry.current else None
 
 
 def _asleep(entry: DiskEntry) -> Value:
@@ -111,8 +111,8 @@ SECTION = Section[Model](
         _disks,
         Metric(
             "bkp_disk_health",
-            "Health of the disk as it is known now, by its own word and every sign against it: 1 for the one that holds,"
-            " 0 for the others. unknown too if the last look did not see it, or is too long ago.",
+            "Health of the disk as it is known now, by its own word and every sign against it: 1 for the one that"
+            " holds, 0 for the others. unknown too if the last look did not see it, or is too long ago.",
             "observed/disks.json: health.health",
             _state,
             labels=("state",),

@@ -31,8 +31,8 @@ _ABSENT = "the probe never looked, or the observation cannot be read"
 SECTION = Section[Model](
     "observations",
     "Observations",
-    "Pools and datasets by ZFS's name, disks by their configured name, the host as `host`. What could not be seen at the"
-    f" last look keeps the values of the one before; only states become unknown. At most {MAX_PARTS} parts of a kind.",
+    "Pools and datasets by ZFS's name, disks by their configured name, the host as `host`. What could not be seen at"
+    f" the last look keeps the values of the one before; only states become unknown. At most {MAX_PARTS} parts a kind.",
     Table[Model, Part[Any]](
         ("observation", "part"),
         _parts,

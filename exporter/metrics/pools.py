@@ -51,11 +51,11 @@ def _scans(model: Model) -> Iterator[tuple[Labels, tuple[str, Scan]]]:
 
 
 def _state(entry: PoolEntry) -> Value:
-    if not entry.current or entry.part is None or entry.part.value is None:
-        return "unknown" if entry.part is not None else "missing"
-    health = entry.part.value.health
-    if not health.imported:
+    if entry.missing:
         return "missing"
+    if not entry.current or entry.part is None or entry.part.value is None:
+        return "unknown"
+    health = entry.part.value.health
     word = "suspended" if health.suspended else (health.state or "unknown").lower()
     return word if word in POOL_STATES else "unknown"
 
