@@ -33,17 +33,18 @@ def _one(entry: DatasetEntry) -> Iterator[Concern]:
     if seen is not None:
         if _is_locked(seen):
             remedy = f"`zfs load-key {seen.encryption_root or entry.name}`, then `zfs mount -a`"
-            yield _about(entry, "dataset_locked", "critical", "its key is not loaded", remedy, part.seen_at)
+            yield _about(entry, "dataset_locked", "critical", "its key is not loaded", remedy)
         elif _should_be_mounted(entry, seen) and seen.mounted is False:
             remedy = f"`zfs mount {entry.name}`; look for files that lie where it should be"
-            yield _about(entry, "dataset_unmounted", "critical", "it is not mounted", remedy, part.seen_at)
+            yield _about(entry, "dataset_unmounted", "critical", "it is not mounted", remedy)
         if _may_be_locked(seen):
             unknown.append("whether its key is loaded is not told")
         if seen.mounted is None and _should_be_mounted(entry, seen):
             unknown.append("whether it is mounted is not told")
     if unknown:
         why = f"it cannot be seen: {'; '.join(unknown)}"
-        yield _about(entry, "dataset_unknown", "warning", why, f"`zfs get all {entry.name}` says more", part.seen_at)
+        since = part.seen_at if part.error is not None else None
+        yield _about(entry, "dataset_unknown", "warning", why, f"`zfs get all {entry.name}` says more", since)
 
 
 def _is_locked(seen: DatasetHealth) -> bool:

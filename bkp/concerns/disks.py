@@ -60,11 +60,11 @@ def _configured(entry: DiskEntry, settings: Disk, part: Part[DiskSeen]) -> Itera
         asleep = "it slept at every look" if seen.asleep else "smartctl told nothing of it"
         yield _about(entry, "disk_unknown", "warning", f"its health is not known: {asleep}", _ask(settings))
         return
-    yield from _verdict(entry, settings, health, seen.health_at)
-    yield from _counters(entry, settings, health, seen.health_at)
+    yield from _verdict(entry, settings, health)
+    yield from _counters(entry, settings, health)
     if not seen.asleep and part.error is None:  # else nobody knows how hot it is now
-        yield from _temperature(entry, settings, health, seen.health_at)
-    yield from _self_tests(entry, health, seen.health_at)
+        yield from _temperature(entry, settings, health)
+    yield from _self_tests(entry, health)
     if seen.disagreements:
         first = seen.disagreements[0]
         more = f", and {len(seen.disagreements) - 1} more" if len(seen.disagreements) > 1 else ""
@@ -72,24 +72,24 @@ def _configured(entry: DiskEntry, settings: Disk, part: Part[DiskSeen]) -> Itera
         yield _about(entry, "disk_disagrees", "warning", f"it is read in two ways that differ; {words}", _ask(settings))
 
 
-def _verdict(entry: DiskEntry, settings: Disk, health: DiskHealth, at: datetime | None) -> Iterator[Concern]:
+def _verdict(entry: DiskEntry, settings: Disk, health: DiskHealth) -> Iterator[Concern]:
     failing = [
         *(f"critical warning {warning.value}" for warning in health.critical_warnings or ()),
         *(f"attribute {name} is below its threshold" for name in health.failing_now or ()),
     ]
     if health.health is Health.FAILED:
         said = f": {', '.join(failing)}" if failing else ""
-        yield _about(entry, "disk_failing", "critical", f"it says that it fails{said}", _REPLACE, at)
+        yield _about(entry, "disk_failing", "critical", f"it says that it fails{said}", _REPLACE)
     elif health.health is Health.UNKNOWN:
         said = f": {health.messages[0]}" if health.messages else ""
-        yield _about(entry, "disk_unknown", "warning", f"its health is not told{said}", _ask(settings), at)
+        yield _about(entry, "disk_unknown", "warning", f"its health is not told{said}", _ask(settings))
     if health.failed_before or ExitBit.PAST_ATTRIBUTES in (health.exit_bits or ()):
         names = f" ({', '.join(health.failed_before)})" if health.failed_before else ""
         why = f"an attribute of it was below its threshold once{names}"
-        yield _about(entry, "disk_failing", "warning", why, "watch it; run a long self-test", at)
+        yield _about(entry, "disk_failing", "warning", why, "watch it; run a long self-test")
 
 
-def _counters(entry: DiskEntry, settings: Disk, health: DiskHealth, at: datetime | None) -> Iterator[Concern]:
+def _counters(entry: DiskEntry, settings: Disk, health: DiskHealth) -> Iterator[Concern]:
     values = health.values
     counts = {
         "reallocated sectors": values.reallocated_sectors,
@@ -100,7 +100,7 @@ def _counters(entry: DiskEntry, settings: Disk, health: DiskHealth, at: datetime
     words = [f"{count} {what}" for what, count in counts.items() if count]
     if words:
         remedy = "scrub the pool and run a long self-test; replace the disk if the numbers grow"
-        yield _about(entry, "disk_sectors", "warning", f"it has {', '.join(words)}", remedy, at)
+        yield _about(entry, "disk_sectors", "warning", f"it has {', '.join(words)}", remedy)
     worn = []
     if values.wear_ratio is not None and values.wear_ratio >= settings.wear_warning:
         worn.append(f"{values.wear_ratio:.0%} of the promised writes are used up")
@@ -108,26 +108,26 @@ def _counters(entry: DiskEntry, settings: Disk, health: DiskHealth, at: datetime
     if spare is not None and least is not None and spare <= least:
         worn.append(f"only {spare:.0%} of its spare blocks are left")
     if worn:
-        yield _about(entry, "disk_worn", "warning", " and ".join(worn), "replace the disk soon", at)
+        yield _about(entry, "disk_worn", "warning", " and ".join(worn), "replace the disk soon")
 
 
-def _temperature(entry: DiskEntry, settings: Disk, health: DiskHealth, at: datetime | None) -> Iterator[Concern]:
+def _temperature(entry: DiskEntry, settings: Disk, health: DiskHealth) -> Iterator[Concern]:
     celsius = health.values.temperature_celsius
     if celsius is not None and celsius >= settings.temperature_warning:
         critical = celsius >= settings.temperature_critical
         limit = settings.temperature_critical if critical else settings.temperature_warning
         severity: ConcernSeverity = "critical" if critical else "warning"
         why = f"it has {celsius} °C; the limit is {limit} °C"
-        yield _about(entry, "disk_hot", severity, why, "see to fans and air; stop what loads it", at)
+        yield _about(entry, "disk_hot", severity, why, "see to fans and air; stop what loads it")
 
 
-def _self_tests(entry: DiskEntry, health: DiskHealth, at: datetime | None) -> Iterator[Concern]:
+def _self_tests(entry: DiskEntry, health: DiskHealth) -> Iterator[Concern]:
     failed = [test for test in last_verdicts(health).values() if test.result is SelfTestResult.FAILED]
     untold = health.self_tests is None and ExitBit.SELF_TEST_LOG in (health.exit_bits or ())
     if failed or untold:
         words = [_test_words(test) for test in failed]
         why = f"its last self-test failed{': ' if words else ''}{', '.join(words)}"
-        yield _about(entry, "disk_selftest_failed", "critical", why, _REPLACE, at)
+        yield _about(entry, "disk_selftest_failed", "critical", why, _REPLACE)
 
 
 def last_verdicts(health: DiskHealth) -> dict[SelfTestKind, SelfTest]:

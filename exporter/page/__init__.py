@@ -33,12 +33,15 @@ _TONE = {"critical": "failed", "warning": "late", "info": "ok"}
 
 @dataclass(frozen=True)
 class ConcernLine:
-    """One concern; `anchor` is the card that it is about, if there is one."""
+    """One concern; `anchor` is the card that it is about, if there is one.
+
+    Every second piece of `remedy` is something to type.
+    """
 
     tone: str
     word: str
     text: str
-    remedy: str
+    remedy: tuple[str, ...]
     since: Moment | None
     anchor: str | None
 
@@ -129,7 +132,7 @@ def _concern_line(model: Model, concern: Concern) -> ConcernLine:
         tone=_TONE[concern.severity] if concern.severity != "info" else "never",
         word=concern.severity,
         text=sentence(concern.sentence),
-        remedy=sentence(concern.remedy),
+        remedy=tuple(sentence(concern.remedy).split("`")),
         since=moment_of(model.survey, concern.since) if concern.since is not None else None,
         anchor=_anchor(model, concern),
     )

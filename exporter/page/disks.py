@@ -58,16 +58,15 @@ def _word(entry: DiskEntry) -> str:
 
 def _rows(model: Model, entry: DiskEntry) -> Iterator[Row]:
     part = entry.part
+    if entry.settings is not None:
+        yield Row("path", entry.settings.path)
     if part is None:
         yield Row("last seen", "never", tone="warn")
         return
     if part.error is not None:
         yield Row("last look", part.error, moment_of(model.survey, part.looked_at), tone="bad")
     seen = part.value
-    if seen is None:
-        return
-    if entry.missing:
-        yield Row("path", seen.path)
+    if seen is None or entry.missing:
         return
     if seen.health is None:
         yield Row("values", "none yet: it slept at every look" if seen.asleep else "none", tone="warn")
@@ -76,7 +75,7 @@ def _rows(model: Model, entry: DiskEntry) -> Iterator[Row]:
         yield Row("values of", moment=moment_of(model.survey, seen.health_at), tone="" if entry.current else "warn")
     yield from _health(seen.health, entry.settings)
     if seen.disagreements:
-        yield Row("pySMART", f"reads {len(seen.disagreements)} things differently", tone="warn")
+        yield Row("pySMART", f"reads it differently ({len(seen.disagreements)})", tone="warn")
     elif seen.second is not None:
         wrong = seen.second.error
         yield Row("pySMART", f"cannot read it: {wrong}" if wrong else "reads the same", tone="warn" if wrong else "")

@@ -96,7 +96,7 @@ def _rows(model: Model, entry: PoolEntry) -> Iterator[Row]:
         yield Row("fragmentation", f"{health.space.fragmentation:.0%}")
     for dataset in model.inventory.datasets:
         if dataset.uses and dataset.name.partition("/")[0] == entry.name:
-            yield _dataset_row(dataset)
+            yield _dataset_row(model, dataset)
 
 
 def _data_errors_row(health: PoolHealth) -> Row:
@@ -117,7 +117,7 @@ def _scan_row(model: Model, label: str, scan: Scan) -> Row:
     return Row(label, text, moment_of(model.survey, end) if end is not None else None, tone)
 
 
-def _dataset_row(dataset: DatasetEntry) -> Row:
+def _dataset_row(model: Model, dataset: DatasetEntry) -> Row:
     seen = dataset.part.value if dataset.part is not None else None
     told = []
     if seen is None or not dataset.current:
@@ -126,8 +126,9 @@ def _dataset_row(dataset: DatasetEntry) -> Row:
         told.append("locked")
     if seen is not None and seen.mounted is not None:
         told.append("mounted" if seen.mounted else "not mounted")
-    wrong = not dataset.current or seen is None or seen.key_status == "unavailable"
-    return Row("dataset", f"{dataset.name} ({', '.join(dataset.uses)}): {', '.join(told)}", tone="bad" if wrong else "")
+    tone = tone_of(model.concerns, f"dataset {dataset.name}", known=dataset.current)
+    text = f"{dataset.name} ({', '.join(dataset.uses)}): {', '.join(told)}"
+    return Row("dataset", text, tone={"ok": "", "failed": "bad"}.get(tone, "warn"))
 
 
 def _bars(entry: PoolEntry, health: PoolHealth) -> Iterator[Bar]:
@@ -180,5 +181,5 @@ def _tree(vdevs: Iterable[Vdev], depth: int, disks: dict[Vdev, str]) -> Iterator
 
 def _badness(vdev: Vdev) -> tuple[int, int]:
     """Return how bad the worst below a vdev is: by its state, then by its errors."""
-    own = (gravity(vdev), (vdev.read or 0) + (vdev.write or 0) + (vdev.checksum or 0))
+    own = (0 if vdev.state in _WELL else gravity(vdev), (vdev.read or 0) + (vdev.write or 0) + (vdev.checksum or 0))
     return max([own, *(_badness(child) for child in vdev.children)])

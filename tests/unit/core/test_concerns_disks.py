@@ -71,7 +71,7 @@ def test_every_bad_state_of_a_disk_is_said_with_its_place_in_the_backup(
     assert (concern.kind, concern.severity, concern.object) == (kind, severity, "disk left")
     assert concern.sentence.startswith(PLACE)
     assert words in concern.sentence
-    assert concern.since == NOW
+    assert concern.remedy
 
 
 def test_a_disk_that_is_not_there_is_missing_and_so_is_one_that_the_observation_lacks(server: Server) -> None:
