@@ -1,14 +1,15 @@
 """What the probe observes: the kinds of observation, the types of their values, and one reading of them all.
 
 Each kind is one file (`bkp.state.observed`). A part is named by what it is about: a pool and a dataset by ZFS's name, a
-disk by its configured name or, if nobody configured it, by the name that `smartctl --scan-open` gives.
+disk by its configured name or, if nobody configured it, by the name that `smartctl --scan-open` gives. What is
+configured and not there has a part all the same, or none in a file that can be read: both are missing.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from bkp.disk_health.model import DiskHealth
 from bkp.disk_health.second import Disagreement, SecondReading
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
     from bkp.state.reading import Reading
 
+T = TypeVar("T")
+
+KINDS = ("pools", "datasets", "disks", "host")
 PROBE_EVERY = timedelta(minutes=5)
 SMART_EVERY = timedelta(hours=1)
 
@@ -28,8 +32,8 @@ SMART_EVERY = timedelta(hours=1)
 class DiskSeen(Record, frozen=True, kw_only=True):
     """One disk: what smartctl says, what pySMART says of the same disk if it was awake, and where they differ.
 
-    `path` is the path that was asked, `real_path` the device that it led to. A sleeping disk is not asked: `health`
-    and `health_at` are then those of the last time it was awake, and `asleep` is True.
+    `path` is the path that was asked, `real_path` the device that it led to; None: there is no such disk. A sleeping
+    disk is not asked: `health` and `health_at` are then those of the last time it was awake, and `asleep` is True.
     """
 
     path: str
@@ -43,7 +47,10 @@ class DiskSeen(Record, frozen=True, kw_only=True):
 
 
 class PoolSeen(Record, frozen=True, kw_only=True):
-    """One pool, and the path of the whole device of each leaf vdev, by the vdev's guid or, without one, by its name."""
+    """One pool, and the path of the whole device of each leaf vdev, by the vdev's guid or, without one, by its name.
+
+    The path is real, like `DiskSeen.real_path`. A pool that is not there has a `health` whose `imported` is False.
+    """
 
     health: PoolHealth
     devices: dict[str, str]
@@ -92,11 +99,18 @@ class Observations:
     host: Reading[Observed[HostSeen]]
 
 
-def read_observations(state: Path) -> Observations:
+class Read(Protocol):
+    """How one observation is read: `read_observation`, or what remembers."""
+
+    def __call__(self, state: Path, name: str, kind: type[T], /) -> Reading[Observed[T]]:
+        """Return the observation `name` below the state directory, whose values are of `kind`."""
+
+
+def read_observations(state: Path, read: Read = read_observation) -> Observations:
     """Return what the probe last wrote. Never raises for anything that a file may hold."""
     return Observations(
-        pools=read_observation(state, "pools", PoolSeen),
-        datasets=read_observation(state, "datasets", DatasetHealth),
-        disks=read_observation(state, "disks", DiskSeen),
-        host=read_observation(state, "host", HostSeen),
+        pools=read(state, "pools", PoolSeen),
+        datasets=read(state, "datasets", DatasetHealth),
+        disks=read(state, "disks", DiskSeen),
+        host=read(state, "host", HostSeen),
     )

@@ -148,12 +148,13 @@ def survey(
     *,
     read_job: Callable[[str, str], JobState] | None = None,
     history: Callable[[], History] | None = None,
+    observations: Callable[[], Observations] | None = None,
 ) -> Survey:
     """Read the state. Never raises for anything that a file may hold.
 
     The clock is asked once all is read, so that no record lies in the future by being written meanwhile. `zone` is the
-    host's, in which schedules are meant. `is_alive` answers for a process (`bkp.liveness`). `read_job` and `history`
-    are for a caller that remembers what did not change.
+    host's, in which schedules are meant. `is_alive` answers for a process (`bkp.liveness`). `read_job`, `history` and
+    `observations` are for a caller that remembers what did not change.
     """
     read_job = read_job or store.read_job
     wanted = dict.fromkeys(configured(config))
@@ -162,6 +163,7 @@ def survey(
     others = tuple(store.read_job(job, target) for job, target in store.recorded() if (job, target) not in wanted)
     known = history() if history is not None else read_history(store.ledger)
     records = [run for state in (*states, *others) for each in (state.latest, state.success) if (run := _value(each))]
+    observed = observations() if observations is not None else read_observations(store.root)
     now = clock()
     past = known.past.with_records(records).until(now)
     return Survey(
@@ -174,7 +176,7 @@ def survey(
         others=others,
         history=known,
         past=past,
-        observations=read_observations(store.root),
+        observations=observed,
     )
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bkp.concerns import Concern, concerns_of
 from bkp.holdings import Holding, holding_of
+from bkp.inventory import Inventory, take_inventory
 from bkp.state.reading import Readable, Unreadable
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bkp.config import Config
+    from bkp.state.reading import Reading
     from bkp.survey import Survey
     from exporter.reading import LoadedConfig, Look
 
@@ -37,6 +39,7 @@ class Model:
     config: LoadedConfig
     survey: Survey
     holdings: tuple[Holding, ...]
+    inventory: Inventory
     files: tuple[StateFile, ...]
     concerns: tuple[Concern, ...]
 
@@ -49,6 +52,7 @@ def build_model(look: Look) -> Model:
         config=look.config,
         survey=survey,
         holdings=tuple(_holdings(config, survey)),
+        inventory=take_inventory(config, survey.observations, survey.now),
         files=tuple(_files(Path(config.paths.state), survey)),
         concerns=tuple(concerns_of(config, survey, more=_own_concerns(look.config))),
     )
@@ -75,13 +79,19 @@ def _files(root: Path, survey: Survey) -> Iterator[StateFile]:
     if survey.presence.there is False:
         return
     for standing in survey.standings:
-        for found in (standing.state.latest, standing.state.success):
-            if isinstance(found, Readable):
-                yield StateFile(str(found.path.relative_to(root)), None, found.written_at)
-            elif isinstance(found, Unreadable):
-                yield StateFile(str(found.path.relative_to(root)), found.reason, None)
+        yield from _file(root, standing.state.latest, standing.state.success)
+    seen = survey.observations
+    yield from _file(root, seen.pools, seen.datasets, seen.disks, seen.host)
     history = survey.history
     if history.exists:
         yield StateFile(history.path.name, history.problem, history.written_at)
     elif survey.recorded:
         yield StateFile(history.path.name, "is gone, though runs are recorded", None)
+
+
+def _file(root: Path, *readings: Reading[Any]) -> Iterator[StateFile]:
+    for found in readings:
+        if isinstance(found, Readable):
+            yield StateFile(str(found.path.relative_to(root)), None, found.written_at)
+        elif isinstance(found, Unreadable):
+            yield StateFile(str(found.path.relative_to(root)), found.reason, None)

@@ -8,13 +8,15 @@ import os
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bkp.clock import Clock, local_zone
 from bkp.config import Config, load_config
 from bkp.errors import BkpError
 from bkp.liveness import PROC, is_alive
+from bkp.observations import KINDS, read_observations
 from bkp.past import History, read_history
+from bkp.state.observed import path_of, read_observation
 from bkp.state.reading import Readable
 from bkp.state.store import JobState, StateStore
 from bkp.survey import Survey, configured, survey
@@ -22,8 +24,11 @@ from bkp.survey import Survey, configured, survey
 if TYPE_CHECKING:
     from datetime import datetime, tzinfo
 
+    from bkp.state.observed import Observed
+    from bkp.state.reading import Reading
 log = logging.getLogger("bkp-exporter")
 
+T = TypeVar("T")
 Stamp = tuple[int, int, int, int] | None
 
 
@@ -96,7 +101,7 @@ class ConfigWatch:
 
 
 class HostReader:
-    """Reads configuration, records and history; remembers what did not change."""
+    """Reads configuration, records, history and observations; remembers what did not change."""
 
     def __init__(self, watch: ConfigWatch, clock: Clock, *, zone: tzinfo | None = None, proc: Path = PROC) -> None:
         self._watch = watch
@@ -106,12 +111,14 @@ class HostReader:
         self._states: dict[Path, tuple[tuple[Stamp, Stamp], JobState]] = {}
         self._history: History | None = None
         self._history_stamp: Stamp = None
+        self._observations: dict[Path, tuple[Stamp, Any]] = {}
 
     def fingerprint(self) -> tuple[Stamp, ...]:
         """Return what changes when anything that `read` reads has changed; it costs a stat(2) for each file."""
         config = self._watch.loaded.config
         store = StateStore(Path(config.paths.state))
         paths = [self._watch.path, store.root, store.root / "jobs", store.ledger.path]
+        paths += [path_of(store.root, kind) for kind in KINDS]
         for job, target in configured(config):
             folder = store.job_dir(job, target)
             paths += [folder / "latest.json", folder / "success.json"]
@@ -129,6 +136,7 @@ class HostReader:
             partial(is_alive, proc=self._proc),
             read_job=lambda job, target: self._read_job(store, job, target),
             history=lambda: self._read_history(store),
+            observations=lambda: read_observations(store.root, self._read_observation),
         )
         return Look(config.config.host or os.uname().nodename, config, found)
 
@@ -157,3 +165,18 @@ class HostReader:
             known = read_history(store.ledger)
         self._history, self._history_stamp = known, seen
         return known
+
+    def _read_observation(self, state: Path, name: str, kind: type[T]) -> Reading[Observed[T]]:
+        """Return an observation, the same object as before where its file has not changed. As for records."""
+        path = path_of(state, name)
+        seen = stamp(path)
+        known = self._observations.get(path)
+        if known is not None and seen is not None and known[0] == seen:
+            found: Reading[Observed[T]] = known[1]
+            return found
+        found = read_observation(state, name, kind)
+        if isinstance(found, Readable):
+            self._observations[path] = (seen, found)
+        else:
+            self._observations.pop(path, None)
+        return found

@@ -1,17 +1,20 @@
-"""All concerns of one survey. A part that cannot be computed is a concern itself and hides no other."""
+"""All concerns of one survey."""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bkp.concerns import jobs, repositories, state
+from bkp.concerns import datasets, disks, host, jobs, pools, probe, repositories, state
 from bkp.concerns.model import Concern, gravest_first
+from bkp.inventory import take_inventory
+from bkp.state.reading import Readable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from bkp.config.model import Config
+    from bkp.inventory import Inventory
     from bkp.survey import Survey
 
 
@@ -23,7 +26,24 @@ def concerns_of(config: Config, survey: Survey, *, more: Iterable[Concern] = ())
         parts += [
             (f"repository {name}", partial(repositories.concerns, config, survey, name)) for name in config.repositories
         ]
+        parts += [("the probe", lambda: probe.concerns(config, survey)), *_observed(config, survey)]
     return gravest_first([*more, *(concern for name, part in parts for concern in _guarded(name, part))])
+
+
+def _observed(config: Config, survey: Survey) -> list[tuple[str, Callable[[], Iterable[Concern]]]]:
+    seen = survey.observations
+
+    def inventory() -> Inventory:
+        return take_inventory(config, seen, survey.now)
+
+    parts: list[tuple[str, Callable[[], Iterable[Concern]]]] = [
+        ("the pools", lambda: pools.concerns(inventory(), survey.now)),
+        ("the disks", lambda: disks.concerns(inventory())),
+        ("the host", lambda: host.concerns(config, inventory())),
+    ]
+    if isinstance(seen.datasets, Readable):
+        parts.append(("the datasets", lambda: datasets.concerns(inventory())))
+    return parts
 
 
 def _guarded(name: str, part: Callable[[], Iterable[Concern]]) -> list[Concern]:

@@ -20,8 +20,8 @@ POOL_COLUMNS = (
     "readonly",
 )  # fmt: skip
 DATASET_COLUMNS = (
-    "name", "type", "encryption", "encryptionroot", "keystatus", "mounted", "canmount", "readonly", "quota", "refquota",
-    "available", "used", "receive_resume_token",
+    "name", "type", "encryption", "encryptionroot", "keystatus", "mounted", "mountpoint", "canmount", "readonly",
+    "quota", "refquota", "available", "used", "receive_resume_token",
 )  # fmt: skip
 SNAPSHOT_COLUMNS = ("name", "creation")
 _NOTHING = ("-", "")
@@ -97,6 +97,7 @@ def _dataset(row: Mapping[str, str]) -> DatasetHealth:
         encryption_root=_word(row.get("encryptionroot")),
         key_status=_word(row.get("keystatus")),
         mounted=_switch(row.get("mounted")),
+        mountpoint=_word(row.get("mountpoint")),
         can_mount=_word(row.get("canmount")),
         readonly=_switch(row.get("readonly")),
         quota=_limit(row.get("quota")),

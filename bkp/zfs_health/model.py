@@ -161,7 +161,8 @@ class Snapshots(_Record, frozen=True, kw_only=True):
 class DatasetHealth(_Record, frozen=True, kw_only=True):
     """One file system or volume. A quota of 0 is none. `receiving`: an interrupted receive waits to be resumed.
 
-    `encryption` and `key_status` are ZFS's words (`off`, `aes-256-gcm`; `available`, `unavailable`).
+    `encryption`, `key_status` and `mountpoint` are ZFS's words (`off`, `aes-256-gcm`; `available`, `unavailable`; a
+    path, `none` or `legacy`).
     """
 
     name: str
@@ -170,6 +171,7 @@ class DatasetHealth(_Record, frozen=True, kw_only=True):
     encryption_root: str | None = None
     key_status: str | None = None
     mounted: bool | None = None
+    mountpoint: str | None = None
     can_mount: str | None = None
     readonly: bool | None = None
     quota: Count | None = None
@@ -192,6 +194,11 @@ def every_vdev(pool: PoolHealth) -> Iterator[Vdev]:
 def worst(pool: PoolHealth) -> str:
     """Return the gravest state of any vdev; a word that nobody knows, or none at all, counts as `UNKNOWN`."""
     return max((_known(vdev.state) for vdev in every_vdev(pool)), key=_ORDER.index, default=UNKNOWN_STATE)
+
+
+def gravity(vdev: Vdev) -> int:
+    """Return how grave the state of a vdev is: the graver, the greater."""
+    return _ORDER.index(_known(vdev.state))
 
 
 _ORDER = (*_GRAVITY, *_GRAVEST)

@@ -15,6 +15,8 @@ Record = TypeVar("Record")  # what one row of a table is about: a job, a run, a 
 Labels = tuple[str, ...]
 Value = float | datetime | str | Labels | None
 MAX_LABEL = 200
+MAX_PARTS = 1000  # a broken observation must not be able to fill Prometheus' storage with series
+UNITS = ("seconds", "bytes", "celsius", "ratio")
 
 
 @dataclass(frozen=True)
@@ -35,11 +37,9 @@ class Metric(Generic[Record]):
     absent: str = ""
 
     @property
-    def unit(self) -> Literal["seconds", "bytes"] | None:
+    def unit(self) -> str | None:
         """Return the unit, which ends the name of every metric that has one."""
-        if self.name.endswith("_seconds"):
-            return "seconds"
-        return "bytes" if self.name.endswith("_bytes") else None
+        return next((unit for unit in UNITS if self.name.endswith(f"_{unit}")), None)
 
     @property
     def kind(self) -> Literal["gauge", "info"]:

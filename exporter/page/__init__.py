@@ -7,10 +7,12 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bkp.concerns.model import need_attention
+from bkp.concerns.model import KINDS, need_attention
 from bkp.status import Status
+from exporter.page.disks import DiskCard, disk_card
 from exporter.page.jobs import JobCard, job_card, sentence
-from exporter.page.parts import Moment, Row, moment_of
+from exporter.page.parts import Moment, Row, anchor_of, moment_of
+from exporter.page.pools import PoolCard, pool_card
 from exporter.page.repositories import RepositoryCard, is_of_repository, repository_card
 
 if TYPE_CHECKING:
@@ -21,18 +23,25 @@ if TYPE_CHECKING:
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 
-_UNKNOWN = frozenset({"job_unknown", "state_missing", "state_unreadable"})
+_UNKNOWN = frozenset(kind for kind in KINDS if kind.endswith("_unknown")) | {
+    "state_missing",
+    "state_unreadable",
+    "probe_stale",
+}
 _TONE = {"critical": "failed", "warning": "late", "info": "ok"}
 
 
 @dataclass(frozen=True)
 class ConcernLine:
-    """One concern; `anchor` is the card that it is about, if there is one."""
+    """One concern; `anchor` is the card that it is about, if there is one.
+
+    Every second piece of `remedy` is something to type.
+    """
 
     tone: str
     word: str
     text: str
-    remedy: str
+    remedy: tuple[str, ...]
     since: Moment | None
     anchor: str | None
 
@@ -48,6 +57,8 @@ class Page:
     concerns: tuple[ConcernLine, ...]
     others: tuple[JobCard, ...]
     repositories: tuple[RepositoryCard, ...]
+    pools: tuple[PoolCard, ...]
+    disks: tuple[DiskCard, ...]
     notes: tuple[Row, ...]
     several: bool
 
@@ -86,6 +97,8 @@ def build_page(model: Model) -> Page:
         concerns=tuple(_concern_line(model, concern) for concern in model.concerns),
         others=tuple(card for card in cards.values() if not is_of_repository(card)),
         repositories=tuple(repository_card(model, holding, cards.values()) for holding in model.holdings),
+        pools=tuple(pool_card(model, entry) for entry in model.inventory.pools),
+        disks=tuple(disk_card(model, entry) for entry in model.inventory.disks),
         notes=tuple(_notes(model)),
         several=len({job.target for job in survey.standings}) > 1,
     )
@@ -106,7 +119,12 @@ def _headline(model: Model) -> str:
     if count:
         return f"{count} thing{'s need' if count > 1 else ' needs'} attention"
     running = sum(job.status.status is Status.RUNNING for job in model.survey.standings)
-    return f"All {len(model.survey.standings)} jobs are in order" + (f", {running} running" if running else "")
+    counts = [f"{len(model.survey.standings)} jobs"]
+    for entries, word in ((model.inventory.pools, "pool"), (model.inventory.disks, "disk")):
+        watched = sum(entry.settings is not None for entry in entries)
+        counts += [f"{watched} {word}{'s' if watched > 1 else ''}"] if watched else []
+    words = counts[0] if len(counts) == 1 else f"{', '.join(counts[:-1])} and {counts[-1]}"
+    return f"All {words} are in order" + (f", {running} running" if running else "")
 
 
 def _concern_line(model: Model, concern: Concern) -> ConcernLine:
@@ -114,10 +132,19 @@ def _concern_line(model: Model, concern: Concern) -> ConcernLine:
         tone=_TONE[concern.severity] if concern.severity != "info" else "never",
         word=concern.severity,
         text=sentence(concern.sentence),
-        remedy=sentence(concern.remedy),
+        remedy=tuple(sentence(concern.remedy).split("`")),
         since=moment_of(model.survey, concern.since) if concern.since is not None else None,
-        anchor="-".join(concern.job) if concern.job is not None else None,
+        anchor=_anchor(model, concern),
     )
+
+
+def _anchor(model: Model, concern: Concern) -> str | None:
+    """Return the card that a concern is about."""
+    if concern.job is not None:
+        return "-".join(concern.job)
+    things = [f"pool {each.name}" for each in model.inventory.pools]
+    things += [f"disk {each.name}" for each in model.inventory.disks]
+    return anchor_of(concern.object) if concern.object in things else None
 
 
 def _notes(model: Model) -> list[Row]:

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 from bkp.quantities import format_duration
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
+    from bkp.concerns import Concern
     from bkp.survey import Survey
 
 
@@ -31,6 +33,36 @@ class Row:
     text: str = ""
     moment: Moment | None = None
     tone: str = ""
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A share of a whole, 0 to 100, with the words beside it."""
+
+    label: str
+    percent: float
+    text: str
+    tone: str
+
+
+def bar_of(label: str, share: float, text: str, tone: str) -> Bar:
+    """Return the bar of a share from 0 to 1; what lies outside fills all of it, or nothing."""
+    return Bar(label, min(max(100 * share, 0.0), 100.0), text, tone)
+
+
+def anchor_of(thing: str) -> str:
+    """Return the anchor of a card about `pool tank` or `disk left`."""
+    return thing.replace(" ", "-")
+
+
+def tone_of(concerns: Iterable[Concern], thing: str, *, known: bool) -> str:
+    """Return the tone of a card: that of the gravest concern about the thing; unknown is never ok."""
+    severities = {each.severity for each in concerns if each.object == thing}
+    if "critical" in severities:
+        return "failed"
+    if not known:
+        return "unknown"
+    return "late" if "warning" in severities else "ok"
 
 
 def length(seconds: float) -> str:

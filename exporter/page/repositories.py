@@ -10,7 +10,7 @@ from bkp.quantities import format_size
 from bkp.state.archives import doubt
 from bkp.state.results import describe_archive
 from bkp.status import Status
-from exporter.page.parts import Row, length, moment_of
+from exporter.page.parts import Bar, Row, bar_of, length, moment_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,16 +19,6 @@ if TYPE_CHECKING:
     from bkp.past import Drilled
     from exporter.model import Model
     from exporter.page.jobs import JobCard
-
-
-@dataclass(frozen=True)
-class Bar:
-    """A share of a whole, 0 to 100, with the words beside it."""
-
-    label: str
-    percent: float
-    text: str
-    tone: str
 
 
 @dataclass(frozen=True)
@@ -135,10 +125,10 @@ def _bars(model: Model, repository: Holding) -> list[Bar]:
     # Where borg's own bookkeeping outweighs what it holds, there is nothing that a share would tell.
     if original is not None and on_disk is not None and on_disk < original:
         text = f"{format_size(on_disk)} hold {format_size(original)} of archives"
-        bars.append(Bar("on disk", 100 * on_disk / original, text, "plain"))
+        bars.append(bar_of("on disk", on_disk / original, text, "plain"))
     if facts.free_bytes is not None and facts.size_bytes:
         free, limits = facts.free_bytes / facts.size_bytes, model.config.config.repositories[repository.name]
         text = f"{format_size(facts.free_bytes)} free of {format_size(facts.size_bytes)}"
         tone = "bad" if free < limits.free_critical else "warn" if free < limits.free_warning else "plain"
-        bars.append(Bar("file system", min(max(100 * (1 - free), 0.0), 100.0), text, tone))
+        bars.append(bar_of("file system", 1 - free, text, tone))
     return bars

@@ -13,6 +13,7 @@ import pytest
 from bkp.state.fields import Outcome
 from exporter.page import render_page
 from tests.support.exporter_world import World, every_status, make_run
+from tests.support.observed_world import observed_badly
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,12 +68,14 @@ def test_the_browser_does_complain_of_a_style_that_a_policy_does_not_allow(tmp_p
     assert complaints
 
 
-@pytest.mark.parametrize("scene", ["every status", "long words"])
+@pytest.mark.parametrize("scene", ["every status", "long words", "pools and disks"])
 def test_the_page_fits_every_width_without_scrolling_sideways(scene: str, tmp_path: Path) -> None:
     world = World(tmp_path / "host", ("main", "photos", "mirror"))
     every_status(world)
     if scene == "long words":
         world.record(make_run("check", "23 08:00", Outcome.FAILURE, reason="/srv/" + "very_long_name" * 60))
+    if scene == "pools and disks":
+        observed_badly(world)
     page = html.escape(render_page(world.model()))
     widths = (320, 380, 600, 900, 1400)
     frames = "".join(f'<iframe srcdoc="{page}" width="{width}" height="900"></iframe>' for width in widths)

@@ -20,6 +20,7 @@ from tests.integration.exporter.conftest import Server, running
 from tests.support.exporter_world import World, every_status, make_run
 from tests.support.exposition import openmetrics_series, text_series
 from tests.support.http import get, wait_until
+from tests.support.observed_world import observed_badly
 
 
 def raw(server: Server, request: bytes) -> bytes:
@@ -39,11 +40,13 @@ def test_a_scrape_gives_what_promtool_finds_no_fault_with(server: Server) -> Non
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
 
 
-@pytest.mark.parametrize("scene", ["empty", "every status"])
-def test_promtool_finds_no_fault_with_an_empty_state_nor_with_every_status(scene: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("scene", ["empty", "every status", "pools and disks in trouble"])
+def test_promtool_finds_no_fault_with_any_scene(scene: str, tmp_path: Path) -> None:
     world = World(tmp_path, ("main", "photos", "mirror"))
     if scene == "every status":
         every_status(world)
+    elif scene != "empty":
+        observed_badly(world)
     with running(world) as server:
         body = get(f"{server.url}/metrics").body
     checked = subprocess.run(["promtool", "check", "metrics"], input=body, capture_output=True)

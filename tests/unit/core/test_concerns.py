@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, timedelta
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -15,9 +16,6 @@ from bkp.state.fields import Outcome
 from bkp.state.store import StateStore
 from bkp.survey import survey
 from tests.support.records import GIB, START, a_drill, a_message, a_night, a_repository, a_run, an_archive, roots
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 CONFIG = parse_config(
     "schema: 1\nrepositories: {main: {path: /r, sources: [home, etc]}}\n"
@@ -165,3 +163,19 @@ def test_a_damaged_record_and_a_damaged_history_are_concerns(store: StateStore) 
         "history_broken": "warning",
         "records_unconfigured": "info",
     }
+
+
+def test_a_source_that_is_in_no_good_archive_for_long_is_said_though_the_nights_are_on_time(store: StateStore) -> None:
+    store.ledger.path.unlink()
+    before = START - timedelta(days=5)
+    store.write_ended(a_run(started=before, result=a_night(an_archive(before, roots=WHOLE))))
+    night(store, roots=roots("home", missing=("etc",)))
+    found = {each.kind: each for each in seen(store)}
+    assert "source etc" in found["source_stale"].sentence
+    assert found["source_stale"].since == before
+
+
+def test_every_kind_of_concern_is_produced_by_some_test() -> None:
+    tests = Path(__file__).parents[2]
+    text = "".join(path.read_text(encoding="utf-8") for path in tests.rglob("test_*.py"))
+    assert [kind for kind in KINDS if f'"{kind}"' not in text] == []

@@ -14,12 +14,15 @@ from exporter.exposition import Exposer, Exposition
 from exporter.metrics.registry import CATALOGUE
 from tests.support.exporter_world import World, at, every_status, healthy
 from tests.support.exposition import openmetrics_series, text_series
+from tests.support.observed_world import observed, observed_badly
 
 GOLDEN = Path(__file__).parent / "golden"
 SCENES: dict[str, tuple[tuple[str, ...], Callable[[World], None]]] = {
     "empty": (("main",), lambda _: None),
     "healthy": (("main",), healthy),
     "every_status": (("main", "photos", "mirror"), every_status),
+    "observed": (("main",), observed),
+    "observed_badly": (("main",), observed_badly),
 }
 
 

@@ -160,6 +160,7 @@ def test_a_configuration_that_changes_is_loaded_and_a_bad_or_lost_one_leaves_the
     assert rig.status("nightly") == "never"
     assert b"not valid or is gone" in rig.get("/")[1]
     assert b"surprise" not in rig.get("/")[1]
+    assert b'kind="config_invalid"' in rig.get("/metrics")[1]
 
     config.unlink()
     assert value("bkp_config_last_reload_successful") == 0

@@ -64,8 +64,8 @@ def test_space_joins_its_pool_and_a_pool_without_a_status_is_no_healthy_one() ->
 def test_a_dataset_is_read_in_zfs_own_words() -> None:
     text = dataset_row(
         name="cellar/a b", type="filesystem", encryption="aes-256-gcm", encryptionroot="cellar/a b",
-        keystatus="unavailable", mounted="no", canmount="noauto", readonly="on", quota="0", refquota="10",
-        available="5", used="7",
+        keystatus="unavailable", mounted="no", mountpoint="/cellar/a b", canmount="noauto", readonly="on",
+        quota="0", refquota="10", available="5", used="7",
         receive_resume_token="1-aaaa-bbbb",
     )  # fmt: skip
     datasets, problems = read_datasets(text)
@@ -73,8 +73,8 @@ def test_a_dataset_is_read_in_zfs_own_words() -> None:
     assert datasets == (
         DatasetHealth(
             name="cellar/a b", kind="filesystem", encryption="aes-256-gcm", encryption_root="cellar/a b",
-            key_status="unavailable", mounted=False, can_mount="noauto", readonly=True, quota=0, refquota=10,
-            available=5, used=7, receiving=True,
+            key_status="unavailable", mounted=False, mountpoint="/cellar/a b", can_mount="noauto", readonly=True,
+            quota=0, refquota=10, available=5, used=7, receiving=True,
         ),
     )  # fmt: skip
     assert b"aaaa" not in msgspec.json.encode(datasets)

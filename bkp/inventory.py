@@ -1,0 +1,210 @@
+"""Pools, datasets and disks: what is configured and what was observed, joined, with their place in the backup. Pure.
+
+A disk belongs to a pool if the configuration says so, or if a device of the pool is that disk.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from bkp.config.places import is_below
+from bkp.observations import HOST_PART, PROBE_EVERY, SMART_EVERY
+from bkp.state.reading import Readable
+from bkp.zfs_health.model import every_vdev
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from datetime import datetime
+
+    from bkp.config.model import Config, Disk, Pool
+    from bkp.observations import DiskSeen, HostSeen, Observations, PoolSeen
+    from bkp.state.observed import Observed, Part
+    from bkp.state.reading import Reading
+    from bkp.zfs_health.model import DatasetHealth, Vdev
+
+T = TypeVar("T")
+
+EVERY = {"pools": PROBE_EVERY, "datasets": PROBE_EVERY, "disks": SMART_EVERY, "host": PROBE_EVERY}
+LOOKS_MISSED = 3  # so many looks may be missed before what was seen counts as old
+CLOCK_SLACK = timedelta(minutes=1)  # a clock that is being set may be so far behind what it wrote
+
+
+@dataclass(frozen=True)
+class PoolEntry:
+    """One pool by ZFS's name. `settings` is None if nobody configured it, `part` if the probe does not tell of it.
+
+    `missing`: it was looked for and is not there. `current`: the last look came to a value, and not too
+    long ago. `uses` is what of the backup lies on it: `source home`.
+    """
+
+    name: str
+    settings: Pool | None
+    part: Part[PoolSeen] | None
+    missing: bool
+    current: bool
+    uses: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class DatasetEntry:
+    """One dataset. `uses` is what of the backup lies on it; empty for one that has no part in it."""
+
+    name: str
+    part: Part[DatasetHealth] | None
+    current: bool
+    uses: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class DiskEntry:
+    """One disk by its configured name. `pools` are ZFS's names of those that it belongs to; the rest as for a pool."""
+
+    name: str
+    settings: Disk | None
+    part: Part[DiskSeen] | None
+    missing: bool
+    current: bool
+    pools: tuple[str, ...]
+    uses: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """All of it. A tuple is empty where the observation cannot be read and nothing is configured."""
+
+    pools: tuple[PoolEntry, ...]
+    datasets: tuple[DatasetEntry, ...]
+    disks: tuple[DiskEntry, ...]
+    host: Part[HostSeen] | None
+
+
+def take_inventory(config: Config, observations: Observations, now: datetime) -> Inventory:
+    """Return it as of `now`. What is configured comes first, in the order of the file."""
+    pools, datasets = parts_of(observations.pools), parts_of(observations.datasets)
+    disks = parts_of(observations.disks)
+    uses = _uses_of_datasets(config, datasets)
+    on_pool: dict[str, tuple[str, ...]] = {}
+    for dataset, words in uses.items():
+        pool = dataset.partition("/")[0]
+        on_pool[pool] = tuple(dict.fromkeys((*on_pool.get(pool, ()), *words)))
+    configured = {config.zpool(name): settings for name, settings in config.pools.items()}
+    belongs = _pools_of_disks(config, pools, disks)
+    return Inventory(
+        pools=tuple(
+            PoolEntry(
+                name=name,
+                settings=configured.get(name),
+                part=(part := pools.get(name)),
+                missing=_is_missing(observations.pools, part, lambda seen: seen.health.imported),
+                current=_is_current(part, "pools", now),
+                uses=on_pool.get(name, ()),
+            )
+            for name in dict.fromkeys((*configured, *pools))
+        ),
+        datasets=tuple(
+            DatasetEntry(name, datasets.get(name), _is_current(datasets.get(name), "datasets", now), uses.get(name, ()))
+            for name in dict.fromkeys((*uses, *datasets))
+        ),
+        disks=tuple(
+            DiskEntry(
+                name=name,
+                settings=config.disks.get(name),
+                part=(disk := disks.get(name)),
+                missing=_is_missing(observations.disks, disk, lambda seen: seen.real_path is not None),
+                current=_is_current(disk, "disks", now),
+                pools=belongs.get(name, ()),
+                uses=tuple(dict.fromkeys(use for pool in belongs.get(name, ()) for use in on_pool.get(pool, ()))),
+            )
+            for name in dict.fromkeys((*config.disks, *disks))
+        ),
+        host=parts_of(observations.host).get(HOST_PART),
+    )
+
+
+def parts_of(reading: Reading[Observed[T]]) -> Mapping[str, Part[T]]:
+    """Return the parts of an observation; none if it cannot be read."""
+    return reading.value.parts if isinstance(reading, Readable) else {}
+
+
+def is_old(part: Part[Any], kind: str, now: datetime) -> bool:
+    """Return whether the last look was too long ago."""
+    return now - part.looked_at > LOOKS_MISSED * EVERY[kind]
+
+
+def is_ahead(part: Part[Any], now: datetime) -> bool:
+    """Return whether a look is said to have been in the future."""
+    return part.looked_at > now + CLOCK_SLACK or (part.seen_at is not None and part.seen_at > now + CLOCK_SLACK)
+
+
+def _is_missing(reading: Reading[Observed[T]], part: Part[T] | None, is_there: Callable[[T], bool]) -> bool:
+    """Return whether it is known not to be there; an observation that has no part of it says so, too."""
+    if part is None:
+        return isinstance(reading, Readable)
+    return part.value is not None and not is_there(part.value)
+
+
+def _is_current(part: Part[Any] | None, kind: str, now: datetime) -> bool:
+    if part is None or part.error is not None or part.value is None:
+        return False
+    return not is_old(part, kind, now) and not is_ahead(part, now)
+
+
+def leaves(seen: PoolSeen) -> Iterator[tuple[Vdev, str | None]]:
+    """Yield the devices of a pool, each with the path of its whole device, where that is known."""
+    for vdev in every_vdev(seen.health):
+        if not vdev.children and vdev.name != seen.health.name:
+            yield vdev, seen.devices.get(vdev.guid or "") or seen.devices.get(vdev.name)
+
+
+def disks_by_path(disks: Mapping[str, Part[DiskSeen]]) -> dict[str, str]:
+    """Return the names of the disks by the real paths of their devices."""
+    return {part.value.real_path: name for name, part in disks.items() if part.value and part.value.real_path}
+
+
+def _pools_of_disks(
+    config: Config, pools: Mapping[str, Part[PoolSeen]], disks: Mapping[str, Part[DiskSeen]]
+) -> dict[str, tuple[str, ...]]:
+    pairs = [(disk, config.zpool(name)) for name, settings in config.pools.items() for disk in settings.disks]
+    names = disks_by_path(disks)
+    for pool, part in pools.items():
+        if part.value is not None:
+            pairs += [(names[path], pool) for _, path in leaves(part.value) if path in names]
+    found: dict[str, tuple[str, ...]] = {}
+    for disk, pool in pairs:
+        found[disk] = tuple(dict.fromkeys((*found.get(disk, ()), pool)))
+    return found
+
+
+def _uses_of_datasets(config: Config, datasets: Mapping[str, Part[DatasetHealth]]) -> dict[str, tuple[str, ...]]:
+    """Return what lies on each dataset, as far as the configuration and the mount points tell."""
+    pairs: list[tuple[str, str]] = []
+    for name, source in config.sources.items():
+        if source.dataset is not None:
+            below = [each for each in datasets if each.startswith(f"{source.dataset}/")]
+            left_out = [each for each in below if any(f"{each}/".startswith(f"{skip}/") for skip in source.skip)]
+            pairs += [(each, f"source {name}") for each in (source.dataset, *below) if each not in left_out]
+        elif source.path is not None and (holder := _holder(source.path, datasets)) is not None:
+            pairs.append((holder, f"source {name}"))
+    for name, repository in config.repositories.items():
+        if repository.path.startswith("/") and (holder := _holder(repository.path, datasets)) is not None:
+            pairs.append((holder, f"repository {name}"))
+    found: dict[str, tuple[str, ...]] = {}
+    for dataset, use in pairs:
+        found[dataset] = (*found.get(dataset, ()), use)
+    return found
+
+
+def _holder(path: str, datasets: Mapping[str, Part[DatasetHealth]]) -> str | None:
+    """Return the dataset on which a path lies, by mount points; None where it is on none that is known."""
+    holders = [
+        (len(seen.mountpoint), name)
+        for name, part in datasets.items()
+        if (seen := part.value) is not None
+        and seen.mountpoint is not None
+        and seen.mountpoint.startswith("/")
+        and seen.can_mount != "off"
+        and is_below(path, seen.mountpoint)
+    ]
+    return max(holders)[1] if holders else None
