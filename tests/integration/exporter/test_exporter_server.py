@@ -18,9 +18,9 @@ import pytest
 from bkp.state.fields import Outcome
 from tests.integration.exporter.conftest import Server, running
 from tests.support.exporter_world import World, every_status, make_run
-from tests.support.observed_world import observed_badly
 from tests.support.exposition import openmetrics_series, text_series
 from tests.support.http import get, wait_until
+from tests.support.observed_world import observed_badly
 
 
 def raw(server: Server, request: bytes) -> bytes:
