@@ -43,6 +43,7 @@ KINDS: dict[str, str] = {
     "pool_suspended": "a pool is suspended: everything that writes to it hangs",
     "pool_errors": "devices of a pool count read, write or checksum errors",
     "pool_data_errors": "a pool has data errors: files are damaged",
+    "pool_status": "zpool says that something is to be done about a pool, and nothing else here says so",
     "pool_full": "a pool has little space left",
     "pool_unconfigured": "a pool is imported that nobody configured",
     "pool_checkpoint": "a pool has a checkpoint, which keeps all deleted data",

@@ -61,8 +61,8 @@ def _configured(
     if seen is None or entry.missing:
         return
     health = seen.health
-    yield from _state(entry, health)
-    yield from _errors(entry, health)
+    wrong = [*_state(entry, health), *_errors(entry, health)]
+    yield from wrong or _status(entry, health)
     yield from _room(entry, settings, health)
     yield from _unknown(entry, health)
     for kind, why, remedy, since in scrubs.findings(health, settings, now, culprits(seen, names)):
@@ -103,6 +103,16 @@ def _errors(entry: PoolEntry, health: PoolHealth) -> Iterator[Concern]:
         count = "" if health.data_errors == "some" else f" ({health.data_errors} errors)"
         remedy = f"`zpool status -v {entry.name}` names them; restore them from an archive, then scrub"
         yield _about(entry, "pool_data_errors", "critical", f"files on it are damaged{count}", remedy)
+
+
+def _status(entry: PoolEntry, health: PoolHealth) -> Iterator[Concern]:
+    """What zpool itself remarks. That an upgrade is possible is no trouble."""
+    if health.status not in {None, "OK"}:
+        remedy = health.action or f"`zpool status {entry.name}` says more"
+        severity: ConcernSeverity = (
+            "info" if any(word in str(health.status) for word in ("feature", "format")) else "warning"
+        )
+        yield _about(entry, "pool_status", severity, f"zpool remarks: {health.status}", remedy)
 
 
 def _room(entry: PoolEntry, settings: Pool, health: PoolHealth) -> Iterator[Concern]:

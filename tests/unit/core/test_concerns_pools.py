@@ -51,6 +51,8 @@ def test_all_is_well_and_nothing_is_said(server: Server) -> None:
         ({"vdevs": a_tree(LEFT, a_leaf("x", "102", checksum=4))}, "pool_errors", "warning", "4 checksum errors"),
         ({"data_errors": 7}, "pool_data_errors", "critical", "files on it are damaged (7 errors)"),
         ({"data_errors": "some"}, "pool_data_errors", "critical", "files on it are damaged"),
+        ({"status": "Mismatch between pool hostid and system hostid."}, "pool_status", "warning", "hostid"),
+        ({"status": "Some supported features are not enabled."}, "pool_status", "info", "features"),
         ({"space": SPACE}, "pool_full", "warning", "85% of it is in use, 150 B are free"),
         ({"space": msgspec.structs.replace(SPACE, capacity=0.91)}, "pool_full", "critical", "91% of it is in use"),
         ({"checkpoint": Checkpoint(state="exists", size=4096)}, "pool_checkpoint", "warning", "(4.0 KiB)"),
