@@ -29,7 +29,8 @@ class DiskSeen(Record, frozen=True, kw_only=True):
     """One disk: what smartctl says, what pySMART says of the same disk if it was awake, and where they differ.
 
     `path` is the path that was asked, `real_path` the device that it led to. A sleeping disk is not asked: `health`
-    and `health_at` are then those of the last time it was awake, and `asleep` is True.
+    and `health_at` are then those of the last time it was awake, and `asleep` is True. `asked_at` is when smartctl was
+    last asked, which is less often than the disk is looked for.
     """
 
     path: str
@@ -37,6 +38,7 @@ class DiskSeen(Record, frozen=True, kw_only=True):
     asleep: bool = False
     health: DiskHealth | None = None
     health_at: UtcTime | None = None
+    asked_at: UtcTime | None = None
     second: SecondReading | None = None
     disagreements: tuple[Disagreement, ...] = ()
     configured: bool = True
