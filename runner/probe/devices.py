@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+ROOT = Path("/")
 _NAMESPACE = re.compile(r"(/dev/nvme[0-9]+)n[0-9]+")
 _MAX_DEPTH = 8
 
@@ -15,7 +16,7 @@ _MAX_DEPTH = 8
 class Host:
     """The host's files below `root`."""
 
-    root: Path = Path("/")
+    root: Path = field(default_factory=lambda: ROOT)
 
     def file(self, path: str) -> Path:
         """Return where an absolute path of the host lies."""
