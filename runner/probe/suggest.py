@@ -81,7 +81,11 @@ def _pools(pools: list[FoundPool], entries: Mapping[str, _Entry]) -> list[str]:
         lines += [f"    zfs_name: {_quoted(pool.name)}"] if name != pool.name else []
         lines.append(f"    disks: [{', '.join(map(_quoted, members))}]")
         lines += [f"    # its device {_one_line(each)} leads to no disk" for each in pool.unresolved]
-        lines += [f"    # its device {_one_line(each)} is not below disks" for each in pool.devices if not _sure(entries, each)]
+        lines += [
+            f"    # its device {_one_line(each)} is not below disks"
+            for each in pool.devices
+            if not _sure(entries, each)
+        ]
     return lines if taken else [*lines[1:], "pools: {}"]
 
 
