@@ -144,10 +144,12 @@ def merge_disks(
         scanned = []
     else:
         scanned = [each for each in scan.devices if not _is_behind(each, interfaces)]
+    vdevs = tuple(vdevs)
+    whole = {disk_key(device): device for device in vdevs}
     for name in (*(_name(each) for each in scanned), *vdevs):
         if disk_key(name) not in known:
             known.add(disk_key(name))
-            found = DiskSeen(path=name, real_path=name, configured=False)
+            found = DiskSeen(path=name, real_path=whole.get(disk_key(name), name), configured=False)
             parts[name] = merged(Sight(scan.source, scan.at, found), None)
     return parts
 

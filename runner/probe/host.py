@@ -13,13 +13,15 @@ from runner.probe.schedulers import look_for_schedulers
 from runner.probe.sight import Sight
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from bkp.clock import Clock
     from runner.probe.asking import Ask
     from runner.probe.devices import Host
 
 SOURCE = "/sys /proc /lib/modules /etc journalctl"
 KSTAT = "/proc/spl/kstat/zfs"
-_THROTTLED = "/sys/devices/platform/soc/soc:firmware/get_throttled"
+_PLATFORM, _HWMON = "/sys/devices/platform", "/sys/class/hwmon"
 _SINCE_BOOT = 1 << 16  # get_throttled: under-voltage has occurred since boot; bit 0 is now
 _NOW = 1 << 0
 _RESET = re.compile(r"usb [0-9.-]+: reset .*USB device number [0-9]+")
@@ -62,13 +64,23 @@ def _kernel_log(ask: Ask) -> list[str] | None:
 
 def _undervoltage(host: Host, ask: Ask, log: list[str] | None) -> bool | None:
     """Return whether the supply was too weak since boot: by the firmware's bits, or by the kernel's word for it."""
-    if any(_UNDERVOLTAGE.search(line) for line in log or ()):
+    if any(_UNDERVOLTAGE.search(line) for line in log or ()) or any(_in_kernels_files(host)):
         return True
     answer = ask(commands.THROTTLED, commands.OTHER_SECONDS)
-    # vcgencmd says `throttled=0x50000`, the kernel's file `50000`
-    found = re.fullmatch(r"throttled=0x([0-9a-fA-F]+)\s*", answer.text) if answer.refusal is None else None
-    found = found or re.fullmatch(r"(?:0x)?([0-9a-fA-F]+)\s*", host.text(_THROTTLED) or "")
+    found = re.fullmatch(r"throttled=0x([0-9a-fA-F]{1,16})\s*", answer.text) if answer.refusal is None else None
     return None if found is None else bool(int(found[1], 16) & (_SINCE_BOOT | _NOW))
+
+
+def _in_kernels_files(host: Host) -> Iterator[bool]:
+    """Yield what the kernel's files say. A 0 in them means nothing: the driver clears the bits that it reads."""
+    for soc in host.names(_PLATFORM):
+        for firmware in host.names(f"{_PLATFORM}/{soc}") if soc.startswith("soc") else ():
+            said = host.text(f"{_PLATFORM}/{soc}/{firmware}/get_throttled") if "firmware" in firmware else None
+            found = re.fullmatch(r"(?:0x)?([0-9a-fA-F]{1,16})\s*", said or "")
+            yield found is not None and bool(int(found[1], 16) & (_SINCE_BOOT | _NOW))
+    for chip in host.names(_HWMON):
+        if (host.text(f"{_HWMON}/{chip}/name") or "").strip() == "rpi_volt":
+            yield (host.text(f"{_HWMON}/{chip}/in0_lcrit_alarm") or "").strip() == "1"
 
 
 def _arc_bytes(host: Host) -> int | None:

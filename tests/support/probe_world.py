@@ -11,6 +11,7 @@ from bkp.config import parse_config
 from bkp.observations import Observations
 from bkp.state.observed import Observed
 from bkp.state.reading import Missing, Readable
+from bkp.zfs_health.listing import DATASET_COLUMNS
 from runner.probe import commands
 from runner.probe.asking import Answer
 from runner.probe.devices import Host
@@ -54,10 +55,16 @@ def a_config(extra: str = WATCHED) -> Config:
 
 
 SPACE = "tank\t1523832579045127045\tONLINE\t2013265920\t37584896\t1975681024\t1\t2\t-\t-\toff\n"
-DATASETS = (
-    "tank\tfilesystem\toff\t-\t-\tyes\ton\toff\t0\t0\t1841770496\t37277696\t-\n"
-    "tank/Secure\tfilesystem\taes-256-gcm\ttank/Secure\tunavailable\tno\ton\toff\t0\t0\t1841770496\t35913728\t-\n"
-)
+_PLAIN = {"type": "filesystem", "encryption": "off", "mounted": "yes", "canmount": "on", "readonly": "off", "used": "1"}
+
+
+def dataset(name: str, **properties: str) -> str:
+    """Return the row of `zfs list` of a file system."""
+    known = _PLAIN | properties | {"name": name}
+    return "\t".join(known.get(column, "-") for column in DATASET_COLUMNS) + "\n"
+
+
+DATASETS = dataset("tank") + dataset("tank/Secure", encryption="aes-256-gcm", keystatus="unavailable", mounted="no")
 SNAPSHOTS = "tank/Secure@a\t1795414690\ntank/Secure@b\t1795414693\n"
 SCAN = json.dumps(
     {

@@ -56,9 +56,22 @@ def test_the_firmware_tells_of_undervoltage_since_boot(world: ProbeWorld, said: 
     assert seen(world).undervoltage is under
 
 
-def test_without_the_firmwares_program_the_kernels_file_counts(world: ProbeWorld) -> None:
-    write(world, "sys/devices/platform/soc/soc:firmware/get_throttled", "50005\n")
-    assert seen(world).undervoltage is True
+@pytest.mark.parametrize(
+    ("path", "said", "under"),
+    [
+        ("sys/devices/platform/soc/soc:firmware/get_throttled", "50005\n", True),
+        ("sys/devices/platform/soc@107c000000/soc@107c000000:firmware/get_throttled", "10000\n", True),
+        ("sys/devices/platform/soc/soc:firmware/get_throttled", "0\n", None),
+        ("sys/class/hwmon/hwmon3/in0_lcrit_alarm", "1\n", True),
+        ("sys/class/hwmon/hwmon3/in0_lcrit_alarm", "0\n", None),
+    ],
+)
+def test_without_the_firmwares_program_the_kernels_files_can_only_say_yes(
+    world: ProbeWorld, path: str, said: str, under: bool | None
+) -> None:
+    write(world, "sys/class/hwmon/hwmon3/name", "rpi_volt\n")
+    write(world, path, said)
+    assert seen(world).undervoltage is under
 
 
 def test_resets_of_usb_devices_and_undervoltage_are_taken_from_the_kernels_log(world: ProbeWorld) -> None:

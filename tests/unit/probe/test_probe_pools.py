@@ -7,7 +7,7 @@ import pytest
 
 from bkp.zfs_health.model import every_vdev
 from runner.probe import commands
-from tests.support.probe_world import ProbeWorld, a_config, recorded
+from tests.support.probe_world import ProbeWorld, a_config, dataset, recorded
 from tests.support.zpool_written import HC, status
 
 
@@ -111,7 +111,7 @@ def test_what_cannot_be_seen_of_a_pool_is_unknown_and_said(world: ProbeWorld) ->
 
 def test_a_dataset_that_is_gone_leaves_and_one_that_is_new_comes(world: ProbeWorld) -> None:
     world.look()
-    world.say(commands.datasets("tank"), "tank/new\tfilesystem\toff\t-\t-\tyes\ton\toff\t0\t0\t1\t1\t-\n")
+    world.say(commands.datasets("tank"), dataset("tank/new"))
     assert set(world.look().datasets) == {"tank/new"}
 
 
