@@ -34,6 +34,7 @@ class DiskSeen(Record, frozen=True, kw_only=True):
 
     `path` is the path that was asked, `real_path` the device that it led to; None: there is no such disk. A sleeping
     disk is not asked: `health` and `health_at` are then those of the last time it was awake, and `asleep` is True.
+    `asked_at` is when smartctl was last asked, which is less often than the disk is looked for.
     """
 
     path: str
@@ -41,6 +42,7 @@ class DiskSeen(Record, frozen=True, kw_only=True):
     asleep: bool = False
     health: DiskHealth | None = None
     health_at: UtcTime | None = None
+    asked_at: UtcTime | None = None
     second: SecondReading | None = None
     disagreements: tuple[Disagreement, ...] = ()
     configured: bool = True

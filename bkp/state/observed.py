@@ -30,12 +30,14 @@ class Part(Record, Generic[T], frozen=True, kw_only=True):
     """One thing that a probe looks at. `source` is the command that was asked.
 
     `error` says why the last look saw nothing. `value` is what was last seen, at `seen_at`; with an `error` it is
-    older than `looked_at`.
+    older than `looked_at`. `missing`: the look itself went well, and the thing was not there; without it, an `error`
+    means that nothing is known.
     """
 
     source: str
     looked_at: UtcTime
     error: str | None = None
+    missing: bool = False
     seen_at: UtcTime | None = None
     value: T | None = None
 
@@ -53,11 +55,14 @@ def seen(value: T, source: str, now: datetime) -> Part[T]:
     return Part(source=source, looked_at=now, seen_at=now, value=value)
 
 
-def not_seen(error: str, source: str, now: datetime, before: Part[T] | None) -> Part[T]:
-    """Return the part of a look that saw nothing: what was seen `before` stays, with its time."""
+def not_seen(error: str, source: str, now: datetime, before: Part[T] | None, *, missing: bool = False) -> Part[T]:
+    """Return the part of a look that saw nothing: what was seen `before` stays, with its time.
+
+    `missing`: the thing is not there, rather than that it could not be seen.
+    """
     if before is None:
-        return Part(source=source, looked_at=now, error=error)
-    return msgspec.structs.replace(before, source=source, looked_at=now, error=error)
+        return Part(source=source, looked_at=now, error=error, missing=missing)
+    return msgspec.structs.replace(before, source=source, looked_at=now, error=error, missing=missing)
 
 
 def path_of(state: Path, name: str) -> Path:

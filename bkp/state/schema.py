@@ -10,14 +10,25 @@ from pathlib import Path
 
 import msgspec
 
+from bkp.observations import DiskSeen, HostSeen, PoolSeen
+from bkp.state.observed import Observed
 from bkp.state.records import DOCUMENTED, SCHEMA_VERSION
+from bkp.zfs_health.model import DatasetHealth
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
+OBSERVED: dict[str, type[msgspec.Struct]] = {
+    "observed-pools": Observed[PoolSeen],
+    "observed-datasets": Observed[DatasetHealth],
+    "observed-disks": Observed[DiskSeen],
+    "observed-host": Observed[HostSeen],
+}
+
+
 def state_schemas() -> dict[str, bytes]:
     """Return the content of every schema file by its name."""
-    return {f"{name}.schema.json": _schema(name, kind) for name, kind in DOCUMENTED.items()}
+    return {f"{name}.schema.json": _schema(name, kind) for name, kind in (DOCUMENTED | OBSERVED).items()}
 
 
 def _schema(name: str, kind: type[msgspec.Struct]) -> bytes:

@@ -1,4 +1,4 @@
-"""config check, config schema, config example."""
+"""config check, config schema, config example, config suggest."""
 
 from __future__ import annotations
 
@@ -22,13 +22,16 @@ if TYPE_CHECKING:
 
 @click.group(
     "config",
-    short_help="Check the configuration, print its schema or an example.",
+    short_help="Check the configuration; print its schema, an example, or pools and disks for it.",
     epilog=options.examples(
-        "bkp-run config check", "bkp-run config schema > config.schema.json", "bkp-run config example"
+        "bkp-run config check",
+        "bkp-run config schema > config.schema.json",
+        "bkp-run config example",
+        "bkp-run config suggest",
     ),
 )
 def config_group() -> None:
-    """Check the configuration, print its JSON Schema for editors, or a commented example."""
+    """Check the configuration; print its JSON Schema for editors, a commented example, or pools and disks."""
 
 
 @config_group.command(
@@ -98,6 +101,25 @@ def example_command() -> int:
     from importlib.resources import files  # costs start-up time
 
     click.echo(files("bkp.config").joinpath("example.yml").read_text(encoding="utf-8"), nl=False)
+    return ExitCode.SUCCESS
+
+
+@config_group.command(
+    "suggest", epilog=options.examples("bkp-run config suggest", "bkp-run config suggest >> /etc/bkp/config.yml")
+)
+def suggest_command() -> int:
+    """Print the sections `pools:` and `disks:` for this host. Whatever is not sure is a comment.
+
+    It asks zpool and smartctl, which opens each disk: one that sleeps may wake. No configuration is needed.
+    """
+    import time
+
+    from runner.probe.asking import Asker
+    from runner.probe.devices import Host
+    from runner.probe.inventory import suggest
+    from runner.probe.look import SECONDS
+
+    click.echo(suggest(Host(), Asker(time.monotonic() + SECONDS), utc_now), nl=False)
     return ExitCode.SUCCESS
 
 

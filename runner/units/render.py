@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from bkp.observations import PROBE_EVERY
 from bkp.resources import data_dir
 from runner.jobs.registry import RUNNER_JOBS
 from runner.jobs.repository import borg_folders
@@ -23,9 +24,12 @@ UNITS, USERS, FOLDERS = "systemd/system", "sysusers.d", "tmpfiles.d"
 MARK = "# Written by bkp-run units from "
 FAILED = "bkp-unit-failed@.service"
 EXPORTER = "bkp-exporter.service"
+PROBE = "bkp-probe"
 
 # Ended by bkp-run itself within this time (seconds), besides the mail's: borg's grace, and what waits for the history.
 _GRACE = 60 + 60
+# The probe ends by itself in less; seconds.
+_PROBE_LIMIT = int(PROBE_EVERY.total_seconds()) - 10
 _BOOT_SAFE = ("/run/", "/var/", "/root/", "/etc/")
 
 
@@ -59,6 +63,12 @@ def render(config: Config, facts: Facts) -> dict[str, str]:
         )
         if unit.schedule is not None:
             found[f"{UNITS}/{unit.name}.timer"] = filled("job.timer.j2", unit=unit)
+    if config.pools or config.disks:
+        look = quoting.command(facts.program("bkp-run"), "--config", facts.config, "probe", "--quiet", "--unit")
+        found[f"{UNITS}/{PROBE}.service"] = filled(
+            "probe.service.j2", command=look, box=sandbox.of_probe(config, facts), limit=_PROBE_LIMIT
+        )
+        found[f"{UNITS}/{PROBE}.timer"] = filled("probe.timer.j2", every=int(PROBE_EVERY.total_seconds()))
     serve = quoting.command(facts.program("bkp-exporter"), "--config", facts.config)
     loopback = config.exporter.listen.host in {"localhost", "::1"} or config.exporter.listen.host.startswith("127.")
     found[f"{UNITS}/{EXPORTER}"] = filled(
@@ -106,6 +116,7 @@ def _failed_arguments(config: Config) -> str:
 def folders(config: Config, facts: Facts) -> tuple[str, ...]:
     """Return every folder that must be there before a unit starts: inside its sandbox it cannot be made."""
     found = [config.paths.log, config.paths.lock, config.paths.scratch_dir, f"{config.paths.state}/audit"]
+    found += [sandbox.observed(config)] if config.pools or config.disks else []
     found += [source.mount_at for source in config.sources.values() if source.mount_at]
     for repository in config.repositories.values():
         found += borg_folders(repository, facts.home)

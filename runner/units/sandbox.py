@@ -64,6 +64,27 @@ def of_audit(config: Config, facts: Facts) -> Sandbox:
     return of_job(Rights(writable=written(config, facts.home), devices=devices), config, facts)
 
 
+def of_probe(config: Config, facts: Facts) -> Sandbox:
+    """Return what the probe's unit may do: ask ZFS and the configured disks, and write its observations.
+
+    CAP_SYS_ADMIN: NVMe's health (nvme(4), admin commands), and ZFS' exact number of data errors. CAP_SYS_RAWIO: what a
+    SATA disk is asked goes through SCSI as a raw command. /dev/vcio is a Raspberry Pi's firmware (vcgencmd).
+    """
+    read = (config.paths.state, facts.config, facts.programs)
+    return Sandbox(
+        writable=(observed(config),),
+        devices=("/dev/zfs", "/dev/vcio", *(disk.path for disk in config.disks.values())),
+        capabilities=("CAP_SYS_ADMIN", "CAP_SYS_RAWIO") if config.disks else ("CAP_SYS_ADMIN",),
+        private_tmp=not _overlap(read, _TEMPORARY),
+        protect_home="read-only" if _overlap(read, _HOMES) else "yes",
+    )
+
+
+def observed(config: Config) -> str:
+    """Return the folder of the observations."""
+    return f"{config.paths.state}/observed"
+
+
 def of_exporter(config: Config, facts: Facts) -> Sandbox:
     """Return what the exporter's unit may do: read, and listen."""
     read = (config.paths.state, facts.config, facts.programs)

@@ -18,6 +18,10 @@ PROGRAMS = str(Path(sys.executable).parent)
 FACTS = Facts(programs=PROGRAMS, config="/etc/bkp/config.yml")
 DATASET = "dataset: tank/Secure/backup"
 OWN_FILES = '["pp:/var/lib/bkp", "pp:/var/log/borg", "pp:/run/lock/bkp"]'  # what a source that holds them leaves out
+WATCHED = (
+    "pools: {tank: {disks: [one]}}\n"
+    "disks: {one: {path: /dev/disk/by-id/ata-ONE_1}, two: {path: /dev/disk/by-id/nvme-TWO_2}}\n"
+)
 JOBS = ("borg-backup", "borg-check", "borg-check-verify", "borg-drill", "bkp-audit")
 
 

@@ -15,7 +15,7 @@ from bkp.config import Config
 from runner.units.facts import Facts
 from runner.units.render import render
 from tests.support.mailbox import Mailbox
-from tests.support.units import DATASET, FACTS, JOBS, OWN_FILES, PROGRAMS, a_config, settings, unit
+from tests.support.units import DATASET, FACTS, JOBS, OWN_FILES, PROGRAMS, WATCHED, a_config, settings, unit
 
 # systemd-analyze security: 0 is shut in wholly, 10 not at all. Not to rise without a reason.
 EXPOSURE = {
@@ -26,9 +26,11 @@ EXPOSURE = {
     "bkp-audit": 2.7,  # /dev/zfs
     "bkp-exporter": 1.5,
     "bkp-unit-failed@": 2.5,
+    "bkp-probe": 2.2,  # CAP_SYS_ADMIN, CAP_SYS_RAWIO, disks
 }
 CONFIGS = {
     "datasets": a_config(),
+    "pools and disks": a_config(WATCHED),
     "directories": a_config(source="path: /srv"),
     "odd paths": a_config(
         "paths: {state: '/srv/my state/100%', log: '/srv/lög'}\nexporter: {listen: '0.0.0.0:443'}\n"
@@ -91,7 +93,7 @@ def test_a_timers_schedule_is_systemds_own_language(schedule: str) -> None:
 
 @pytest.mark.parametrize("name", EXPOSURE)
 def test_no_unit_is_more_exposed_than_recorded(tmp_path: Path, name: str) -> None:
-    path = write(tmp_path, a_config())[f"{name}.service"]
+    path = write(tmp_path, a_config(WATCHED))[f"{name}.service"]
     if name.endswith("@"):
         path = path.rename(path.with_name(f"{name}x.service"))
     done = run("systemd-analyze", "security", "--offline=yes", path)
@@ -107,7 +109,7 @@ def root(tmp_path: Path) -> Path:
     (tmp_path / "etc").mkdir()
     for name in ("passwd", "group"):
         (tmp_path / "etc" / name).write_text(Path("/etc", name).read_text())
-    write(tmp_path / "etc", a_config())
+    write(tmp_path / "etc", a_config(WATCHED))
     done = run("systemd-sysusers", f"--root={tmp_path}", tmp_path / "etc/sysusers.d/bkp.conf")
     assert done.returncode == 0, done.stderr
     return tmp_path
@@ -137,6 +139,8 @@ def test_what_root_writes_into_the_state_belongs_to_the_group_whoever_started_it
     state = root / "var/lib/bkp"
     assert (state.stat().st_mode & 0o7777, state.stat().st_gid) == (0o2750, group_of(root))
     write_atomic(state / "jobs/nightly/main/latest.json", b"{}\n")
+    observed = state / "observed"
+    assert (observed.stat().st_mode & 0o7777, observed.stat().st_gid) == (0o2750, group_of(root))
     for path in (state / "jobs", state / "jobs/nightly/main", state / "jobs/nightly/main/latest.json"):
         assert path.stat().st_gid == group_of(root)
         assert path.stat().st_mode & 0o040

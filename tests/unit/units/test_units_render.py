@@ -4,11 +4,12 @@ import pytest
 
 from bkp.config import parse_config
 from bkp.config.values import Duration
+from runner.probe.look import SECONDS
 from runner.sources.dataset import BUSY_SECONDS
 from runner.units.facts import Facts
 from runner.units.quoting import command, glob, plain, word
 from runner.units.render import MARK, folders, made_at_boot, render
-from tests.support.units import DATASET, FACTS, JOBS, OWN_FILES, a_config, settings, unit
+from tests.support.units import DATASET, FACTS, JOBS, OWN_FILES, WATCHED, a_config, settings, unit
 
 SERVICES = [f"{each}.service" for each in JOBS]
 
@@ -222,3 +223,53 @@ def test_odd_paths_are_quoted_and_specifiers_doubled() -> None:
     assert command("/bin/x", "$HOME", "a b") == '/bin/x "$$HOME" "a b"'
     assert plain("50% \\ off") == "50%% \\\\ off"
     assert glob("/srv/a*[b]?") == '"/srv/a[*][[]b][?]"'
+
+
+# ---------------------------------------------------------------- the probe
+
+
+def test_without_a_pool_or_a_disk_nothing_is_probed() -> None:
+    for extra, probed in (("", False), ("pools: {tank: {}}\n", True), (WATCHED, True)):
+        assert ("systemd/system/bkp-probe.service" in render(a_config(extra), FACTS)) is probed
+        assert ("systemd/system/bkp-probe.timer" in render(a_config(extra), FACTS)) is probed
+
+
+def test_the_probe_opens_the_configured_disks_and_zfs_and_no_other_disk() -> None:
+    found = settings(unit("bkp-probe.service", a_config(WATCHED)))
+    assert found["DevicePolicy"] == ["closed"]
+    disks = ["/dev/disk/by-id/ata-ONE_1 rw", "/dev/disk/by-id/nvme-TWO_2 rw"]
+    assert found["DeviceAllow"] == ["/dev/zfs rw", "/dev/vcio rw", *disks]
+    assert found["CapabilityBoundingSet"] == ["CAP_SYS_ADMIN CAP_SYS_RAWIO"]
+    only_pools = settings(unit("bkp-probe.service", a_config("pools: {tank: {}}\n")))
+    assert only_pools["CapabilityBoundingSet"] == ["CAP_SYS_ADMIN"]
+
+
+def test_the_probe_writes_its_observations_alone_and_has_no_network() -> None:
+    config = a_config(f"paths: {{state: /srv/state}}\n{WATCHED}")
+    found = settings(unit("bkp-probe.service", config))
+    assert found["ReadWritePaths"] == ["-/srv/state/observed"]
+    assert found["PrivateNetwork"] == ["yes"]
+    assert found["RestrictAddressFamilies"] == ["AF_UNIX"]
+    assert "/srv/state/observed" in folders(config, FACTS)
+    assert "/srv/state/observed" not in folders(a_config("paths: {state: /srv/state}\n"), FACTS)
+
+
+def test_the_probe_sees_what_it_looks_at() -> None:
+    """A hidden folder would look like a kernel without modules, or like a look that does not hang."""
+    found = settings(unit("bkp-probe.service", a_config(WATCHED)))
+    assert found["ProtectKernelModules"] == ["no"]
+    assert found["ProtectProc"] == ["default"]
+    assert "PrivateDevices" not in found
+
+
+def test_a_zpool_that_hangs_neither_fails_the_probes_unit_nor_keeps_it_from_the_next_look() -> None:
+    found = settings(unit("bkp-probe.service", a_config(WATCHED)))
+    assert found["KillMode"] == ["process"]
+    assert "OnFailure" not in found
+    timer = settings(unit("bkp-probe.timer", a_config(WATCHED)))
+    assert SECONDS < int(found["TimeoutStartSec"][0]) < int(timer["OnUnitActiveSec"][0].removesuffix("s")) == 300
+    assert "OnCalendar" not in timer
+
+
+def test_in_its_unit_the_probe_ends_with_0_where_something_cannot_be_seen() -> None:
+    assert settings(unit("bkp-probe.service", a_config(WATCHED)))["ExecStart"][0].endswith(" probe --quiet --unit")

@@ -1,0 +1,56 @@
+"""The probe's questions as command lines, and how long each may take, in seconds.
+
+No question wakes a disk: `smartctl -n standby` asks first, and `--scan` opens none.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from bkp.zfs_health.listing import DATASET_COLUMNS, POOL_COLUMNS, SNAPSHOT_COLUMNS
+
+ZPOOL_SECONDS = 20.0
+ZFS_SECONDS = 60.0
+SMARTCTL_SECONDS = 60.0
+OTHER_SECONDS = 20.0
+
+POOL_NAMES = ("zpool", "list", "-H", "-o", "name")
+SCAN = ("smartctl", "--scan", "--json")
+SCAN_OPEN = ("smartctl", "--scan-open", "--json")
+THROTTLED = ("vcgencmd", "get_throttled")
+KERNEL_LOG = ("journalctl", "-k", "-b", "-q", "-o", "cat", "--no-pager", "--grep", "USB device number|nder-voltage")
+
+
+def status_json(pool: str) -> tuple[str, ...]:
+    """Return `zpool status` as JSON, which is known since ZFS 2.3."""
+    return ("zpool", "status", "-j", "--json-int", pool)
+
+
+def status_text(pool: str) -> tuple[str, ...]:
+    """Return `zpool status` as text with exact numbers."""
+    return ("zpool", "status", "-p", pool)
+
+
+def space(pool: str) -> tuple[str, ...]:
+    """Return `zpool list` of one pool."""
+    return ("zpool", "list", "-Hp", "-o", ",".join(POOL_COLUMNS), pool)
+
+
+def datasets(pool: str) -> tuple[str, ...]:
+    """Return `zfs list` of a pool's file systems and volumes."""
+    return ("zfs", "list", "-Hp", "-r", "-t", "filesystem,volume", "-o", ",".join(DATASET_COLUMNS), pool)
+
+
+def snapshots(pool: str) -> tuple[str, ...]:
+    """Return `zfs list` of a pool's snapshots."""
+    return ("zfs", "list", "-Hp", "-r", "-t", "snapshot", "-o", ",".join(SNAPSHOT_COLUMNS), pool)
+
+
+def smart(path: str, interface: str | None) -> tuple[str, ...]:
+    """Return what smartctl is asked of one disk. A disk that sleeps is left alone."""
+    return ("smartctl", "--json", "-a", "-n", "standby", *(("-d", interface) if interface else ()), path)
+
+
+def second(device: str, interface: str) -> tuple[str, ...]:
+    """Return the program that has pySMART read one disk; only for a disk that is awake."""
+    return (sys.executable, "-P", "-m", "bkp.tools.pysmart_reader", device, interface)

@@ -1,0 +1,53 @@
+"""Programs that replay outputs: real executables for the start of PATH.
+
+Each prints what belongs to its command line and notes each call with its locale. A call without an answer ends with 1.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_PROGRAM = f"""#!{sys.executable}
+import json, os, sys, time
+here = os.path.dirname(os.path.abspath(__file__))
+words = [os.path.basename(__file__), *sys.argv[1:]]
+with open(os.path.join(here, "calls"), "a") as calls:
+    calls.write(json.dumps([words, os.environ.get("LC_ALL")]) + chr(10))
+answers = json.load(open(os.path.join(here, "answers.json")))
+answer = answers.get(" ".join(words), {{"stdout": "", "stderr": "no answer", "exit": 1, "seconds": 0}})
+time.sleep(answer["seconds"])
+sys.stdout.write(answer["stdout"])
+sys.stderr.write(answer["stderr"])
+sys.exit(answer["exit"])
+"""
+
+
+class FakePrograms:
+    """A folder with programs, their answers and the calls they had."""
+
+    def __init__(self, folder: Path, *names: str) -> None:
+        self.folder = folder
+        folder.mkdir()
+        for name in names:
+            (folder / name).write_text(_PROGRAM)
+            (folder / name).chmod(0o755)
+        self._answers: dict[str, dict[str, object]] = {}
+        self._write()
+
+    def answer(self, command: str, stdout: str, *, ends_with: int = 0, seconds: float = 0, stderr: str = "") -> None:
+        """Say what a command prints, how it ends, and after how long."""
+        self._answers[command] = {"stdout": stdout, "stderr": stderr, "exit": ends_with, "seconds": seconds}
+        self._write()
+
+    def _write(self) -> None:
+        (self.folder / "answers.json").write_text(json.dumps(self._answers))
+
+    def calls(self) -> list[tuple[str, str | None]]:
+        """Return each call's command line and its LC_ALL."""
+        lines = (self.folder / "calls").read_text().splitlines() if (self.folder / "calls").exists() else []
+        return [(" ".join(words), locale) for words, locale in map(json.loads, lines)]
