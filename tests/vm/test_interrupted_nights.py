@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tests.vm.lab.pool import Pool
     from tests.vm.lab.virtual import VirtualMachine
 
-STEPS = ("prepare", "create", "confirm", "sample", "release", "prune", "compact")
+STEPS = ("prepare", "create", "confirm", "sample", "release", "name", "prune", "compact")
 STOPPED = "/run/lab-stopped"
 TRIES = 20
 # Runs a program, and stops it (SIGSTOP) as soon as the record it writes says that the wanted step began. From outside,
