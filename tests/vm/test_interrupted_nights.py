@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from tests.vm.lab.pool import Pool
     from tests.vm.lab.virtual import VirtualMachine
 
-STEPS = ("prepare", "create", "confirm", "sample", "release", "prune", "compact")
+STEPS = ("prepare", "create", "confirm", "sample", "release", "name", "prune", "compact")
 # One power cut ends several nights, each on a site of its own: a boot takes longer than the nights do. What the first
 # ones wrote may have reached the disks by then, so each group ends with a step in which borg writes.
-CUTS = (("prepare", "sample", "create"), ("release", "prune"), ("confirm", "compact"))
+CUTS = (("prepare", "sample", "create"), ("release", "prune"), ("confirm", "name", "compact"))
 # In these steps borg is at work on the repository: a night is stopped there when borg has just taken its lock.
-BORG_STEPS = {"create", "confirm", "prune", "compact"}
+BORG_STEPS = {"create", "confirm", "name", "prune", "compact"}
 # Runs a program in a control group of its own, and freezes that whole group, borg included, in the middle of a step:
 # when the program's record names the step and, if a lock is given, when that lock is there. The kernel says when either
 # comes into its place (inotify(7)). At a higher priority on the same processor, this program then runs before anything

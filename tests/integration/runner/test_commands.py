@@ -79,7 +79,7 @@ def test_restore_refuses_a_folder_with_anything_in_it(world: World) -> None:
 def test_restore_names_what_is_not_there(world: World) -> None:
     done = world.run("restore", "latest", "--to", str(world.root / "r"))
     assert done.returncode == 2
-    assert "there is no complete archive to restore" in done.stderr
+    assert "there is no good archive to restore" in done.stderr
 
     world.succeed("nightly")
     (name,) = world.archives()
@@ -478,8 +478,8 @@ def test_json_of_a_dry_run_is_the_plan_with_secrets_masked(world: World) -> None
         assert PASSPHRASE not in done.stdout
         assert done.stderr == ""
     plan = json.loads(world.succeed("nightly", "--dry-run", "--json", "--target", "main").stdout)
-    assert [Path(command[0]).name for command in plan["commands"]] == ["zfs", "zfs", "mount", *["borg"] * 4]
-    assert [command[1] for command in plan["commands"][3:]] == ["create", "list", "prune", "compact"]
+    assert [Path(command[0]).name for command in plan["commands"]] == ["zfs", "zfs", "mount", *["borg"] * 5]
+    assert [command[1] for command in plan["commands"][3:]] == ["create", "list", "rename", "prune", "compact"]
     assert world.history() == [], "nothing was run"
 
 
