@@ -179,7 +179,7 @@ def test_a_source_that_is_in_no_good_archive_for_long_is_said_though_the_nights_
 def test_a_defect_in_one_part_is_said_and_silences_no_other(store: StateStore) -> None:
     store.write_ended(a_run("check", START, Outcome.FAILURE, reason="segment 7 is damaged"))
     look = survey(CONFIG, store, lambda: NOW, UTC, lambda _process: False)
-    broken = dataclasses.replace(look, zone=None)  # type: ignore[arg-type]  # what no caller may do
+    broken = dataclasses.replace(look, now=None)  # type: ignore[arg-type]  # what no caller may do
     found = concerns_of(CONFIG, broken)
     assert {each.kind for each in found} == {"internal_error", "job_failed"}
     assert "defect of bkp" in next(each.sentence for each in found if each.kind == "internal_error")

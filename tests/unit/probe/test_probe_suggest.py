@@ -98,7 +98,8 @@ odd = st.text(st.characters(codec="utf-8"), min_size=1, max_size=40)
 
 @given(
     pools=st.lists(
-        st.builds(FoundPool, odd, st.lists(odd, max_size=3).map(tuple), st.lists(odd, max_size=2).map(tuple))
+        st.builds(FoundPool, odd, st.lists(odd, max_size=3).map(tuple), st.lists(odd, max_size=2).map(tuple)),
+        unique_by=lambda pool: pool.name,  # as imported pools are
     ),
     scanned=st.lists(st.builds(ScannedDevice, name=odd, interface=odd, open_error=st.none() | odd), max_size=4),
     links=st.dictionaries(odd, st.lists(odd, max_size=3), max_size=4),
