@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from bkp.state.observed import not_seen, path_of
+from bkp.zfs_health.from_text import read_status
 from bkp.zfs_health.model import Checkpoint, PoolSpace, Scan
 from tests.support.observed import (
     CONFIGURED,
@@ -21,6 +22,7 @@ from tests.support.observed import (
     a_tree,
     a_vdev,
 )
+from tests.support.zpool_written import WRITTEN
 from tests.unit.core.observed_support import NOW, Server
 
 if TYPE_CHECKING:
@@ -266,3 +268,16 @@ def test_two_leaves_that_count_errors_are_both_named(server: Server) -> None:
     server.observer.pool(vdevs=a_tree(a_leaf("a", "101", read=1), a_leaf("b", "102", write=2)))
     assert "a-part1 1 read, 0 write and 0 checksum errors, b-part1 0 read, 2 write" in server.only().sentence
     assert RIGHT.read == 0
+
+
+QUIET = {"clean", "never scanned", "none requested"}  # but for the scrub, which is old or never was
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_whatever_zpool_prints_of_trouble_leads_to_a_concern(server: Server, name: str) -> None:
+    (health, *_) = read_status(WRITTEN[name]).pools
+    space = a_pool(NOW).space
+    seen = a_pool_seen(msgspec.structs.replace(health, name="tank", space=space), devices={})
+    server.observer.pools["tank"] = server.observer.part(seen)
+    found = {each.kind for each in server.seen()} - {"disk_unconfigured"}
+    assert (found <= {"scrub_old"}) == (name in QUIET), found
