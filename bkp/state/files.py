@@ -71,7 +71,7 @@ def write_record(path: Path, record: msgspec.Struct, *, mode: int = FILE_MODE, d
     write_atomic(path, content, mode=mode, durable=durable)
 
 
-def encode_record(record: msgspec.Struct) -> bytes:
+def encode_record(record: object) -> bytes:
     r"""Return a record as JSON on one line.
 
     Names of files and what programs say need not be UTF-8; Python then holds lone surrogates, which JSON cannot. They

@@ -85,7 +85,9 @@ def look(config: Config, before: Observations, ask: Ask, host: Host, clock: Cloc
         found = _result(scan, partial(Found, "smartctl", clock()))
         host_sight = _result(the_host, partial(Sight, HOST_SOURCE, clock()))
     pool_parts = merge_pools(pool_looks, old_pools, partial(devices_of, whole_device=host.whole_device), wanted)
-    vdevs = [device for part in pool_parts.values() if part.value is not None for device in part.value.devices.values()]
+    seen = [part.value for part in pool_parts.values() if part.error is None and part.value is not None]
+    # of a pool that hangs the devices are those of an earlier look: they may be gone
+    vdevs = [each for pool in seen for each in pool.devices.values() if host.real_path(each) is not None]
     return Look(
         pools=pool_parts,
         datasets=merge_datasets(pool_looks, _parts(before.datasets)),

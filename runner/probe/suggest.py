@@ -71,21 +71,22 @@ def _pools(pools: list[FoundPool], entries: Mapping[str, _Entry]) -> list[str]:
     if not pools:
         return ["pools: {}"]
     lines, taken = ["pools:"], set[str]()
+    owners: dict[str, str] = {}
     for pool in pools:
         if re.fullmatch(_pattern(PoolName), pool.name) is None:
             lines.append(f"  # pool {_one_line(pool.name)} has a name that the configuration does not take")
             continue
         name = _unique(_plain(pool.name), taken)
-        members = dict.fromkeys(entries[disk_key(device)].name for device in pool.devices if _sure(entries, device))
+        named = dict.fromkeys(entries[disk_key(device)].name for device in pool.devices if _sure(entries, device))
+        shared = [each for each in named if owners.setdefault(each, pool.name) != pool.name]
+        members = [each for each in named if each not in shared]
+        unsure = [device for device in pool.devices if not _sure(entries, device)]
         lines.append(f"  {_quoted(name)}:")
         lines += [f"    zfs_name: {_quoted(pool.name)}"] if name != pool.name else []
         lines.append(f"    disks: [{', '.join(map(_quoted, members))}]")
         lines += [f"    # its device {_one_line(each)} leads to no disk" for each in pool.unresolved]
-        lines += [
-            f"    # its device {_one_line(each)} is not below disks"
-            for each in pool.devices
-            if not _sure(entries, each)
-        ]
+        lines += [f"    # its device {_one_line(each)} is not below disks" for each in unsure]
+        lines += [f"    # its disk {each} stands at pool {owners[each]}: a disk belongs to one pool" for each in shared]
     return lines if taken else [*lines[1:], "pools: {}"]
 
 

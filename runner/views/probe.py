@@ -6,10 +6,10 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
-import msgspec
 
 from bkp.disk_health.model import DiskHealth, Health, PowerState, ScannedDevice, Unknown
 from bkp.quantities import format_size
+from bkp.state.files import encode_record
 from bkp.zfs_health.model import PoolHealth, Reading, every_vdev, worst
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Line(NamedTuple):
 def as_json(look: Look) -> bytes:
     """Return everything that was seen, in the words of the observations, and what could not be."""
     parts = {"pools": look.pools, "datasets": look.datasets, "disks": look.disks, "host": look.host}
-    return msgspec.json.encode({"schema": 1, **parts, "unseen": look.unseen})
+    return encode_record({"schema": 1, **parts, "unseen": look.unseen})
 
 
 def as_text(lines: Iterable[Line]) -> str:

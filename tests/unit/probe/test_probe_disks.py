@@ -88,6 +88,18 @@ def test_a_disk_that_was_pulled_is_missing_at_the_next_look_though_smartctl_is_n
     assert seen.disks["one"].value is not None
 
 
+@pytest.mark.parametrize("kernel", ["ONLINE", "SUSPENDED"])
+def test_a_pulled_disk_of_a_pool_that_hangs_is_not_reported_as_one_that_nobody_configured(
+    world: ProbeWorld, kernel: str
+) -> None:
+    world.look()
+    world.pull("sda", ONE)
+    world.say(commands.SCAN, json.dumps({"smartctl": {"argv": ["smartctl", "--scan"]}, "devices": []}))
+    world.hang(commands.status_json("tank"))
+    world.kernel_says("tank", kernel)
+    assert set(world.look(after=FIVE).disks) == {"one", "two"}
+
+
 def test_a_bridge_that_hangs_takes_no_other_disk_down_and_is_tried_again(world: ProbeWorld) -> None:
     world.hang(SMART)
     seen = world.look()

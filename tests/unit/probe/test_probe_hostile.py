@@ -1,5 +1,6 @@
 """Whatever the programs print, the probe raises nothing, and says nothing good that was not printed."""
 
+import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -66,3 +67,13 @@ def test_a_disk_of_which_nothing_is_read_is_never_healthy(printed: bytes) -> Non
             world.answers[argv] = Answer(argv, printed, "", 0)
         value = world.look().disks["one"].value
         assert value is None or value.health is None or value.health.health is not Health.PASSED
+
+
+def test_a_file_whose_name_is_no_text_is_named_all_the_same(tmp_path: Path) -> None:
+    world = ProbeWorld(tmp_path)
+    folder = tmp_path / "etc/cron.d"
+    folder.mkdir(parents=True)
+    (folder / os.fsdecode(b"odd\xff")).write_text("0 0 * * * root zpool scrub tank\n")
+    seen = world.look()
+    assert b"odd\\\\udcff: 0 0 * * * root zpool scrub tank" in view.as_json(seen)
+    write_observation(tmp_path / "state", "host", "h", seen.host)

@@ -77,6 +77,14 @@ def test_programs_that_are_missing_are_named_and_what_is_left_is_still_a_configu
     assert (read(text).pools, read(text).disks) == ({}, {})
 
 
+def test_a_disk_with_partitions_of_two_pools_is_given_to_the_first_and_named_at_the_second() -> None:
+    pools = [FoundPool("one", ("/dev/sda",)), FoundPool("two", ("/dev/sda",))]
+    text = suggestion(pools, [ScannedDevice(name="/dev/sda", interface="sat")], {"/dev/sda": ["ata-X_1"]}, ())
+    config = read(text)
+    assert (config.pools["one"].disks, config.pools["two"].disks) == (("1",), ())
+    assert "# its disk 1 stands at pool one" in text
+
+
 @pytest.mark.parametrize(
     ("names", "best"),
     [
