@@ -1,4 +1,7 @@
-"""Whether there is anything at all. These two alone judge a fact that is not there; one that failed stays an error."""
+"""Whether there is anything at all. These two alone judge a fact that was looked for and is not there.
+
+One that could not be had stays an error, and one that nobody looked for is missing: nothing is known of it.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ register(
 register(
     Operator(
         "absent",
-        "There is no value.",
+        "It was looked for, and there is no value.",
         ANY_TYPE,
         None,
         _nothing,

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Callable, Iterator
 
 from auditor.operators.values import printable, show_time
-from auditor.render.words import badge, floor_line, totals_line, waiver_line
+from auditor.render.words import badge, floor_line, headline, totals_line, waiver_line
 from auditor.report import Report, RuleResult, Verdict
 
 Paint = Callable[[str, str], str]
@@ -33,14 +33,12 @@ def render_text(report: Report, *, width: int = 100, paint: Paint = plain, verbo
     unused = [waiver for waiver in report.waivers if waiver.state == "unused"]
     if unused:
         lines.append("Waivers that nothing needs: " + ", ".join(waiver.rule for waiver in unused))
-    key = "pass" if report.exit_code == 0 else "fail" if report.exit_code == 1 else "unattested"
-    lines.append(paint(_title(report), key))
+    if report.left_out:
+        lines += _indented("Shipped rules that are left out: " + ", ".join(report.left_out), width)
+    status = headline(report)
+    concluded = textwrap.wrap(f"{status.word.upper()}: {report.conclusion}", width, subsequent_indent="  ")
+    lines += [paint(line, status.key) for line in concluded]
     return "\n".join(lines) + "\n"
-
-
-def _title(report: Report) -> str:
-    word = {0: "CLEAN", 1: "FINDINGS", 3: "NOT ALL JUDGED"}[report.exit_code]
-    return f"{word}: {report.conclusion}"
 
 
 def _result(result: RuleResult, width: int, paint: Paint, verbose: bool) -> Iterator[str]:
