@@ -117,7 +117,7 @@ def run(
             waivers_path = Path(config.audit.waivers)
         if waivers_path is not None:  # before anything slow is asked
             load_waivers(waivers_path, rules.rules, now, local_zone())
-        evidence = collect_live(config, config_path, now)
+        evidence = collect_live(config, config_path, rules.folder, now)
         now = moment(None)
     options = _options(rules, evidence, fail_on, now, whole=rules_dir is None)
     exemptions = load_waivers(waivers_path, rules.rules, now, evidence.zone) if waivers_path else []

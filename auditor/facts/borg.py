@@ -1,13 +1,17 @@
-"""Facts of borg.repo.* and of retention.*: asked of the real borg, with time-outs, one repository a thread."""
+"""Facts of borg.repo.* and of retention.*: asked of the real borg, every question with a limit and side by side."""
 
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from auditor.evidence import Fact
 from auditor.facts.key import MAX_BYTES, parse_key_export
 from auditor.facts.nights import nights_missing
+from auditor.facts.passphrase import strength
+from auditor.facts.side_by_side import Probe
 from bkp.errors import BkpError, SecretFileError
 from bkp.jobs import NIGHTLY
 from bkp.secrets import Secret
@@ -18,48 +22,90 @@ from bkp.tools.borg.client import Borg, BorgError, Listing, passphrase_of
 from bkp.tools.borg.outcome import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import tzinfo
 
     from auditor.facts.builder import FactBuilder
     from bkp.config.model import Config, Repository
 
 LOCK_WAIT_SECONDS = 20.0
-TIMEOUT_SECONDS = 120.0
-MAX_PARALLEL = 4
+TIMEOUT_SECONDS = 60.0
 
+_KEY_ID = "the key's repository id: "  # no fact's name: taken away before anybody sees it
+_OF_CONFIGURATION = (
+    "name",
+    "configured_encryption",
+    "passphrase_strength",
+    "key_export_fingerprint",
+    "key_export_repository_id",
+    "key_export_usable",
+)
 _LISTED = ("id", "encryption", "archives", "newest_archive_at")
 
 
-def collect_repositories(
-    builder: FactBuilder, config: Config, zone: tzinfo, say: Callable[[str], None]
-) -> dict[str, Listing]:
-    """Add borg.repo.* of every repository; return the listings of those that could be listed."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    def probe(item: tuple[str, Repository]) -> Listing | None:
-        name, repository = item
-        return _collect(builder, name, repository, say)
-
-    with ThreadPoolExecutor(max_workers=MAX_PARALLEL) as pool:
-        found = dict(zip(config.repositories, pool.map(probe, config.repositories.items()), strict=True))
-    listings = {name: listing for name, listing in found.items() if listing is not None}
+def probes(config: Config, listings: dict[str, Listing], say: Callable[[str], None]) -> list[Probe]:
+    """Return what is asked of every repository, each question by itself. `listings` gets those that answer in time."""
+    found = []
     for name, repository in config.repositories.items():
+        look = partial(_configured, name=name, repository=repository)
+        found.append(Probe(look, partial(_late, name=name, fields=_OF_CONFIGURATION)))
+        look = partial(_listed, name=name, repository=repository, listings=listings, say=say)
+        found.append(Probe(look, partial(_late, name=name, fields=("opens", *_LISTED))))
+        look = partial(_empty_passphrase, name=name, repository=repository)
+        found.append(Probe(look, partial(_late, name=name, fields=("empty_passphrase_refused",))))
+        look = partial(_live_key, name=name, repository=repository)
+        found.append(Probe(look, partial(_late, name=name, fields=("key_fingerprint",))))
+    return found
+
+
+def _late(builder: FactBuilder, reason: str, *, name: str, fields: tuple[str, ...]) -> None:
+    lacking = tuple(field for field in fields if f"borg.repo.{name}.{field}" not in builder.facts)
+    if lacking:
+        builder.fail("borg.repo", name, "borg", reason, lacking)
+
+
+def conclude(builder: FactBuilder, config: Config, zone: tzinfo, listings: Mapping[str, Listing]) -> None:
+    """Add what follows from several answers: retention.*, and the id of a repository that only its key told."""
+    for name, repository in config.repositories.items():
+        fact, key = builder.facts.get(f"borg.repo.{name}.id"), builder.facts.pop(f"{_KEY_ID}{name}", None)
+        if key is not None and (fact is None or fact.error is not None):
+            builder.facts[f"borg.repo.{name}.id"] = key
         _retention(builder, config, zone, name, repository, listings.get(name))
-    return listings
 
 
-def _collect(builder: FactBuilder, name: str, repository: Repository, say: Callable[[str], None]) -> Listing | None:
+def _configured(builder: FactBuilder, *, name: str, repository: Repository) -> None:
+    """Add what needs no borg: the configuration, the passphrase's strength, the exported key."""
     values = {"name": name, "configured_encryption": str(repository.encryption)}
     builder.add("borg.repo", name, f"the configuration, repositories.{name}", values)
+    _exported_key(builder, name, repository)
+    source = f"repositories.{name}.passphrase_file, estimated by zxcvbn"
+    try:
+        secret = passphrase_of(repository)
+    except BkpError:
+        reason = "the passphrase file cannot be used; `bkp-run config check` says why"
+        builder.fail("borg.repo", name, source, reason, ("passphrase_strength",))
+        return
+    digits = strength(secret, (name, *_words(repository))) if secret is not None else None
+    builder.add("borg.repo", name, source, {"passphrase_strength": digits})
+
+
+def _words(repository: Repository) -> tuple[str, ...]:
+    """Return the words of the host that somebody who guesses would try first."""
+    return tuple({*repository.path.replace("@", "/").replace(":", "/").split("/"), repository.archive_prefix} - {""})
+
+
+def _listed(
+    builder: FactBuilder,
+    *,
+    name: str,
+    repository: Repository,
+    listings: dict[str, Listing],
+    say: Callable[[str], None],
+) -> None:
     say(f"{name}: borg list")
     listing = _list(builder, name, repository)
-    say(f"{name}: borg list with an empty passphrase")
-    _empty_passphrase(builder, name, repository)
-    say(f"{name}: borg key export")
-    _live_key(builder, name, repository)
-    _exported_key(builder, name, repository)
-    return listing
+    if listing is not None:
+        listings[name] = listing
 
 
 def _borg(repository: Repository, passphrase: Secret | None) -> Borg:
@@ -96,11 +142,13 @@ def _list(builder: FactBuilder, name: str, repository: Repository) -> Listing | 
     return listing
 
 
-def _empty_passphrase(builder: FactBuilder, name: str, repository: Repository) -> None:
+def _empty_passphrase(builder: FactBuilder, *, name: str, repository: Repository) -> None:
     source = "borg list with an empty passphrase"
     field = "empty_passphrase_refused"
     try:
-        reply = _borg(repository, Secret("")).call(commands.list_archives(repository, lock_wait=LOCK_WAIT_SECONDS))
+        question = commands.list_archives(repository, lock_wait=LOCK_WAIT_SECONDS)
+        # It runs beside the other questions, and is refused before it reads: a lock would only make them wait.
+        reply = _borg(repository, Secret("")).call((*question, "--bypass-lock"))
     except BkpError as exc:
         builder.fail("borg.repo", name, source, exc.message, (field,))
         return
@@ -113,7 +161,7 @@ def _empty_passphrase(builder: FactBuilder, name: str, repository: Repository) -
         builder.fail("borg.repo", name, source, reason, (field,))
 
 
-def _live_key(builder: FactBuilder, name: str, repository: Repository) -> None:
+def _live_key(builder: FactBuilder, *, name: str, repository: Repository) -> None:
     source = "borg key export, decoded and hashed"
     try:
         key = parse_key_export(_borg(repository, None).key_export())
@@ -124,9 +172,8 @@ def _live_key(builder: FactBuilder, name: str, repository: Repository) -> None:
         builder.fail("borg.repo", name, source, f"what borg exported {exc}", ("key_fingerprint",))
         return
     builder.add("borg.repo", name, source, {"key_fingerprint": key.fingerprint})
-    fact = builder.facts.get(f"borg.repo.{name}.id")
-    if fact is not None and fact.error is not None:  # the header names the repository even if it cannot be opened
-        builder.add("borg.repo", name, source, {"id": key.repository_id})
+    # The header names the repository even if it cannot be opened; whether that is wanted is known in the end.
+    builder.facts[f"{_KEY_ID}{name}"] = Fact(key.repository_id, source, builder.now)
 
 
 def _exported_key(builder: FactBuilder, name: str, repository: Repository) -> None:

@@ -17,7 +17,7 @@ from tests.support.repositories import prove
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-PASSPHRASE = "canary-Zq7-passphrase"
+PASSPHRASE = "canary-Zq7-vW4t-9mLqx2Kd"
 BIN = Path(sys.executable).parent
 
 
