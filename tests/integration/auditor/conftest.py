@@ -98,6 +98,7 @@ class Server:
     def verdicts(self, *arguments: str) -> dict[str, str]:
         """Audit with the real command; return each rule's verdict."""
         target = self.root / "report.json"
+        target.unlink(missing_ok=True)
         self.audit("--quiet", "--json", str(target), *arguments)
         return {result["id"]: result["verdict"] for result in json.loads(target.read_text())["results"]}
 
