@@ -18,6 +18,7 @@ MEANING = {
     AuditExit.CLEAN: "every rule passes, does not apply, is waived, or fails below --fail-on",
     AuditExit.FINDING: "a rule at or above --fail-on fails, or too few rules apply to trust the rest",
     AuditExit.INVALID: "the call, the configuration, a rule, waiver or facts file is not valid; nothing was judged",
-    AuditExit.UNJUDGED: "no failure at or above --fail-on, but a rule could not be judged (error, stale or unattested);"
+    AuditExit.UNJUDGED: "no failure at or above --fail-on, but a rule could not be judged (error, stale or unattested),"
+    " or the configured rules leave out shipped ones;"
     " or a report could not be written",
 }

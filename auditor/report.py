@@ -132,7 +132,10 @@ class FrameworkCoverage(_Part, frozen=True, kw_only=True):
 
 
 class Report(_Part, frozen=True, kw_only=True):
-    """A whole audit. Results stand in order of importance: what counts against the audit first."""
+    """A whole audit. Results stand in order of importance: what counts against the audit first.
+
+    `left_out` are the shipped rules that the folder of rules does not have: nothing is known of what they ask.
+    """
 
     schema: Literal[1] = 1
     program: str
@@ -147,5 +150,6 @@ class Report(_Part, frozen=True, kw_only=True):
     totals: Totals
     floor: Floor
     results: tuple[RuleResult, ...]
+    left_out: tuple[str, ...] = ()
     waivers: tuple[Waiver, ...] = ()
     coverage: tuple[FrameworkCoverage, ...] = ()

@@ -1,4 +1,4 @@
-"""50 and 500 rules judged from saved facts, the whole process: goal 0.35 s and 0.6 s, 40 MiB.
+"""60 and 500 rules judged from saved facts, the whole process: goal 0.2 s and 0.4 s of processor time, 40 MiB.
 
 The rules are made from the shipped ones, scenarios and all, each with an id of its own. Each set holds one planted
 fault, a passphrase file of mode 0644, which the audit must find: a set that judges nothing would be fast, too.
@@ -19,7 +19,7 @@ from benchmarks.site import bin_dir
 
 RULES = Path(__file__).resolve().parents[1] / "rules"
 AT = "2026-01-31T12:00:00Z"
-GOALS = {50: 0.35, 500: 0.6}
+GOALS = {60: 0.2, 500: 0.4}
 SAMPLE = {
     FactType.TEXT: "text",
     FactType.INTEGER: 7,
@@ -58,7 +58,7 @@ def main(argv: list[str]) -> None:
                         f"{median(costs, 'wall'):.3f}",
                         f"{median(costs, 'cpu'):.3f}",
                         f"{median(costs, 'peak'):.1f}",
-                        f"{goal} s, 40 MiB" if not more else "",
+                        f"{goal} s CPU, 40 MiB" if not more else "",
                     ]
                 )
     header = ["rules", "output", "wall s", "CPU s", "peak MiB", "goal"]

@@ -8,7 +8,6 @@ from bkp.severity import SEVERITIES
 
 _OUTCOMES = ("running", "success", "warning", "failure", "interrupted", "skipped", "deferred")
 _STATUSES = ("ok", "late", "failed", "never", "running", "unknown")
-_ROLES = ("passphrase", "key export", "configuration", "mail configuration", "program", "attestations")
 _LOADED = ("available", "unavailable", "none")
 _SENT = ("sent", "failed")
 _KINDS = ("regular file", "folder", "symbolic link", "other")
@@ -34,10 +33,23 @@ _PERMISSIONS: tuple[_Field, ...] = (
     ("uid", T.INTEGER, "numeric owner"),
     ("gid", T.INTEGER, "numeric group"),
     ("owner_trusted", T.BOOLEAN, "whether the owner is root or the account that runs the audit"),
-    ("acl", T.BOOLEAN, "whether a POSIX access control list lies over the mode (acl(5))"),
-    ("unsafe_parents", T.INTEGER, "folders above it in which someone else could replace it", {"unit": "folders"}),
+    ("acl", T.BOOLEAN, "whether a POSIX access control list lies over the mode, or is given to what is made in it"),
+    ("weak_hops", T.TEXT_LIST, "folders and links on the way to it through which somebody else could replace it"),
     ("path", T.TEXT, "its absolute path", {"private": True}),
 )
+
+_FILE_ROLES = (
+    "passphrase",
+    "key export",
+    "keyfile",
+    "configuration",
+    "mail configuration",
+    "program",
+    "attestations",
+    "waivers",
+    "history",
+)
+_FOLDER_ROLES = ("repository", "state", "log", "lock", "borg base", "rules", "program")
 
 _ORIGINS: dict[str, object] = {"values": ("local", "inherited", "received", "default", "temporary", "none")}
 
@@ -61,6 +73,7 @@ NAMESPACES: tuple[Namespace, ...] = (
         ("timezone", T.TEXT, "the time zone in which schedules elapse and waivers end"),
         ("uid", T.INTEGER, "effective user id of the audit: 0 on a server"),
         ("gid", T.INTEGER, "effective group id of the audit: 0 on a server"),
+        ("systemd", T.BOOLEAN, "whether systemd manages it"),
     ),
     _space(
         "config",
@@ -82,16 +95,18 @@ NAMESPACES: tuple[Namespace, ...] = (
         "file",
         "Files whose permissions matter.",
         "lstat(2) of the file and of every folder above it",
-        ("role", T.TEXT, "what the file is for", {"values": _ROLES}),
+        ("role", T.TEXT, "what the file is for", {"values": _FILE_ROLES}),
         *_PERMISSIONS,
+        ("links", T.INTEGER, "names it has: hard links, itself among them", {"unit": "names"}),
         instance="a file, named by the repository and its role",
     ),
     _space(
         "dir",
         "Folders whose permissions matter.",
         "lstat(2) of the folder and of every folder above it",
-        ("role", T.TEXT, "what the folder is for", {"values": ("repository", "state", "log")}),
+        ("role", T.TEXT, "what the folder is for", {"values": _FOLDER_ROLES}),
         *_PERMISSIONS,
+        ("weak_inside", T.TEXT_LIST, "what somebody else could change below it, by reason and count"),
         instance="a folder, named by the repository or its role",
     ),
     _space(
@@ -104,6 +119,12 @@ NAMESPACES: tuple[Namespace, ...] = (
         ("configured_encryption", T.TEXT, "encryption mode that the configuration asks for"),
         ("opens", T.BOOLEAN, "whether the configured passphrase opens it"),
         ("empty_passphrase_refused", T.BOOLEAN, "whether an attempt with an empty passphrase was refused"),
+        (
+            "passphrase_strength",
+            T.INTEGER,
+            "guesses that would find the configured passphrase, estimated, as a power of ten, at most 20",
+            {"unit": "digits"},
+        ),
         ("key_fingerprint", T.FINGERPRINT, "SHA-256 of the decoded key blob; 12 digits of it are the paper key's id"),
         ("key_export_fingerprint", T.FINGERPRINT, "the same of the configured key export file"),
         ("key_export_repository_id", T.TEXT, "repository id in the header of the key export file"),
@@ -159,6 +180,18 @@ NAMESPACES: tuple[Namespace, ...] = (
         instance="a job on a target, JOB.TARGET",
     ),
     _space(
+        "schedule",
+        "When each job of bkp-run is due, and whether systemd will start it.",
+        "the configuration, systemctl show",
+        ("job", T.TEXT, "name of the job", {"values": tuple(JOBS)}),
+        ("scheduled", T.BOOLEAN, "whether the configuration gives it a schedule"),
+        ("longest_pause", T.NUMBER, "most time between two elapses within the next year", {"unit": "days"}),
+        ("timer_enabled", T.BOOLEAN, "whether its timer starts with the system"),
+        ("timer_active", T.BOOLEAN, "whether its timer is armed now"),
+        ("timer_as_configured", T.BOOLEAN, "whether the timer elapses when the configuration says"),
+        instance="a job, by its name",
+    ),
+    _space(
         "restore",
         "The restore drill of each repository: a recorded sample restored and compared.",
         f"state: jobs/{DRILL.name}/TARGET/success.json",
@@ -175,7 +208,7 @@ NAMESPACES: tuple[Namespace, ...] = (
         "What of the backup lies on ZFS.",
         "the configuration, mountinfo (proc(5)), zfs list",
         ("installed", T.BOOLEAN, "whether the program zfs is there"),
-        ("source_datasets", T.TEXT_LIST, "datasets that the configuration names as sources"),
+        ("source_datasets", T.TEXT_LIST, "datasets that sources are, or lie on"),
         ("repository_datasets", T.TEXT_LIST, "datasets in which a repository of this machine lies"),
     ),
     _space(
@@ -189,6 +222,11 @@ NAMESPACES: tuple[Namespace, ...] = (
         ("mounted", T.BOOLEAN, "whether it is mounted"),
         ("encryption", T.TEXT, "cipher, or `off`; the set of ciphers is open"),
         ("encryption_root", T.TEXT, "the dataset whose key unlocks it"),
+        (
+            "open_parents",
+            T.TEXT_LIST,
+            "datasets between it and its pool that are not encrypted: what is made anew in its place would be open",
+        ),
         ("key_status", T.TEXT, "whether its key is loaded; `none` where it is not encrypted", {"values": _LOADED}),
         ("key_location", T.TEXT, "kind of place its encryption root's key is loaded from: prompt, file, https, none"),
         *_PROPERTIES,

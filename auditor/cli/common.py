@@ -42,12 +42,12 @@ def read_config(path: Path) -> Config:
     return load_config(path)
 
 
-def collect_live(config: Config, path: Path, now: datetime) -> Evidence:
+def collect_live(config: Config, path: Path, rules: Path, now: datetime) -> Evidence:
     """Return the evidence of this host, saying on a terminal what is being looked at."""
     from auditor.facts.collect import collect
 
     with _progress() as say:
-        return collect(config, path.absolute(), now, say)
+        return collect(config, path.absolute(), rules.absolute(), now, say)
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from auditor import PROGRAM_VERSION
-from auditor.cli.common import collect_live, moment, read_config
+from auditor.cli.common import collect_live, moment, read_config, rules_folder
 from auditor.cli.output import OUTPUT, check_outputs, is_stdout, write_output
 from bkp.cli import examples
 
@@ -30,7 +30,8 @@ def facts(config_path: Path, output: Path, list_only: bool) -> int:
     from bkp.state.files import PRIVATE_MODE
 
     check_outputs(output)
-    evidence = collect_live(read_config(config_path), config_path, moment(None))
+    config = read_config(config_path)
+    evidence = collect_live(config, config_path, rules_folder(None, config), moment(None))
     write_output(output, encode_evidence(evidence, PROGRAM_VERSION), mode=PRIVATE_MODE)
     if zone_named(evidence.timezone) is None:
         note = "the time zone of this host has no name (is /etc/localtime a copy?): call with TZ=AREA/CITY, or write it"

@@ -22,12 +22,12 @@ def rules() -> None:
     """Look at the rules themselves: lint, list, show, test."""
 
 
-def _load(rules_dir: Path | None) -> RuleSet:
+def _load(rules_dir: Path | None, *, scenarios: bool = False) -> RuleSet:
     from auditor.rules.folder import load_frameworks, load_rules
 
     named = named_config()
     folder = rules_folder(rules_dir, read_config(named) if named is not None and rules_dir is None else None)
-    found = load_rules(folder)
+    found = load_rules(folder, scenarios=scenarios)
     load_frameworks(folder, found)
     return found
 
@@ -38,7 +38,7 @@ def lint(rules_dir: Path | None) -> int:
     """Check every rule file: form, names, types, citations, and that its scenarios hold and prove it both ways."""
     from auditor.rules.scenarios import lint as lint_rule
 
-    found = _load(rules_dir)
+    found = _load(rules_dir, scenarios=True)
     complaints = [complaint for rule in found.rules for complaint in lint_rule(rule)]
     for complaint in complaints:
         click.echo(complaint)
@@ -99,7 +99,7 @@ def test(rules_dir: Path | None, verbose: bool) -> int:
     """Judge the scenarios beside each rule and compare the verdicts with the wanted ones; -v shows each of them."""
     from auditor.rules.scenarios import run_scenarios
 
-    results = [result for rule in _load(rules_dir).rules for result in run_scenarios(rule)]
+    results = [result for rule in _load(rules_dir, scenarios=True).rules for result in run_scenarios(rule)]
     broken = [result for result in results if result.problem is not None]
     for result in results if verbose else broken:
         click.echo(f"{'ok  ' if result.problem is None else 'FAIL'} {result.rule}  {result.scenario}")

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from auditor.engine import JudgeOptions
     from auditor.evidence import Evidence
     from auditor.report import Report
+    from auditor.rules.model import RuleSet
 
 _COLOURS = {"fail": "red", "error": "magenta", "unattested": "yellow", "pass": "green", "na": "bright_black"}
 
@@ -64,7 +66,7 @@ _COLOURS = {"fail": "red", "error": "magenta", "unattested": "yellow", "pass": "
     flag_value=Path("-"),
     help="Write the report as JSON; without a file, to standard output in place of the text.",
 )
-@click.option("--at", help="Judge as of this time instead of now, for replays.")
+@click.option("--at", help="Judge saved facts as of this time instead of now.")
 @click.option("-v", "--verbose", is_flag=True, help="Show the evidence of every rule.")
 @click.option("-q", "--quiet", is_flag=True, help="Print no text report.")
 @click.pass_obj
@@ -81,6 +83,11 @@ def run(
     quiet: bool,
 ) -> int:
     """Judge all rules and print the report (the default command)."""
+    from auditor.engine import judge
+    from auditor.rules.folder import load_rules
+    from auditor.waiver_file import load_waivers
+    from bkp.clock import local_zone
+
     now = moment(at)
     check_outputs(html_path, json_path)
     if facts_path is not None:
@@ -89,19 +96,24 @@ def run(
         from auditor.facts_file import load_evidence
 
         evidence = load_evidence(facts_path)
-        folder = rules_folder(rules_dir, None)
+        rules = load_rules(rules_folder(rules_dir, None))
         if not quiet:
             _say_what_is_not_applied(evidence, rules_dir, waivers_path)
     else:
+        if at is not None:
+            message = "--at: what is asked of this host now is no evidence of another time"
+            raise UsageError(message, remedy="name saved facts with --facts, or leave out --at")
         config = read_config(config_path)
-        folder = rules_folder(rules_dir, config)
+        rules = load_rules(rules_folder(rules_dir, config))
         if waivers_path is None and config.audit.waivers:
             waivers_path = Path(config.audit.waivers)
-        _check_inputs(folder, waivers_path, now)  # before anything slow is asked
-        evidence = collect_live(config, config_path, now)
-        if at is None:
-            now = moment(None)
-    report = _judge(evidence, folder, waivers_path, fail_on, now)
+        if waivers_path is not None:  # before anything slow is asked
+            load_waivers(waivers_path, rules.rules, now, local_zone())
+        evidence = collect_live(config, config_path, rules.folder, now)
+        now = moment(None)
+    options = _options(rules, evidence, fail_on, now, whole=rules_dir is None)
+    exemptions = load_waivers(waivers_path, rules.rules, now, evidence.zone) if waivers_path else []
+    report = judge(rules, evidence, exemptions, options)
     _show(report, html_path, json_path, verbose=verbose, quiet=quiet)
     return report.exit_code
 
@@ -117,38 +129,25 @@ def _say_what_is_not_applied(evidence: Evidence, rules_dir: Path | None, waivers
             click.echo(f"note: the host is configured with {what}; name a copy with {option} to apply them", err=True)
 
 
-def _check_inputs(folder: Path, waivers_path: Path | None, now: datetime) -> None:
-    from auditor.rules.folder import load_rules
-    from auditor.waiver_file import load_waivers
-    from bkp.clock import local_zone
-
-    rules = load_rules(folder)
-    if waivers_path is not None:
-        load_waivers(waivers_path, [rule.id for rule in rules.rules], now, local_zone())
-
-
-def _judge(evidence: Evidence, folder: Path, waivers_path: Path | None, fail_on: str | None, now: datetime) -> Report:
+def _options(rules: RuleSet, evidence: Evidence, fail_on: str | None, now: datetime, *, whole: bool) -> JudgeOptions:
     import msgspec
 
-    from auditor.engine import JudgeOptions, judge
-    from auditor.rules.folder import load_frameworks, load_rules
-    from auditor.waiver_file import load_waivers
+    from auditor.engine import JudgeOptions
+    from auditor.rules.folder import load_frameworks, rule_names
+    from bkp.resources import data_dir
 
-    rules = load_rules(folder)
-    frameworks = load_frameworks(folder, rules)
-    zone = evidence.zone
-    waivers = load_waivers(waivers_path, [rule.id for rule in rules.rules], now, zone) if waivers_path else []
-    configured = evidence.facts.text("config.fail_on")
+    frameworks = load_frameworks(rules.folder, rules)
     minimum = evidence.facts.get("config.minimum_applicable")
-    options = JudgeOptions(
+    return JudgeOptions(
         now=now,
-        zone=zone,
+        zone=evidence.zone,
         program=PROGRAM_VERSION,
-        fail_on=msgspec.convert(fail_on or configured or "low", Severity),
+        fail_on=msgspec.convert(fail_on or evidence.facts.text("config.fail_on") or "low", Severity),
         minimum_applicable=minimum.value if minimum and isinstance(minimum.value, float) else 0.5,
         frameworks=frameworks,
+        shipped=rule_names(data_dir("rules")),
+        whole=whole,
     )
-    return judge(rules, evidence, waivers, options)
 
 
 def _show(report: Report, html_path: Path | None, json_path: Path | None, *, verbose: bool, quiet: bool) -> None:

@@ -11,6 +11,7 @@ from auditor.evidence import LEVELS, Attestation, Evidence, Facts
 from auditor.operators.ages import CLOCK_TOLERANCE
 from auditor.operators.values import SHOWN_DIGITS, printable, quoted, show_list, show_time
 from auditor.report import Verdict
+from auditor.words import words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -152,10 +153,10 @@ def _flaw(record: Attestation, meant: _Meant, now: datetime) -> str | None:
 
 
 def _nothing_said(record: Attestation) -> str | None:
-    """Return what the record lacks: a name and a statement, each with at least one letter or digit."""
-    if not any(letter.isalnum() for letter in record.who):
+    """Return what the record lacks: a name and a statement, each with at least one word that can be seen."""
+    if not words(record.who):
         return "names nobody who vouches for it"
-    if not any(letter.isalnum() for letter in record.statement):
+    if not words(record.statement):
         return "states nothing"
     return None
 

@@ -105,6 +105,9 @@ def _condition(condition: Condition, context: Context) -> tuple[Truth, Observati
         operand = other.value
         wanted = f"the same as {other_name}, {show(condition.other.spec, operand, context.now)}"
     wanted = wanted or condition.operator.wanted(condition.fact.spec, operand)
+    if fact is None and condition.operator.judges_absence:
+        sentence = f"{name}: was never looked for, wanted {wanted}"
+        return _absent(condition), _observation(name, None, sentence, None)
     if value is None and not condition.operator.judges_absence:
         where = f" ({printable(fact.source)})" if fact else ""
         return _absent(condition), _observation(name, None, f"{name}: found nothing{where}, wanted {wanted}", fact)

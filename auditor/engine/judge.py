@@ -26,7 +26,11 @@ _ORDER = (Verdict.FAIL, Verdict.ERROR, Verdict.UNATTESTED, Verdict.PASS, Verdict
 
 @dataclass(frozen=True, slots=True)
 class JudgeOptions:
-    """What a judgement depends on besides rules, evidence and waivers. `zone` is the host's."""
+    """What a judgement depends on besides rules, evidence and waivers. `zone` is the host's.
+
+    `shipped` are the ids of the shipped rules. Where a rule of them may be left out `whole` is False: an audit by a
+    folder that somebody names is one of those rules only, a host's own audit is not.
+    """
 
     now: datetime
     zone: tzinfo
@@ -34,6 +38,8 @@ class JudgeOptions:
     fail_on: Severity = "low"
     minimum_applicable: float = 0.5
     frameworks: Mapping[str, Framework] = field(default_factory=dict)
+    shipped: frozenset[str] = frozenset()
+    whole: bool = True
 
 
 def judge(rules: RuleSet, evidence: Evidence, exemptions: Sequence[Exemption], options: JudgeOptions) -> Report:
@@ -49,7 +55,8 @@ def judge(rules: RuleSet, evidence: Evidence, exemptions: Sequence[Exemption], o
         results.append(result)
     totals = _totals(results)
     floor = _floor(totals, options.minimum_applicable)
-    code, conclusion = _conclude(results, totals, floor, options.fail_on)
+    left_out = tuple(sorted(options.shipped - {rule.id for rule in rules.rules}))
+    code, conclusion = _conclude(results, totals, floor, options, left_out)
     return Report(
         program=options.program,
         host=evidence.host,
@@ -63,6 +70,7 @@ def judge(rules: RuleSet, evidence: Evidence, exemptions: Sequence[Exemption], o
         totals=totals,
         floor=floor,
         results=tuple(sorted(results, key=_importance)),
+        left_out=left_out,
         waivers=tuple(waivers),
         coverage=_coverage(rules, options.frameworks),
     )
@@ -164,7 +172,10 @@ def _floor(totals: Totals, minimum: float) -> Floor:
     return Floor(applicable=applicable, share=round(share, 4), minimum=minimum, met=applicable > 0 and share >= minimum)
 
 
-def _conclude(results: Sequence[RuleResult], totals: Totals, floor: Floor, fail_on: Severity) -> tuple[AuditExit, str]:
+def _conclude(
+    results: Sequence[RuleResult], totals: Totals, floor: Floor, options: JudgeOptions, left_out: Sequence[str]
+) -> tuple[AuditExit, str]:
+    fail_on = options.fail_on
     failing = [result for result in results if result.counts and result.verdict is Verdict.FAIL]
     unjudged = [result for result in results if result.counts and result.verdict is not Verdict.FAIL]
     parts = []
@@ -175,19 +186,20 @@ def _conclude(results: Sequence[RuleResult], totals: Totals, floor: Floor, fail_
         parts.append(f"only {share} applied, wanted at least {floor.minimum:.0%}: too few to tell")
     if unjudged:
         parts.append(f"{_rules(len(unjudged))} could not be judged")
-    if totals.waived and parts:
+    if left_out:
+        parts.append(f"{len(left_out)} of the shipped rules {'is' if len(left_out) == 1 else 'are'} left out")
+    if totals.waived:
         parts.append(f"{totals.waived} waived")
     if failing or not floor.met:
         return AuditExit.FINDING, "; ".join(parts)
-    if unjudged:
+    if unjudged or (left_out and options.whole):
         return AuditExit.UNJUDGED, "; ".join(parts)
     minor = totals.failed - sum(result.verdict is Verdict.FAIL and result.waived for result in results)
     verb = "applies" if floor.applicable == 1 else "apply"
     clean = [f"{totals.passed} of {_rules(floor.applicable)} that {verb} passed"]
-    if totals.waived:
-        clean.append(f"{totals.waived} waived")
     if minor:
         clean.append(f"{minor} failed below severity {fail_on}")
+    clean += parts
     return AuditExit.CLEAN, ", ".join(clean)
 
 

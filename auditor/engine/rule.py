@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from auditor.engine.attested import judge_attestation
 from auditor.engine.conditions import Context, Judged, Truth, judge_check, say
+from auditor.engine.limit import RULE_SECONDS, TooLongError, processor_time
 from auditor.operators.values import show
 from auditor.report import Observation, Subject, Verdict
 
@@ -40,7 +41,16 @@ class RuleVerdict:
 
 
 def judge_rule(rule: Rule, evidence: Evidence, facts: Facts, now: datetime) -> RuleVerdict:
-    """Return the rule's verdict: that of its worst subject."""
+    """Return the rule's verdict: that of its worst subject. One that computes for too long is an error."""
+    try:
+        with processor_time(RULE_SECONDS):
+            return _judge(rule, evidence, facts, now)
+    except TooLongError:
+        reason = f"it took more than {RULE_SECONDS:g} s of processor time: is there a pattern that tries too many ways?"
+        return RuleVerdict(Verdict.ERROR, reason, (Subject(name=None, verdict=Verdict.ERROR, reason=reason),), 1)
+
+
+def _judge(rule: Rule, evidence: Evidence, facts: Facts, now: datetime) -> RuleVerdict:
     if rule.applies_when is not None:
         judged = judge_check(rule.applies_when.check, Context(facts, None, now, None))
         if judged.truth is Truth.FALSE:

@@ -1,13 +1,17 @@
-"""Facts of borg.repo.* and of retention.*: asked of the real borg, with time-outs, one repository a thread."""
+"""Facts of borg.repo.* and of retention.*: asked of the real borg, every question with a limit and side by side."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auditor.facts.key import MAX_BYTES, parse_key_export
 from auditor.facts.nights import nights_missing
+from auditor.facts.passphrase import strength
+from auditor.facts.side_by_side import Probe
 from bkp.errors import BkpError, SecretFileError
 from bkp.jobs import NIGHTLY
 from bkp.secrets import Secret
@@ -25,42 +29,89 @@ if TYPE_CHECKING:
     from bkp.config.model import Config, Repository
 
 LOCK_WAIT_SECONDS = 20.0
-TIMEOUT_SECONDS = 120.0
-MAX_PARALLEL = 4
+TIMEOUT_SECONDS = 60.0
 
+_KEY_SOURCE = "borg key export, decoded and hashed"
+_UNUSABLE = "the passphrase file cannot be used; `bkp-run config check` says why"
+_OF_CONFIGURATION = (
+    "name",
+    "configured_encryption",
+    "passphrase_strength",
+    "key_export_fingerprint",
+    "key_export_repository_id",
+    "key_export_usable",
+)
 _LISTED = ("id", "encryption", "archives", "newest_archive_at")
 
 
-def collect_repositories(
-    builder: FactBuilder, config: Config, zone: tzinfo, say: Callable[[str], None]
-) -> dict[str, Listing]:
-    """Add borg.repo.* of every repository; return the listings of those that could be listed."""
-    from concurrent.futures import ThreadPoolExecutor
+@dataclass
+class Answers:
+    """What several facts need of the repositories that answered: their lists of archives, the ids in their keys."""
 
-    def probe(item: tuple[str, Repository]) -> Listing | None:
-        name, repository = item
-        return _collect(builder, name, repository, say)
+    listings: dict[str, Listing] = field(default_factory=dict)
+    key_ids: dict[str, str] = field(default_factory=dict)
 
-    with ThreadPoolExecutor(max_workers=MAX_PARALLEL) as pool:
-        found = dict(zip(config.repositories, pool.map(probe, config.repositories.items()), strict=True))
-    listings = {name: listing for name, listing in found.items() if listing is not None}
+
+def probes(config: Config, answers: Answers, say: Callable[[str], None]) -> list[Probe]:
+    """Return what is asked of every repository, each question by itself. `answers` gets those that come."""
+    found = []
     for name, repository in config.repositories.items():
-        _retention(builder, config, zone, name, repository, listings.get(name))
-    return listings
+        found += [
+            _probe(name, partial(_configured, name=name, repository=repository), _OF_CONFIGURATION),
+            _probe(
+                name, partial(_listed, name=name, repository=repository, answers=answers, say=say), ("opens", *_LISTED)
+            ),
+            _probe(name, partial(_empty_passphrase, repository=repository), ("empty_passphrase_refused",)),
+            _probe(name, partial(_live_key, name=name, repository=repository, answers=answers), ("key_fingerprint",)),
+        ]
+    return found
 
 
-def _collect(builder: FactBuilder, name: str, repository: Repository, say: Callable[[str], None]) -> Listing | None:
-    facts = builder.of("borg.repo", name)
+def _probe(name: str, ask: Callable[[FactGroup], None], fields: tuple[str, ...]) -> Probe:
+    def late(builder: FactBuilder, reason: str) -> None:
+        lacking = tuple(each for each in fields if f"borg.repo.{name}.{each}" not in builder.facts)
+        if lacking:
+            builder.of("borg.repo", name).fail("borg", reason, lacking)
+
+    return Probe(lambda builder: ask(builder.of("borg.repo", name)), late)
+
+
+def conclude(builder: FactBuilder, config: Config, zone: tzinfo, answers: Answers) -> None:
+    """Add what follows from several answers: retention.*, and the id of a repository that only its key told."""
+    for name, repository in config.repositories.items():
+        listing, key_id = answers.listings.get(name), answers.key_ids.get(name)
+        if listing is None and key_id is not None:  # the header names the repository even if it cannot be opened
+            builder.of("borg.repo", name).add(_KEY_SOURCE, {"id": key_id})
+        _retention(builder, config, zone, name, repository, listing)
+
+
+def _configured(facts: FactGroup, *, name: str, repository: Repository) -> None:
+    """Add what needs no borg: the configuration, the passphrase's strength, the exported key."""
     values = {"name": name, "configured_encryption": str(repository.encryption)}
     facts.add(f"the configuration, repositories.{name}", values)
+    _exported_key(facts, name, repository)
+    source = f"repositories.{name}.passphrase_file, estimated by zxcvbn"
+    try:
+        secret = passphrase_of(repository)
+    except BkpError:
+        facts.fail(source, _UNUSABLE, ("passphrase_strength",))
+        return
+    digits = strength(secret, (name, *_words(repository))) if secret is not None else None
+    facts.add(source, {"passphrase_strength": digits})
+
+
+def _words(repository: Repository) -> tuple[str, ...]:
+    """Return the words of the host that somebody who guesses would try first."""
+    return tuple({*repository.path.replace("@", "/").replace(":", "/").split("/"), repository.prefix} - {""})
+
+
+def _listed(
+    facts: FactGroup, *, name: str, repository: Repository, answers: Answers, say: Callable[[str], None]
+) -> None:
     say(f"{name}: borg list")
     listing = _list(facts, name, repository)
-    say(f"{name}: borg list with an empty passphrase")
-    _empty_passphrase(facts, repository)
-    say(f"{name}: borg key export")
-    _live_key(facts, repository, listed=listing is not None)
-    _exported_key(facts, name, repository)
-    return listing
+    if listing is not None:
+        answers.listings[name] = listing
 
 
 def _borg(repository: Repository, passphrase: Secret | None) -> Borg:
@@ -72,8 +123,7 @@ def _list(facts: FactGroup, name: str, repository: Repository) -> Listing | None
     try:
         listing = _borg(repository, passphrase_of(repository)).list_archives()
     except SecretFileError:
-        reason = "the passphrase file cannot be used; `bkp-run config check` says why"
-        facts.fail(f"repositories.{name}.passphrase_file", reason, ("opens", *_LISTED))
+        facts.fail(f"repositories.{name}.passphrase_file", _UNUSABLE, ("opens", *_LISTED))
         return None
     except BkpError as exc:
         facts.fail(source, exc.message, ("opens", *_LISTED))
@@ -92,29 +142,29 @@ def _list(facts: FactGroup, name: str, repository: Repository) -> Listing | None
 
 
 def _empty_passphrase(facts: FactGroup, repository: Repository) -> None:
-    source, field = "borg list with an empty passphrase", "empty_passphrase_refused"
+    source, refused = "borg list with an empty passphrase", "empty_passphrase_refused"
     try:
-        reply = _borg(repository, Secret("")).call(commands.list_archives(repository, lock_wait=LOCK_WAIT_SECONDS))
+        question = commands.list_archives(repository, lock_wait=LOCK_WAIT_SECONDS)
+        # It runs beside the other questions, and is refused before it reads: a lock would only make them wait.
+        reply = _borg(repository, Secret("")).call((*question, "--bypass-lock"))
     except BkpError as exc:
-        facts.fail(source, exc.message, (field,))
+        facts.fail(source, exc.message, (refused,))
         return
     if reply.ok or reply.judgement.problem is Problem.PASSPHRASE:
-        facts.add(source, {field: not reply.ok})
+        facts.add(source, {refused: not reply.ok})
     else:
-        facts.fail(source, reply.judgement.reason or "borg failed for another reason", (field,))
+        facts.fail(source, reply.judgement.reason or "borg failed for another reason", (refused,))
 
 
-def _live_key(facts: FactGroup, repository: Repository, *, listed: bool) -> None:
-    source = "borg key export, decoded and hashed"
+def _live_key(facts: FactGroup, *, name: str, repository: Repository, answers: Answers) -> None:
     try:
         key = parse_key_export(_borg(repository, None).key_export())
     except (BkpError, ValueError) as exc:
         reason = exc.message if isinstance(exc, BkpError) else f"what borg exported {exc}"
-        facts.fail(source, reason, ("key_fingerprint",))
+        facts.fail(_KEY_SOURCE, reason, ("key_fingerprint",))
         return
-    facts.add(source, {"key_fingerprint": key.fingerprint})
-    if not listed:  # the header names the repository even if it cannot be opened
-        facts.add(source, {"id": key.repository_id})
+    facts.add(_KEY_SOURCE, {"key_fingerprint": key.fingerprint})
+    answers.key_ids[name] = key.repository_id
 
 
 def _exported_key(facts: FactGroup, name: str, repository: Repository) -> None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auditor.attestation_file import FILE_NAME, read_attestations
 from auditor.evidence import Evidence, Facts
-from auditor.facts.borg import collect_repositories
+from auditor.facts import borg
 from auditor.facts.builder import FactBuilder
 from auditor.facts.history import collect_history
 from auditor.facts.host import collect_config, collect_escrow, collect_host
-from auditor.facts.permissions import collect_permissions
+from auditor.facts.permissions import collect_permissions, not_in_time, places
 from auditor.facts.runs import collect_archives, collect_jobs, collect_mail, collect_restores
-from auditor.facts.zfs import collect_zfs
+from auditor.facts.schedules import collect_schedules, collect_timers
+from auditor.facts.side_by_side import LIMIT_SECONDS, Probe, gather
+from auditor.facts.zfs import collect_zfs, zfs_not_in_time
 from bkp.clock import local_zone
 from bkp.liveness import is_alive
 from bkp.state.store import StateStore
@@ -26,8 +29,18 @@ if TYPE_CHECKING:
     from bkp.config.model import Config
 
 
-def collect(config: Config, config_path: Path, now: datetime, say: Callable[[str], None]) -> Evidence:
-    """Return the evidence of this host at `now`; `say` hears what is being looked at."""
+def collect(
+    config: Config,
+    config_path: Path,
+    rules: Path,
+    now: datetime,
+    say: Callable[[str], None],
+    limit: float = LIMIT_SECONDS,
+) -> Evidence:
+    """Return the evidence of this host at `now`; `say` hears what is being looked at.
+
+    Whatever could hang is asked side by side; what has not answered within `limit` seconds is an error.
+    """
     zone = local_zone()
     builder = FactBuilder(now)
     attestation_path = Path(config.audit.attestations or f"{config.paths.state}/{FILE_NAME}")
@@ -36,13 +49,21 @@ def collect(config: Config, config_path: Path, now: datetime, say: Callable[[str
     say("host and configuration")
     collect_host(builder, config, zone)
     collect_config(builder, config)
-    say("permissions")
-    collect_permissions(builder, config, config_path, attestation_path)
-    listings = collect_repositories(builder, config, zone, say)
-    collect_zfs(builder, config, say)
+    collect_schedules(builder, config, zone)
+    answers = borg.Answers()
+    trusted = places(config, config_path, attestation_path, rules)
+    timers = partial(collect_timers, config=config, zone=zone)
+    probes = [
+        *borg.probes(config, answers, say),
+        Probe(partial(collect_zfs, config=config, say=say), zfs_not_in_time),
+        Probe(partial(collect_permissions, wanted=trusted), lambda own, why: not_in_time(own, trusted, why)),
+        Probe(timers, lambda own, why: own.of("host").fail("sd_booted(3)", why, ("systemd",))),
+    ]
+    gather(builder, probes, limit)
+    borg.conclude(builder, config, zone, answers)
     collect_jobs(builder, seen)
     collect_history(builder, seen)
-    collect_archives(builder, config, seen, listings)
+    collect_archives(builder, config, seen, answers.listings)
     collect_restores(builder, config, seen)
     collect_mail(builder, config.mail, seen)
     collect_escrow(builder, config)

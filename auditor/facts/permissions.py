@@ -1,124 +1,168 @@
-"""Facts of file.* and dir.*: lstat(2) of what matters and of every folder above it. Sources never name a path."""
+"""Facts of file.* and dir.*: what the programs trust, and whether somebody else could change it.
+
+What is looked at is planned first, so that what could not be looked at in time is an error and not missing. Sources
+never name a path.
+"""
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
+import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from auditor.facts.hops import Route, has_acl, trusted, walk, weak_inside
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from auditor.facts.builder import FactBuilder, FactGroup
-    from bkp.config.model import Config
+    from bkp.config.model import Config, Repository
 
-_ACL = "system.posix_acl_access"
 _KINDS = ((stat.S_ISREG, "regular file"), (stat.S_ISDIR, "folder"), (stat.S_ISLNK, "symbolic link"))
+_WHOLE = {"repository": False, "state": True, "log": False, "borg base": True, "rules": True, "program": False}
 
 
-def collect_permissions(builder: FactBuilder, config: Config, config_path: Path, attestations: Path) -> None:
-    """Add file.* and dir.* for everything that the configuration names."""
+@dataclass(frozen=True)
+class Place:
+    """Something to look at. `follow`: it is judged by what a link leads to; `optional`: it need not be there."""
 
-    def look(name: str, role: str, path: str, what: str, *, space: str = "file", follow: bool = False) -> None:
-        _add(builder.of(space, name), role, Path(path), what, follow=follow)
+    space: str
+    instance: str
+    role: str
+    path: Path
+    what: str
+    follow: bool = False
+    optional: bool = False
 
-    programs: dict[str, str] = {config.mail.msmtp: "msmtp"} if config.mail.when != "never" else {}
+
+def places(config: Config, config_path: Path, attestations: Path, rules: Path) -> list[Place]:
+    """Return everything that the programs trust, as the configuration names it."""
+    found = [Place("file", "config", "configuration", config_path, "the configuration file", follow=True)]
+    programs = {config.mail.msmtp: "msmtp"} if config.mail.when != "never" else {}
     for name, repository in config.repositories.items():
-        where = f"repositories.{name}"
-        if repository.passphrase_file:
-            look(f"{name}.passphrase", "passphrase", repository.passphrase_file, f"{where}.passphrase_file")
-        if repository.key_export:
-            look(f"{name}.key-export", "key export", repository.key_export, f"{where}.key_export")
-        if repository.path.startswith("/"):
-            look(name, "repository", repository.path, f"{where}.path", space="dir")
+        found += _of_repository(name, repository)
         programs.setdefault(repository.borg, f"{name}.borg" if "borg" in programs.values() else "borg")
-    look("config", "configuration", str(config_path), "the configuration file", follow=True)
+    programs[sys.executable] = "python"
+    found += [
+        Place("file", name, "program", Path(path), f"the program {name}", follow=True)
+        for path, name in programs.items()
+    ]
+    code = Path(__file__).resolve().parents[2]
+    found += [
+        Place("dir", name, "program", code / name, f"the code of {name}") for name in ("bkp", "auditor", "runner")
+    ]
+    found += _mail(config)
+    found.append(Place("file", "attestations", "attestations", attestations, "the attestation file", optional=True))
+    if config.audit.waivers:
+        found.append(Place("file", "waivers", "waivers", Path(config.audit.waivers), "audit.waivers"))
+    history = Path(config.paths.state, "history.jsonl")
+    found.append(Place("file", "history", "history", history, "the history of runs", optional=True))
+    for name in ("state", "log", "lock"):
+        found.append(Place("dir", name, name, Path(getattr(config.paths, name)), f"paths.{name}"))
+    found.append(Place("dir", "rules", "rules", rules, "the folder of rules", follow=True))
+    return found
+
+
+def _of_repository(name: str, repository: Repository) -> Iterator[Place]:
+    where = f"repositories.{name}"
+    secrets = (("passphrase", repository.passphrase_file), ("key-export", repository.key_export))
+    for kind, path in secrets:
+        if path:
+            field = {"passphrase": "passphrase_file", "key-export": "key_export"}[kind]
+            yield Place("file", f"{name}.{kind}", kind.replace("-", " "), Path(path), f"{where}.{field}")
+    if repository.path.startswith("/"):
+        yield Place("dir", name, "repository", Path(repository.path), f"{where}.path")
+    own = Path(repository.base_dir or os.environ.get("HOME") or "/root", ".config/borg")
+    yield Place("dir", f"{name}.base", "borg base", own, f"borg's own folder for {name}", optional=True)
+    if repository.encryption.startswith("keyfile"):
+        try:
+            keys = sorted(entry.name for entry in os.scandir(own / "keys"))
+        except OSError:
+            keys = []
+        for number, key in enumerate(keys or [name], start=1):
+            yield Place("file", f"{name}.keyfile-{number}", "keyfile", own / "keys" / key, f"a keyfile of {name}")
+
+
+def _mail(config: Config) -> Iterator[Place]:
+    if config.mail.when == "never":
+        return
     if config.mail.config:
-        look("mail-config", "mail configuration", config.mail.config, "mail.config")
-    if not _known_absent(attestations):
-        look("attestations", "attestations", str(attestations), "the attestation file")
-    for path, name in programs.items():
-        look(name, "program", path, f"the program {name}", follow=True)
-    for name in ("state", "log"):
-        look(name, name, getattr(config.paths, name), f"paths.{name}", space="dir")
-
-
-def _known_absent(path: Path) -> bool:
-    """Return True if nothing is at the path; False if something is, or if that cannot be told."""
-    try:
-        path.lstat()
-    except (FileNotFoundError, NotADirectoryError):
-        return True
-    except OSError:
-        return False
-    return False
-
-
-def _add(group: FactGroup, role: str, path: Path, what: str, *, follow: bool) -> None:
-    source = f"lstat(2) of {what}"
-    group.add("the configuration", {"role": role, "path": str(path)})
-    try:
-        real = path.resolve() if follow else path
-        facts = real.lstat()
-    except (FileNotFoundError, NotADirectoryError):
-        group.add(source, {"exists": False})
+        yield Place("file", "mail-config", "mail configuration", Path(config.mail.config), "mail.config")
         return
-    except (OSError, RuntimeError) as exc:
-        group.fail(source, _reason(exc))
+    home = Path(os.environ.get("HOME") or "/root")
+    for name, path in (
+        ("user", home / ".msmtprc"),
+        ("xdg", home / ".config/msmtp/config"),
+        ("system", Path("/etc/msmtprc")),
+    ):
+        what = f"msmtp's configuration ({name})"
+        yield Place("file", f"mail-config.{name}", "mail configuration", path, what, optional=True)
+
+
+def collect_permissions(builder: FactBuilder, wanted: list[Place]) -> None:
+    """Add file.* and dir.* of each place. What cannot be looked at is an error of that place alone."""
+    for place in wanted:
+        _add(builder.of(place.space, place.instance), place)
+
+
+def not_in_time(builder: FactBuilder, wanted: list[Place], reason: str) -> None:
+    """Add errors for the places that there was no time to look at."""
+    for place in wanted:
+        builder.of(place.space, place.instance).fail(f"lstat(2) of {place.what}", reason)
+
+
+def _add(group: FactGroup, place: Place) -> None:
+    source = f"lstat(2) of {place.what}"
+    named = {"role": place.role, "path": str(place.path)}
+    try:
+        at = os.path.realpath(place.path) if place.follow else str(place.path)
+        facts = os.lstat(at)
+    except (FileNotFoundError, NotADirectoryError):
+        if not place.optional:
+            group.add("the configuration", named)
+            group.add(source, {"exists": False})
         return
+    except OSError as exc:
+        group.add("the configuration", named)
+        group.fail(source, exc.strerror or "cannot be looked at")
+        return
+    group.add("the configuration", named)
     values = {
         "exists": True,
         "kind": next((word for test, word in _KINDS if test(facts.st_mode)), "other"),
         "mode": f"{stat.S_IMODE(facts.st_mode):04o}",
         "uid": facts.st_uid,
         "gid": facts.st_gid,
-        "owner_trusted": _trusted(facts),
+        "owner_trusted": trusted(facts.st_uid),
     }
+    if place.space == "file":
+        values["links"] = facts.st_nlink
     group.add(source, values)
-    _add_acl(group, source, real)
-    try:
-        unsafe = unsafe_parents(path)
-    except (OSError, RuntimeError) as exc:
-        group.fail(source, f"a folder above it: {_reason(exc)}", ("unsafe_parents",))
-        return
-    group.add(f"{source} and of every folder above it", {"unsafe_parents": len(unsafe)})
+    _add_more(group, place, at, facts)
 
 
-def _reason(exc: OSError | RuntimeError) -> str:
-    """Say why; Python 3.11 raises RuntimeError for a loop of symbolic links."""
-    return getattr(exc, "strerror", None) or "a loop of symbolic links"
+def _add_more(group: FactGroup, place: Place, at: str, facts: os.stat_result) -> None:
+    """Add what needs more than one look: lists, the way to it, and what is inside."""
 
+    def acl() -> object:
+        return has_acl(at, facts)
 
-def _add_acl(group: FactGroup, source: str, path: Path) -> None:
-    try:
-        os.getxattr(path, _ACL, follow_symlinks=False)
-        present = True
-    except OSError as exc:
-        if exc.errno not in {errno.ENODATA, errno.ENOTSUP}:
-            group.fail(source, f"access control list: {exc.strerror}", ("acl",))
-            return
-        present = False
-    group.add(f"getxattr(2), {source}", {"acl": present})
+    def hops() -> object:
+        route: Route = walk(place.path)
+        return route.weak
 
+    def inside() -> object:
+        return weak_inside(at, links=_WHOLE[place.role]) if stat.S_ISDIR(facts.st_mode) else ()
 
-def unsafe_parents(path: Path) -> list[Path]:
-    """Return the folders above `path`, links followed, in which someone but root and this account may replace things.
-
-    A sticky folder is safe, and so is one that only the group root may write. Raise OSError where one cannot be seen.
-    """
-    chains = {*path.parents, *path.parent.resolve(strict=True).parents, path.parent.resolve(strict=True)}
-    if path.is_symlink():
-        chains |= set(path.resolve(strict=True).parents)
-    return sorted(folder for folder in chains if is_unsafe(folder.stat()))
-
-
-def is_unsafe(facts: os.stat_result) -> bool:
-    """Return whether somebody but root and this account may replace what is in a folder."""
-    if not _trusted(facts):
-        return True
-    writable = facts.st_mode & stat.S_IWOTH or (facts.st_mode & stat.S_IWGRP and facts.st_gid != 0)
-    return bool(writable) and not facts.st_mode & stat.S_ISVTX
-
-
-def _trusted(facts: os.stat_result) -> bool:
-    return facts.st_uid in {0, os.geteuid()}
+    looks = [("acl", "getxattr(2)", acl), ("weak_hops", "lstat(2) of every hop on the way", hops)]
+    if place.space == "dir" and place.role in _WHOLE:
+        looks.append(("weak_inside", "lstat(2) of everything below it", inside))
+    for field, how, look in looks:
+        source = f"{how}, {place.what}"
+        try:
+            group.add(source, {field: look()})
+        except OSError as exc:
+            group.fail(source, exc.strerror or "cannot be looked at", (field,))

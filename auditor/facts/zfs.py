@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bkp.config.model import Config, Repository
     from bkp.tools.zfs.replies import Property
 
-TIMEOUT_SECONDS = 60.0
+TIMEOUT_SECONDS = 20.0
 
 _NO_ROOT = frozenset({"-", ""})
 _SETTINGS = ("compression", "atime", "recordsize")
@@ -67,10 +67,11 @@ def collect_zfs(
 ) -> None:
     """Add zfs.* for the sources' datasets, with what is below them, and for those that hold a local repository."""
     zfs = zfs or Zfs(lambda _line: None, timeout=TIMEOUT_SECONDS)
-    named = {name: source.dataset for name, source in config.sources.items() if source.dataset is not None}
+    named, lying = _named(builder, config, mountinfo)
     installed = os.access(zfs.programs.zfs, os.X_OK)
+    datasets = tuple(dict.fromkeys((*named.values(), *lying)))
     builder.of("zfs").add("access(2) of the program zfs", {"installed": installed})
-    builder.of("zfs").add("the configuration", {"source_datasets": tuple(dict.fromkeys(named.values()))})
+    builder.of("zfs").add("the configuration", {"source_datasets": datasets})
     uses: dict[str, _Use] = {}
     holders = _holders(builder, config, zfs if installed else None, mountinfo)
     for repository, dataset in holders.items():
@@ -84,13 +85,64 @@ def collect_zfs(
             if not any(f"{dataset}/".startswith(f"{each}/") for each in skip):
                 uses.setdefault(dataset, _Use()).sources.append(name)
         found |= below
-    for dataset in holders.values():
+    for dataset, names in lying.items():
+        uses.setdefault(dataset, _Use()).sources += names
+    for dataset in (*lying, *holders.values()):
         if dataset not in found:
             found |= _ask(builder, zfs, dataset, below=False)
     _describe(builder, zfs, uses, found)
+    _parents(builder, zfs, uses)
     for pool in dict.fromkeys(_pool_of(dataset) for dataset in uses):
         say(f"zpool status {pool}")
         _pool(builder.of("zfs.pool", pool), zfs, pool)
+
+
+def zfs_not_in_time(builder: FactBuilder, reason: str) -> None:
+    """Add the errors for what ZFS did not answer in time: what it would have named, too, is not known."""
+    builder.of("zfs").fail("zfs, zpool", reason)
+    builder.of("zfs").fail("zfs, zpool", reason, ("source_datasets", "repository_datasets"))
+
+
+def _named(builder: FactBuilder, config: Config, mountinfo: Path) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """Return the dataset that each source names, and the datasets that sources given as a path lie on, with those."""
+    named: dict[str, str] = {}
+    lying: dict[str, list[str]] = {}
+    for name, source in config.sources.items():
+        if source.dataset is not None:
+            named[name] = source.dataset
+        elif source.path is not None:
+            try:
+                dataset = dataset_of(os.path.realpath(source.path), mount_table(mountinfo))
+            except FileNotFoundError:
+                continue  # no such folder: whether the night found it is RUN-007's to say
+            except OSError as exc:
+                problem = f"cannot tell where source {name} lies: {_reason(exc)}"
+                builder.of("zfs.dataset", f"source {name}").fail("stat(2), mountinfo (proc(5))", problem)
+                continue
+            if dataset is not None:
+                lying.setdefault(dataset, []).append(name)
+    return named, lying
+
+
+def _parents(builder: FactBuilder, zfs: Zfs, uses: Mapping[str, _Use]) -> None:
+    """Add open_parents: the pool's own dataset, the root, is not counted, as it cannot be encrypted afterwards."""
+    above = {dataset: _above(dataset) for dataset in uses}
+    wanted = sorted({each for parents in above.values() for each in parents})
+    try:
+        asked = zfs.properties(("encryption",), wanted) if wanted else []
+    except BkpError as exc:
+        for dataset in above:
+            builder.of("zfs.dataset", dataset).fail("zfs get", _reason(exc), ("open_parents",))
+        return
+    is_open = {each.dataset for each in asked if each.value == "off"}
+    for dataset, parents in above.items():
+        values = {"open_parents": tuple(each for each in parents if each in is_open)}
+        builder.of("zfs.dataset", dataset).add("zfs get", values)
+
+
+def _above(dataset: str) -> tuple[str, ...]:
+    parts = dataset.partition("@")[0].split("/")
+    return tuple("/".join(parts[:count]) for count in range(2, len(parts)))
 
 
 def _pool_of(dataset: str) -> str:

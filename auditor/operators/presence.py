@@ -1,4 +1,7 @@
-"""Whether there is anything at all. These two alone judge a fact that is not there; one that failed stays an error."""
+"""Whether there is anything at all. These two alone judge a fact that was looked for and is not there.
+
+One that could not be had stays an error, and one that nobody looked for is missing: nothing is known of it.
+"""
 
 from __future__ import annotations
 
@@ -20,4 +23,4 @@ _ANY = Form(frozenset(FactType), None, _nothing, lambda _spec, _operand: "")
 _IS = holds_if(lambda value, _operand: value is not None)
 _IS_NOT = holds_if(lambda value, _operand: value is None)
 register("exists", "There is a value.", _ANY, _IS, "a value", judges_absence=True)
-register("absent", "There is no value.", _ANY, _IS_NOT, "nothing", judges_absence=True)
+register("absent", "It was looked for, and there is no value.", _ANY, _IS_NOT, "nothing", judges_absence=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from auditor.operators.values import printable, show_time
 from auditor.render.palette import DARK, LIGHT, RULE_DARK, RULE_LIGHT
-from auditor.render.words import BADGES, CHAIN_NOTE, SUPPORT_NOTE, Badge, floor_line
+from auditor.render.words import BADGES, CHAIN_NOTE, SUPPORT_NOTE, Badge, floor_line, headline
 from auditor.report import Report, RuleResult, Verdict
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 TEMPLATES = Path(__file__).parent / "templates"
 LIMIT_BYTES = 88 * 1024
-
-_HEADINGS = {0: ("Clean", "✓", "pass"), 1: ("Findings", "✗", "fail"), 3: ("Not all judged", "?", "unattested")}
 
 
 @dataclass(frozen=True)
@@ -82,7 +80,7 @@ def _render(report: Report, detail: Detail) -> str:
     verdicts = {result.id: BADGES[result.verdict] for result in report.results}
     return environment.get_template("report.html.j2").render(
         report=report,
-        heading=_HEADINGS[report.exit_code],
+        heading=headline(report),
         tiles=_tiles(report),
         **_parts(report.results),
         grouped=_grouped,

@@ -6,12 +6,11 @@ import textwrap
 from collections.abc import Callable, Iterator
 
 from auditor.operators.values import printable, show_time
-from auditor.render.words import BADGES, floor_line, totals_line, waiver_line
+from auditor.render.words import BADGES, floor_line, headline, totals_line, waiver_line
 from auditor.report import Report, RuleResult, Verdict
 
 Paint = Callable[[str, str], str]
 
-_CONCLUSIONS = {0: ("CLEAN", "pass"), 1: ("FINDINGS", "fail"), 3: ("NOT ALL JUDGED", "unattested")}
 _QUIET = frozenset({Verdict.PASS, Verdict.NOT_APPLICABLE})
 
 
@@ -34,8 +33,11 @@ def render_text(report: Report, *, width: int = 100, paint: Paint = plain, verbo
     unused = [waiver for waiver in report.waivers if waiver.state == "unused"]
     if unused:
         lines.append("Waivers that nothing needs: " + ", ".join(waiver.rule for waiver in unused))
-    word, key = _CONCLUSIONS[report.exit_code]
-    lines.append(paint(f"{word}: {report.conclusion}", key))
+    if report.left_out:
+        lines += _indented("Shipped rules that are left out: " + ", ".join(report.left_out), width)
+    status = headline(report)
+    concluded = textwrap.wrap(f"{status.word.upper()}: {report.conclusion}", width, subsequent_indent="  ")
+    lines += [paint(line, status.key) for line in concluded]
     return "\n".join(lines) + "\n"
 
 

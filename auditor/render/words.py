@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from auditor.exit_codes import AuditExit
 from auditor.report import Report, RuleResult, Verdict
 
 
@@ -31,6 +32,21 @@ SUPPORT_NOTE = (
     "Clauses are listed as evidence supporting them. This report does not state compliance with any standard:"
     " a clause may ask for more than a rule shows."
 )
+
+
+def headline(report: Report) -> Badge:
+    """Say what the audit came to. It is clean, and green, only where nothing was waived, passed over or left out."""
+    if report.exit_code == AuditExit.FINDING:
+        return Badge("Findings", "✗", "fail")
+    if report.exit_code == AuditExit.UNJUDGED:
+        return Badge("Not all judged", "?", "unattested")
+    if report.totals.waived:
+        return Badge("Waived", "!", "unattested")
+    if report.totals.failed:
+        return Badge("Minor findings", "!", "unattested")
+    if report.left_out:
+        return Badge("In part", "!", "unattested")
+    return Badge("Clean", "✓", "pass")
 
 
 def totals_line(report: Report) -> str:

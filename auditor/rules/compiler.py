@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from msgspec import UNSET
@@ -12,9 +13,9 @@ from auditor.durations import IsoDuration, parse_iso_duration
 from auditor.operators import OPERATORS, OperandError
 from auditor.operators.values import describe, typed
 from auditor.rules.model import Applicability, Check, Condition, Each, Group, Rule, Wanted
-from auditor.rules.scenario_form import check_quotes, check_scenarios
+from auditor.rules.scenario_form import check_quotes, check_scenarios, without_scenarios
 from auditor.rules.schema import AttestationWanted, Clause, ForEach, Node, OnMissing, Param, RuleFile
-from bkp.errors import did_you_mean
+from bkp.errors import InputFileError, did_you_mean
 from bkp.yamlfile.typed import load_typed
 
 if TYPE_CHECKING:
@@ -23,8 +24,19 @@ if TYPE_CHECKING:
 _GROUPS: tuple[Literal["all", "any", "none"], ...] = ("all", "any", "none")
 
 
-def parse_rule(content: bytes | str, source: str) -> Rule:
-    """Return the rule in `content`. Raise `InputFileError` naming file, line, column, found and wanted."""
+def parse_rule(content: bytes | str, source: str, *, scenarios: bool = True) -> Rule:
+    """Return the rule in `content`. Raise `InputFileError` naming file, line, column, found and wanted.
+
+    Without `scenarios` the blocks `base` and `tests` are passed over where they stand clearly apart.
+    """
+    if not scenarios and (short := without_scenarios(content)) is not None:
+        # What the short text cannot explain the whole one can: a cut in the wrong place must not be reported.
+        with contextlib.suppress(InputFileError):
+            return _parse(short, source)
+    return _parse(content, source)
+
+
+def _parse(content: bytes | str, source: str) -> Rule:
     return _Compiler(*load_typed(content, source, RuleFile)).rule()
 
 

@@ -27,8 +27,11 @@ class Framework(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     note: str | None = None
 
 
-def load_rules(folder: Path) -> RuleSet:
-    """Return every rule below `folder`, in the order of their ids. Raise `InputFileError` at the first bad one."""
+def load_rules(folder: Path, *, scenarios: bool = False) -> RuleSet:
+    """Return every rule below `folder`, in the order of their ids. Raise `InputFileError` at the first bad one.
+
+    Their scenarios are left unread unless they are wanted: they are most of the text, and no audit asks for them.
+    """
     paths = _files(folder)
     if not paths:
         raise InputFileError(str(folder), None, "holds no rule", remedy="name a folder with rules, AREA/AREA-NNN.yml")
@@ -36,7 +39,7 @@ def load_rules(folder: Path) -> RuleSet:
     digest = hashlib.sha256()
     for path in paths:
         content = read_input(path)
-        rule = parse_rule(content, str(path))
+        rule = parse_rule(content, str(path), scenarios=scenarios)
         if rule.id in rules:
             line = _line_of_id(content)
             raise InputFileError(
@@ -44,7 +47,12 @@ def load_rules(folder: Path) -> RuleSet:
             )
         rules[rule.id] = rule
         digest.update(f"{rule.id} {len(content)}\n".encode() + content)
-    return RuleSet(tuple(rules[key] for key in sorted(rules)), digest.hexdigest())
+    return RuleSet(tuple(rules[key] for key in sorted(rules)), digest.hexdigest(), folder)
+
+
+def rule_names(folder: Path) -> frozenset[str]:
+    """Return the names of the rule files below `folder`, which are their rules' ids, without reading any."""
+    return frozenset(path.stem for path in _files(folder))
 
 
 def load_frameworks(folder: Path, rules: RuleSet) -> dict[str, Framework]:

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
     from auditor.catalogue import FactRef
     from auditor.durations import IsoDuration
     from auditor.evidence import Level
@@ -71,7 +74,10 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule that is known to be sound. `every` and `max_age` None: on every run, and no limit."""
+    """A rule that is known to be sound. `every` and `max_age` None: on every run, and no limit.
+
+    `base` and `tests` are empty where it was read to be judged: nobody asks for its scenarios then.
+    """
 
     id: str
     title: str
@@ -98,10 +104,24 @@ class Rule:
         """Return how often it must hold, as the file says it: `run`, or a duration."""
         return self.every.text if self.every else "run"
 
+    @property
+    def waivable(self) -> bool:
+        """Return whether it may be waived: not if it judges the audit itself, its waivers among that."""
+        return self.check is None or not any(fact.namespace == "audit" for fact in _facts(self.check))
+
+
+def _facts(check: Check) -> Iterator[FactRef]:
+    if isinstance(check, Condition):
+        yield check.fact
+        return
+    for item in check.items:
+        yield from _facts(item)
+
 
 @dataclass(frozen=True)
 class RuleSet:
-    """All rules of one run, by id, and the SHA-256 over their files, so that a report says what it judged by."""
+    """All rules of one folder, by id, and the SHA-256 over their files, so that a report says what it judged by."""
 
     rules: tuple[Rule, ...]
     digest: str
+    folder: Path

@@ -5,6 +5,7 @@ Names and values of their facts are checked when scenarios are judged, which an 
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from auditor.catalogue import FactType, UnknownFactError, resolve
@@ -16,6 +17,24 @@ if TYPE_CHECKING:
 
     from auditor.rules.schema import RuleFile, Scenario
     from bkp.yamlfile.loader import Document, Path
+
+
+_BLOCK = re.compile(rb"^(?:base|tests):[ \t]*(?:#.*)?\r?\n(?:(?:[ \t#].*)?\r?\n|- .*\n)*", re.MULTILINE)
+_ANY = re.compile(rb"^(base|tests)\b", re.MULTILINE)
+
+
+def without_scenarios(content: bytes | str) -> bytes | None:
+    """Return the rule's text with empty lines in place of its blocks `base` and `tests`; None where it has none.
+
+    Taken away are blocks of indented lines below a key that begins a line. A text that writes them otherwise, or more
+    than once, is left whole: None.
+    """
+    text = content.encode() if isinstance(content, str) else content
+    blocks = list(_BLOCK.finditer(text))
+    names = [match[1] for match in _ANY.finditer(text)]
+    if not blocks or len(blocks) != len(names) or len(set(names)) != len(names):
+        return None
+    return _BLOCK.sub(lambda block: b"\n" * block[0].count(b"\n"), text)
 
 
 def check_scenarios(document: Document, file: RuleFile) -> None:

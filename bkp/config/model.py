@@ -304,7 +304,7 @@ class Audit(_Section, frozen=True, kw_only=True):
     waivers: AbsolutePath | None = None
     attestations: AbsolutePath | None = None
     fail_on: Severity = "low"
-    minimum_applicable: Annotated[float, Meta(ge=0, le=1)] = 0.5
+    minimum_applicable: Annotated[float, Meta(ge=0.25, le=1)] = 0.5
     escrow: tuple[EscrowLocation, ...] = ()  # never assumed: the audit would pass on places that nobody has set up
 
     def __post_init__(self) -> None:

@@ -80,23 +80,34 @@ _Loader.add_implicit_resolver(_Plain.FLOAT, re.compile(r"-?(?:0|[1-9][0-9]{0,17}
 class Document:
     """One YAML document: its plain data, and where in the file each part of it stands."""
 
-    def __init__(
-        self,
-        data: Any,
-        source: str,
-        keys: dict[Path, yaml.Node],
-        values: dict[Path, yaml.Node],
-        error: type[InputFileError],
-    ) -> None:
+    def __init__(self, data: Any, source: str, root: yaml.Node | None, error: type[InputFileError]) -> None:
         self.data = data
         self.source = source
+        self._root = root
         self._error = error
-        self._keys = keys
-        self._values = values
 
     def is_quoted(self, path: Sequence[str | int]) -> bool:
         """Return whether the text at `path` stands in quotes or as a block: no reader of YAML makes a number of it."""
-        return bool(getattr(self._values.get(tuple(path)), "style", None))
+        nodes = self._nodes(path)
+        return len(nodes) == len(path) + 1 and bool(getattr(nodes[-1][1], "style", None))
+
+    def _nodes(self, path: Sequence[str | int]) -> list[tuple[yaml.Node | None, yaml.Node]]:
+        """Return key and value of the document and of each step of `path`, as far as they are there."""
+        if self._root is None:
+            return []
+        found: list[tuple[yaml.Node | None, yaml.Node]] = [(None, self._root)]
+        for step in path:
+            value = found[-1][1].value
+            if isinstance(found[-1][1], yaml.MappingNode):
+                pair = next(((key, node) for key, node in value if key.value == step), None)
+            elif isinstance(found[-1][1], yaml.SequenceNode) and isinstance(step, int) and step < len(value):
+                pair = (None, value[step])
+            else:
+                pair = None
+            if pair is None:
+                break
+            found.append(pair)
+        return found
 
     def error(
         self, path: Sequence[str | int], message: str, *, at_key: bool = False, remedy: str | None = None
@@ -105,12 +116,10 @@ class Document:
 
         What is not in the file has the position of what it is missing from.
         """
-        place = tuple(path)
-        node = self._keys.get(place) if at_key else None
-        while node is None and place not in self._values and place:
-            place = place[:-1]
-        node = node or self._values.get(place)
-        line, column = _position(node) if node is not None else Position(1, 1)
+        line, column = Position(1, 1)
+        if nodes := self._nodes(path):
+            key, value = nodes[-1]
+            line, column = _position(key if at_key and key is not None and len(nodes) == len(path) + 1 else value)
         return self._error(self.source, line, message, column=column, remedy=remedy)
 
 
@@ -129,7 +138,7 @@ def load_yaml(content: bytes | str, source: str, *, error: type[InputFileError] 
         raise error(source, None, "a tag or directive is not valid UTF-8", remedy="remove it") from None
     except yaml.YAMLError as exc:
         raise _syntax_error(exc, text, source, error) from None
-    return _Builder(source, error).document(node)
+    return _Builder(source, error, aliases="&" in text).document(node)
 
 
 def _decode(content: bytes | str, source: str, error: type[InputFileError]) -> str:
@@ -190,54 +199,50 @@ def _syntax_error(exc: yaml.YAMLError, text: str, source: str, error: type[Input
 
 
 class _Builder:
-    """Turns a node tree into data and the nodes it is from; the only state is counters and the nodes being built.
+    """Turns a node tree into data; the only state is counters and the nodes being built.
 
-    Positions are worked out only where an error needs one: 500 rules have 40,000 nodes.
+    Positions are looked up in the tree where an error needs one: 500 rules have 40,000 nodes.
     """
 
-    def __init__(self, source: str, error: type[InputFileError]) -> None:
+    def __init__(self, source: str, error: type[InputFileError], *, aliases: bool) -> None:
         self._source = source
         self._error = error
-        self._keys: dict[Path, yaml.Node] = {}
-        self._values: dict[Path, yaml.Node] = {}
+        self._may_alias = aliases
         self._open: set[int] = set()
         self._seen: set[int] = set()
         self._aliases = 0
         self._nodes = 0
 
     def document(self, node: yaml.Node | None) -> Document:
-        data = None if node is None else self._build(node, ())
-        return Document(data, self._source, self._keys, self._values, self._error)
+        return Document(None if node is None else self._build(node, 0), self._source, node, self._error)
 
     def _failure(self, node: yaml.Node, message: str, remedy: str | None = None) -> InputFileError:
         line, column = _position(node)
         return self._error(self._source, line, message, column=column, remedy=remedy)
 
-    def _build(self, node: yaml.Node, path: Path) -> Any:
+    def _build(self, node: yaml.Node, depth: int) -> Any:
         self._nodes += 1
-        if id(node) in self._seen or self._nodes > MAX_NODES or len(path) > MAX_DEPTH:
-            self._guard(node, path)
-        self._seen.add(id(node))
-        if not isinstance(node.tag, _Plain):
+        if self._may_alias or self._nodes > MAX_NODES or depth > MAX_DEPTH:
+            self._guard(node, depth)
+        if type(node.tag) is not _Plain:
             raise self._tagged(node)
-        self._values[path] = node
-        if isinstance(node, yaml.ScalarNode):
-            return self._scalar(node)
+        if type(node) is yaml.ScalarNode:
+            return node.value if node.tag is _Plain.STR else self._scalar(node)
         self._open.add(id(node))
         try:
-            if isinstance(node, yaml.SequenceNode):
-                return [self._build(child, (*path, index)) for index, child in enumerate(node.value)]
-            return self._mapping(cast("yaml.MappingNode", node), path)
+            if type(node) is yaml.SequenceNode:
+                return [self._build(child, depth + 1) for child in node.value]
+            return self._mapping(cast("yaml.MappingNode", node), depth + 1)
         finally:
             self._open.discard(id(node))
 
-    def _guard(self, node: yaml.Node, path: Path) -> None:
-        if len(path) > MAX_DEPTH:
+    def _guard(self, node: yaml.Node, depth: int) -> None:
+        if depth > MAX_DEPTH:
             raise self._failure(node, _TOO_DEEP)
         if id(node) in self._open:
             raise self._failure(node, "an alias (*name) that contains itself")
-        if id(node) in self._seen:
-            self._aliases += 1
+        self._aliases += id(node) in self._seen
+        self._seen.add(id(node))
         if self._aliases > MAX_ALIASES:
             raise self._failure(node, f"more than {MAX_ALIASES} aliases (*name)", "write the values out")
         if self._nodes > MAX_NODES:
@@ -247,22 +252,21 @@ class _Builder:
         tag = str(node.tag).replace("tag:yaml.org,2002:", "!!")
         return self._failure(node, f"tag {tag!r} is not allowed", "remove the tag")
 
-    def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
+    def _mapping(self, node: yaml.MappingNode, depth: int) -> dict[str, Any]:
         result: dict[str, Any] = {}
         for key_node, value_node in node.value:
-            if not isinstance(key_node.tag, _Plain):
+            if type(key_node.tag) is not _Plain:
                 raise self._tagged(key_node)
-            if not isinstance(key_node, yaml.ScalarNode) or not isinstance(key := self._scalar(key_node), str):
+            if key_node.tag is not _Plain.STR:
                 raise self._failure(key_node, "a key must be text", "put it in quotes")
+            key = key_node.value
             if key == "<<":
                 raise self._failure(key_node, "merge keys (<<) are not allowed", "write the keys out")
-            child = (*path, key)
             if key in result:
-                first = _position(self._keys[child]).line
+                first = next(_position(other).line for other, _ in node.value if other.value == key)
                 message = f"key {key!r} is there twice (first on line {first})"
                 raise self._failure(key_node, message, "remove one of them")
-            self._keys[child] = key_node
-            result[key] = self._build(value_node, child)
+            result[key] = self._build(value_node, depth)
         return result
 
     def _scalar(self, node: yaml.ScalarNode) -> str | int | float | bool | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, tzinfo
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditor.catalogue import resolve
@@ -91,7 +92,7 @@ def report_on(
 ) -> Report:
     """Judge rules on facts and return the report."""
     chosen = replace(JudgeOptions(now=now, zone=zone, program="test", minimum_applicable=0.0), **options)
-    return judge(RuleSet(tuple(rules), "0" * 64), evidence(values, records, problem), exemptions, chosen)
+    return judge(RuleSet(tuple(rules), "0" * 64, Path("rules")), evidence(values, records, problem), exemptions, chosen)
 
 
 def result_of(one: Rule, values: Mapping[str, Any], **more: Any) -> RuleResult:

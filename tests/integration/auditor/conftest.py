@@ -18,7 +18,7 @@ from tests.support.repositories import is_untouched, prove
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-PASSPHRASE = "canary-Zq7-passphrase"
+PASSPHRASE = "canary-Zq7-vW4t-9mLqx2Kd"
 BIN = Path(sys.executable).parent
 
 
@@ -118,6 +118,7 @@ class Server:
     def verdicts(self, *arguments: str) -> dict[str, str]:
         """Audit with the real command; return each rule's verdict."""
         target = self.root / "report.json"
+        target.unlink(missing_ok=True)
         self.audit("--quiet", "--json", str(target), *arguments)
         return _verdicts(target)
 

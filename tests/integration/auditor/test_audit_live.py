@@ -40,13 +40,13 @@ def test_what_can_be_shown_passes_and_the_rest_is_said_honestly(report: dict[str
         if result["id"] not in OF_ZFS:
             verdicts.setdefault(result["verdict"], []).append(result["id"])
     assert sorted(verdicts.pop("pass")) == [
-        "AUD-001", "ENC-001", "ENC-002", "ENC-006", "HIS-001", "KEY-010", "KEY-011", "PRM-001", "PRM-002", "PRM-003",
-        "PRM-004", "PRM-006", "PRM-008", "RUN-001", "RUN-002", "RUN-003", "RUN-005", "RUN-006", "RUN-007", "RUN-009",
-        "TST-001", "TST-004",
+        "AUD-001", "ENC-001", "ENC-002", "ENC-006", "ENC-008", "HIS-001", "KEY-010", "KEY-011", "PRM-001", "PRM-002",
+        "PRM-003", "PRM-004", "PRM-006", "PRM-008", "PRM-009", "PRM-011", "PRM-012", "PRM-013", "PRM-014", "RUN-001",
+        "RUN-002", "RUN-003", "RUN-005", "RUN-006", "RUN-007", "RUN-009", "TST-001", "TST-004",
     ]  # fmt: skip
     assert verdicts.pop("fail") == ["ALR-001"], "mail is switched off here"
     assert sorted(verdicts.pop("unattested")) == ["KEY-001", "KEY-002", "KEY-003", "KEY-004", "KEY-005", "KEY-006"]
-    assert sorted(verdicts.pop("not_applicable")) == ["ALR-005", "AUD-004", "RUN-008"]
+    assert sorted(verdicts.pop("not_applicable")) == ["ALR-005", "AUD-004", "PRM-010", "PRM-015", "RUN-008", "RUN-010"]
     assert verdicts == {}
     assert report["exit_code"] == 1
 
@@ -57,7 +57,7 @@ def test_places_that_nobody_has_set_up_are_not_assumed(lived: Server, tmp_path: 
     lived.program("bkp-audit", "--config", str(config), "--quiet", "--json", str(report))
     results = {result["id"]: result for result in json.loads(report.read_text())["results"]}
     for name, place in (("KEY-001", "vaultwarden"), ("KEY-002", "codes.hc"), ("KEY-003", "locked.hc")):
-        assert results[name]["verdict"] == "not_applicable"
+        assert results[name]["verdict"] == "fail"
         assert f"names no escrow location {place}" in results[name]["reason"]
     assert [results[name]["verdict"] for name in ("KEY-004", "KEY-005", "KEY-006", "KEY-011")] == [
         "unattested", "fail", "fail", "fail",
@@ -76,7 +76,7 @@ def test_rules_of_zfs_apply_where_the_repository_lies_on_it_and_say_so_elsewhere
         assert (found[name]["verdict"] == "not_applicable") is (kind != "zfs"), found[name]["reason"]
     if kind != "zfs":
         assert {result["verdict"] for result in found.values()} == {"not_applicable"}
-        assert "no ZFS dataset is configured" in found["ENC-003"]["reason"]
+        assert "no source lies on a ZFS dataset" in found["ENC-003"]["reason"]
 
 
 def test_the_passphrase_and_the_key_are_in_no_output(lived: Server, report: dict[str, Any]) -> None:

@@ -103,7 +103,8 @@ def good_host(folder: Path, **changes: Any) -> list[str]:
 def test_a_clean_host_ends_with_0(tmp_path: Path) -> None:
     done = audit(*good_host(tmp_path))
     assert done.returncode == 0
-    assert done.stdout.rstrip().endswith("CLEAN: 6 of 6 rules that apply passed")
+    assert "IN PART: 6 of 6 rules that apply passed, " in done.stdout
+    assert "of the shipped rules are left out" in done.stdout
 
 
 def test_a_finding_ends_with_1_and_below_fail_on_with_0(tmp_path: Path) -> None:
@@ -134,6 +135,8 @@ def test_waiving_everything_ends_with_0_and_still_shows_it(tmp_path: Path) -> No
     assert done.returncode == 0
     assert "FAIL        GLD-001" in done.stdout
     assert "waiver active, through 2026-03-01" in done.stdout
+    assert "WAIVED: " in done.stdout
+    assert "CLEAN" not in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -141,6 +144,7 @@ def test_waiving_everything_ends_with_0_and_still_shows_it(tmp_path: Path) -> No
     [
         (["--facts", "/nowhere/facts.json"], "no such facts file"),
         (["--config", "/nowhere/config.yml"], "no such configuration file"),
+        (["--config", "/nowhere", "--at", AT], "what is asked of this host now is no evidence of another time"),
         (["--facts", "x", "--config", "y"], "--facts judges saved facts and reads no configuration"),
         ([*SAVED[:2], "--rules", "/nowhere"], "is no folder of rules"),
         ([*SAVED, "--waivers", "/nowhere/w.yml"], "no such waiver file"),

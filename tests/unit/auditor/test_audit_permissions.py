@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from auditor.facts.builder import FactBuilder
-from auditor.facts.permissions import collect_permissions, is_unsafe, unsafe_parents
+from auditor.facts.hops import folder_flaws, walk, weak_inside
+from auditor.facts.permissions import collect_permissions, places
+from auditor.rules.folder import load_rules
 from bkp.config import parse_config
 from tests.support.audit_world import NOW
-from tests.support.privilege import close_to_us, without_privilege
+from tests.support.privilege import STRANGER, close_to_us, without_privilege
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -42,7 +44,10 @@ def collected(home: Path, **changes: Any) -> dict[str, Any]:
         mail: {{to: root@example.com}}
     """
     builder = FactBuilder(NOW)
-    collect_permissions(builder, parse_config(text), home / "config.yml", home / "attestations.jsonl")
+    config = parse_config(text)
+    (home / "rules").mkdir(exist_ok=True)
+    wanted = places(config, home / "config.yml", home / "attestations.jsonl", home / "rules")
+    collect_permissions(builder, wanted)
     return {name: fact.value for name, fact in builder.facts.items()}
 
 
@@ -87,26 +92,108 @@ def test_no_source_names_a_path(home: Path) -> None:
         f"schema: 1\nrepositories:\n  main: {{path: {home}/r, sources: [s]}}\nsources:\n  s: {{path: {home}}}\n"
         "mail: {to: root@example.com}\n"
     )
-    collect_permissions(builder, config, home / "config.yml", home / "attestations.jsonl")
+    collect_permissions(builder, places(config, home / "config.yml", home / "attestations.jsonl", home / "rules"))
     assert not [name for name, fact in builder.facts.items() if str(home) in fact.source or "/root" in fact.source]
 
 
-def test_a_folder_that_others_may_write_is_unsafe_unless_it_is_sticky(home: Path) -> None:
+def test_a_folder_that_others_may_write_is_weak_unless_it_is_sticky(home: Path) -> None:
     inner = home / "inner"
     inner.mkdir()
-    inner.chmod(0o777)
-    assert inner in unsafe_parents(inner / "secret")
-    inner.chmod(0o1777)
-    assert inner not in unsafe_parents(inner / "secret")
-    inner.chmod(0o755)
-    assert inner not in unsafe_parents(inner / "secret")
+    before = walk(inner / "secret").weak
+    for mode, wanted in ((0o777, True), (0o1777, False), (0o755, False)):
+        inner.chmod(mode)
+        assert bool(set(walk(inner / "secret").weak) - set(before)) is wanted
 
 
-def test_a_link_above_a_secret_leads_through_both_chains(home: Path) -> None:
+def test_a_link_on_the_way_leads_through_both_chains_and_has_an_owner(home: Path) -> None:
     (home / "real").mkdir()
-    (home / "real").chmod(0o777)
+    (home / "real" / "secret").touch()
     (home / "link").symlink_to("real")
-    assert home / "real" in unsafe_parents(home / "link" / "secret")
+    assert walk(home / "link" / "secret").real == str(home / "real" / "secret")
+    before = set(walk(home / "link" / "secret").weak)
+    (home / "real").chmod(0o777)
+    (flaw,) = set(walk(home / "link" / "secret").weak) - before
+    assert flaw.endswith("others may write")
+    (home / "real").chmod(0o755)
+    if os.geteuid() == 0:
+        os.chown(home / "link", STRANGER, STRANGER, follow_symlinks=False)
+        (flaw,) = set(walk(home / "link" / "secret").weak) - before
+        assert flaw.startswith("link ")
+        assert flaw.endswith(f"it belongs to uid {STRANGER}")
+
+
+def test_a_link_with_dots_is_followed_as_the_kernel_follows_it(home: Path) -> None:
+    (home / "a/b").mkdir(parents=True)
+    (home / "a/secret").touch()
+    (home / "link").symlink_to("a/b")
+    assert walk(home / "link" / ".." / "secret").real == str(home / "a/secret")
+    (home / "up").symlink_to("./a/../a/secret")
+    assert walk(home / "up").real == str(home / "a/secret")
+
+
+@pytest.mark.parametrize(("rights", "weak"), [("rwx", True), ("r-x", False)])
+def test_a_list_that_lets_somebody_write_into_a_folder_is_weak(home: Path, rights: str, weak: bool) -> None:
+    inner = home / "inner"
+    inner.mkdir(mode=0o700)
+    before = set(walk(inner / "secret").weak)
+    subprocess.run(["setfacl", "-m", f"u:{STRANGER}:{rights}", str(inner)], check=True)
+    found = set(walk(inner / "secret").weak) - before
+    assert [f"lets uid {STRANGER} write" in flaw for flaw in found] == [True] * weak
+    subprocess.run(["setfacl", "-m", "m::r-x", str(inner)], check=True)
+    assert set(walk(inner / "secret").weak) == before, "the mask takes the right away again"
+
+
+def test_a_list_that_is_given_to_what_is_made_in_a_folder_is_told(home: Path) -> None:
+    (home / "state").mkdir(mode=0o750)
+    subprocess.run(["setfacl", "-d", "-m", f"u:{STRANGER}:rwx", str(home / "state")], check=True)
+    assert collected(home)["dir.state.acl"] is True
+
+
+def test_what_somebody_else_could_change_below_a_folder_is_told_by_reason_and_count(home: Path) -> None:
+    data = home / "repository" / "data" / "0"
+    data.mkdir(parents=True, mode=0o700)
+    for number in range(4):
+        (data / str(number)).touch(mode=0o600)
+    assert collected(home)["dir.main.weak_inside"] == ()
+    (data / "1").chmod(0o602)
+    (data / "2").chmod(0o606)
+    os.link(data / "3", home / "elsewhere")
+    (data / "link").symlink_to("/nowhere")
+    wanted = ["others may write: 2"]
+    if os.geteuid() == 0:
+        os.chown(data / "0", STRANGER, 0)
+        wanted.insert(0, f"belongs to uid {STRANGER}: 1")
+    assert collected(home)["dir.main.weak_inside"] == tuple(wanted)
+    assert weak_inside(str(home / "repository"), links=True) == tuple(
+        sorted([*wanted, "has a second name (a hard link): 1"])
+    )
+
+
+def test_everything_that_the_programs_trust_is_looked_at(home: Path) -> None:
+    (home / "base/.config/borg/keys").mkdir(parents=True)
+    (home / "base/.config/borg/keys/k").touch(mode=0o600)
+    text = f"""
+        schema: 1
+        paths: {{state: {home}/state, log: {home}/log, lock: {home}/lock}}
+        repositories:
+          main: {{path: {home}/r, base_dir: {home}/base, encryption: keyfile-blake2, sources: [s]}}
+        sources: {{s: {{path: {home}/tree}}}}
+        audit: {{waivers: {home}/waivers.yml}}
+        mail: {{to: root@example.com, config: {home}/msmtprc}}
+    """
+    found = places(parse_config(text), home / "config.yml", home / "attestations.jsonl", home / "rules")
+    assert {f"{place.space}.{place.instance}" for place in found} == {
+        "file.config", "file.main.passphrase", "file.main.key-export", "file.main.keyfile-1", "file.borg", "file.msmtp",
+        "file.python", "file.mail-config", "file.attestations", "file.waivers", "file.history", "dir.main",
+        "dir.main.base", "dir.bkp", "dir.auditor", "dir.runner", "dir.state", "dir.log", "dir.lock", "dir.rules",
+    }  # fmt: skip
+    judged = {
+        rule.each.namespace for rule in load_rules(ROOT / "rules").rules if rule.id.startswith("PRM") and rule.each
+    }
+    assert judged == {"file", "dir"}
+    text_of_rules = "".join(path.read_text() for path in (ROOT / "rules/permissions").glob("*.yml"))
+    for role in {place.role for place in found}:
+        assert role in text_of_rules, "each has its permission rule"
 
 
 def folder(mode: int, uid: int, gid: int) -> os.stat_result:
@@ -128,21 +215,21 @@ def folder(mode: int, uid: int, gid: int) -> os.stat_result:
     ],
 )
 def test_who_may_replace_what_is_in_a_folder(mode: int, uid: int, gid: int, unsafe: bool) -> None:
-    assert is_unsafe(folder(mode, uid, gid)) is unsafe
+    assert bool(list(folder_flaws("/", folder(mode, uid, gid)))) is unsafe
 
 
 def test_a_secret_that_is_a_loop_of_links_is_told_without_a_traceback(home: Path) -> None:
     (home / "env").symlink_to("env")
     facts = collected(home)
     assert facts["file.main.passphrase.kind"] == "symbolic link"
-    assert facts["file.main.passphrase.unsafe_parents"] is None
+    assert facts["file.main.passphrase.weak_hops"] is None
 
 
 COLLECT = """
 import sys
 from pathlib import Path
 from auditor.facts.builder import FactBuilder
-from auditor.facts.permissions import collect_permissions
+from auditor.facts.permissions import collect_permissions, places
 from auditor.facts.runs import collect_mail
 from bkp.config import parse_config
 from bkp.liveness import is_alive
@@ -154,7 +241,7 @@ config = parse_config(f"schema: 1\\nrepositories: {{main: {{path: {closed}/r, so
     f"sources: {{s: {{path: /srv}}}}\\n"
     f"mail: {{to: root@example.com, msmtp: {closed}/msmtp, config: {closed}/msmtprc}}\\n")
 builder = FactBuilder(datetime.now(UTC))
-collect_permissions(builder, config, closed / "config.yml", closed / "attestations.jsonl")
+collect_permissions(builder, places(config, closed / "config.yml", closed / "attestations.jsonl", closed / "rules"))
 state = StateStore(closed / "state")
 collect_mail(builder, config.mail, survey(config, state, lambda: builder.now, UTC, is_alive))
 for name, fact in builder.facts.items():

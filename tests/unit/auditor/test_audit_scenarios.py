@@ -1,15 +1,19 @@
 """Scenarios start from the base facts of their rule, and say what differs; a base that is misused is named."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from auditor.rules.compiler import parse_rule
+from auditor.rules.folder import load_rules
+from auditor.rules.scenario_form import without_scenarios
 from auditor.rules.scenarios import lint, run_scenarios
 from bkp.errors import InputFileError
 from tests.support.audit_world import rule, rule_text
 
+RULES = Path(__file__).resolve().parents[3] / "rules"
 OPENS = "borg.repo.main.opens"
 WHEN = "mail.when"
 BOTH = {"all": [{"fact": OPENS, "op": "eq", "value": True}, {"fact": WHEN, "op": "ne", "value": "never"}]}
@@ -113,3 +117,39 @@ def test_a_base_fact_that_is_not_sound_is_complained_of_once(
         assert part in str(complaint)
     with pytest.raises(InputFileError, match="base: "):
         list(run_scenarios(one))
+
+
+def test_a_shipped_rule_is_the_same_rule_without_its_scenarios() -> None:
+    """An audit reads no scenario: what it judges by must not differ by a character."""
+    whole, short = (load_rules(RULES, scenarios=wanted) for wanted in (True, False))
+    assert whole.digest == short.digest
+    for one, other in zip(whole.rules, short.rules, strict=True):
+        assert one.tests
+        assert not other.tests
+        assert str(replace(one, base={}, tests=())) == str(other)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "id: A\ntests: [\n{name: one}\n]\n",
+        "id: A\ntests:\n  - {name: one}\ntests:\n  - {name: two}\n",
+        "id: A\nbase: {mail.when: never}\n",
+        '{"id": "A",\n"tests": []}\n',
+        "id: A\n",
+    ],
+)
+def test_scenarios_that_do_not_stand_clearly_apart_are_read(text: str) -> None:
+    assert without_scenarios(text) is None
+
+
+def test_blocks_of_scenarios_leave_the_lines_of_the_rest_where_they_are() -> None:
+    text = "id: A\ntests:\n  - name: |\n\n      one\n# remark\nbase:\n  mail.when: never\nevery: run\n"
+    assert without_scenarios(text) == b"id: A\n\n\n\n\n\n\n\nevery: run\n"
+
+
+def test_an_error_below_the_scenarios_is_told_at_its_line() -> None:
+    shipped = (RULES / "encryption/ENC-002.yml").read_text()
+    with pytest.raises(InputFileError) as caught:
+        parse_rule(shipped + "evry: run\n", "ENC-002.yml", scenarios=False)
+    assert str(caught.value).startswith(f"ENC-002.yml:{shipped.count(chr(10)) + 1}:1: unknown key evry")

@@ -12,7 +12,7 @@ from auditor.rules.model import Rule
 from auditor.rules.scenarios import lint, run_scenarios
 
 ROOT = Path(__file__).resolve().parents[3]
-RULES = load_rules(ROOT / "rules")
+RULES = load_rules(ROOT / "rules", scenarios=True)
 
 
 @pytest.mark.parametrize("rule", RULES.rules, ids=lambda rule: rule.id)

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auditor.exit_codes import AuditExit
+from auditor.render.words import headline
 from auditor.report import Verdict
 from tests.support.audit_world import NOW, fact, report_on, result_of, rule
 
@@ -221,3 +222,44 @@ def test_the_same_evidence_gives_the_same_report() -> None:
     made, values = some_rules(["pass", "fail", "error", "unattested"])
     assert report_on(made, values) == report_on(made, values)
     assert report_on(made, values).judged_at == NOW
+
+
+def test_what_nobody_looked_for_is_neither_there_nor_absent() -> None:
+    for check in (
+        {"fact": "mail.last_result", "op": "absent"},
+        {"fact": "mail.last_result", "op": "exists"},
+        {"none": [{"fact": "mail.last_result", "op": "exists"}]},
+        {"none": [{"fact": "mail.last_result", "op": "absent"}]},
+    ):
+        result = result_of(rule(check=check), {})
+        assert result.verdict is Verdict.FAIL, check
+        assert "was never looked for" in result.reason
+        assert result_of(rule(check=check, on_missing="error"), {}).verdict is Verdict.ERROR
+
+
+@pytest.mark.parametrize("pattern", ["(a+)+b", "(a|a)*b", "(.*.*.*.*.*.*)*b"])
+def test_a_pattern_that_would_take_for_ever_is_an_error_of_its_rule_alone(pattern: str) -> None:
+    slow = rule(id="TST-001", check={"fact": "host.name", "op": "matches", "value": pattern})
+    sound = rule(check={"fact": "host.name", "op": "matches", "value": "a+"})
+    report = report_on([slow, sound], {"host.name": "a" * 60})
+    verdicts = {result.id: result for result in report.results}
+    assert verdicts["TST-001"].verdict is Verdict.ERROR
+    assert "processor time" in verdicts["TST-001"].reason
+    assert verdicts["TST-999"].verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize(("whole", "code"), [(True, AuditExit.UNJUDGED), (False, AuditExit.CLEAN)])
+def test_an_audit_without_a_shipped_rule_says_so_and_is_not_clean(whole: bool, code: AuditExit) -> None:
+    """One own rule would do, otherwise: all of the rules apply, and all of them pass."""
+    values = {"borg.repo.main.opens": True}
+    report = report_on([rule()], values, shipped=frozenset({"TST-999", "KEY-005"}), whole=whole)
+    assert (report.exit_code, report.left_out) == (code, ("KEY-005",))
+    assert headline(report).key == "unattested"
+    assert "1 of the shipped rules is left out" in report.conclusion
+    assert headline(report_on([rule()], values, shipped=frozenset({"TST-999"}))).word == "Clean"
+
+
+def test_what_failed_below_the_limit_is_not_clean() -> None:
+    report = report_on([rule(severity="low")], {"borg.repo.main.opens": False}, fail_on="high")
+    assert report.exit_code == AuditExit.CLEAN
+    assert headline(report).word == "Minor findings"

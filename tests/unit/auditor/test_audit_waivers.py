@@ -113,6 +113,7 @@ def test_an_expired_waiver_is_a_finding_of_its_own() -> None:
     assert "TST-999" in report.results[0].reason
 
 
+REASON = "The new disk is on its way and will be here in March."
 GOOD = """\
 schema: 1
 waivers:
@@ -124,7 +125,7 @@ waivers:
 
 
 def read(text: str | bytes, zone: Any = UTC) -> list[Exemption]:
-    return parse_waivers(text.encode() if isinstance(text, str) else text, "waivers.yml", ["TST-999"], NOW, zone)
+    return parse_waivers(text.encode() if isinstance(text, str) else text, "waivers.yml", [rule()], NOW, zone)
 
 
 def test_a_sound_waiver_file_is_read() -> None:
@@ -144,6 +145,14 @@ def test_a_sound_waiver_file_is_read() -> None:
         ("2026-03-01", "2026-07-31", "2026-07-30 at the latest"),
         ("    approved_by: A. Operator\n", "", "approved_by is missing"),
         ("The new disk is on its way and will be here in March.", "later", "justification"),
+        (REASON, '"' + "\\u2800 - . \\u3164 " * 3 + '"', "3 words that say why"),
+        (
+            "The new disk is on its way and will be here in March.",
+            "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+            "3 words that say why",
+        ),
+        ("A. Operator", '"-"', "approved_by: wanted a name"),
+        ("A. Operator", '"\\u3164"', "approved_by: wanted a name"),
         ("approved_by", "approved", "unknown key waivers[0].approved"),
         ("schema: 1", "schema: 2", "schema"),
     ],
@@ -152,6 +161,13 @@ def test_an_unsound_waiver_ends_the_run(old: str, new: str, wanted: str) -> None
     with pytest.raises(InputFileError) as caught:
         read(GOOD.replace(old, new))
     assert wanted in str(caught.value)
+
+
+def test_a_rule_that_judges_the_audit_itself_cannot_be_waived() -> None:
+    """Under whatever id: an expired waiver would be waived by one that is not."""
+    own = rule(check={"all": [{"fact": "audit.expired_waivers", "op": "count", "value": 0}]})
+    with pytest.raises(InputFileError, match=r"waivers.yml:3:11: TST-999 judges the audit itself"):
+        parse_waivers(GOOD.encode(), "waivers.yml", [own], NOW, UTC)
 
 
 def test_the_same_rule_twice_is_refused() -> None:
@@ -172,4 +188,4 @@ def test_no_bytes_break_the_reader(content: bytes) -> None:
 
 def test_a_configured_waiver_file_must_be_there(tmp_path: Path) -> None:
     with pytest.raises(InputFileError, match="no such waiver file"):
-        load_waivers(tmp_path / "waivers.yml", ["TST-999"], NOW, UTC)
+        load_waivers(tmp_path / "waivers.yml", [rule()], NOW, UTC)

@@ -11,7 +11,7 @@ import pytest
 from auditor.engine.rule import judge_rule
 from auditor.evidence import Evidence, Facts
 from auditor.facts.builder import FactBuilder
-from auditor.facts.zfs import collect_zfs
+from auditor.facts.zfs import collect_zfs, zfs_not_in_time
 from auditor.report import Verdict
 from auditor.rules.folder import load_rules
 from bkp.config import parse_config
@@ -301,3 +301,35 @@ def test_what_real_zfs_said_of_the_described_system_is_judged(
     host.table.write()
     keys = Verdict.PASS if unlocked else Verdict.FAIL
     assert host.verdicts() == dict.fromkeys(OF_ZFS, Verdict.PASS) | {"ENC-007": keys}
+
+
+def lies_on(host: Host, dataset: str) -> None:
+    """Let the kernel's table say that everything of the host's folder lies on a dataset."""
+    number = host.repository.parent.parent.stat().st_dev
+    host.mountinfo.write_text(f"90 27 {os.major(number)}:{os.minor(number)} / /anywhere rw - zfs {dataset} rw\n")
+
+
+def test_a_source_given_as_a_path_is_judged_by_the_dataset_it_lies_on(host: Host) -> None:
+    host.table.pool("tank")
+    host.table.dataset("tank/open", encryption="off default", encryptionroot="- -", keystatus="- -")
+    lies_on(host, "tank/open")
+    facts = host.facts()
+    assert value(facts, "zfs.source_datasets") == ("tank/open",)
+    assert value(facts, "zfs.dataset.tank/open.sources") == ("home",)
+    assert host.verdicts()["ENC-003"] is Verdict.FAIL
+
+
+def test_an_open_dataset_above_an_encrypted_one_is_told_but_not_the_pool_itself(server: Host) -> None:
+    server.table.dataset("tank", encryption="off default", encryptionroot="- -", keystatus="- -")
+    assert server.verdicts()["ENC-003"] is Verdict.PASS
+    server.table.dataset("tank/Secure", encryption="off default", encryptionroot="- -", keystatus="- -")
+    assert value(server.facts(), "zfs.dataset.tank/Secure/backup.open_parents") == ("tank/Secure",)
+    assert server.verdicts()["ENC-003"] is Verdict.FAIL
+
+
+def test_zfs_that_does_not_answer_in_time_is_an_error_of_its_rules(server: Host) -> None:
+    builder = FactBuilder(NOW)
+    zfs_not_in_time(builder, "no answer within 90 s")
+    facts = Facts(builder.facts)
+    evidence = Evidence(facts, "host", "UTC", NOW)
+    assert {judge_rule(RULES[name], evidence, facts, NOW).verdict for name in OF_ZFS} == {Verdict.ERROR}

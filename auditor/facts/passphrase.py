@@ -1,0 +1,28 @@
+"""How many guesses a passphrase withstands: estimated by zxcvbn, told as a power of ten and no finer.
+
+Neither the passphrase nor what the estimate is made from is stored or shown.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from bkp.secrets import Secret
+
+MOST = 20  # beyond that an estimate says nothing but "enough"
+_LONGEST = 72  # what zxcvbn takes; the strength of a beginning is the least that the whole has
+_KNOWN = ("borg", "backup", "bkp", "passphrase", "password", "secret", "example", "changeme", "change", "your", "here")
+
+
+def strength(secret: Secret, known: Iterable[str]) -> int:
+    """Return the power of ten of the guesses that would find it, `known` words of the host tried first; at most 20."""
+    from zxcvbn import zxcvbn  # 14 MiB of word lists: only a live audit pays for them
+
+    text = secret.reveal()[:_LONGEST]
+    if not text:
+        return 0
+    guesses = zxcvbn(text, user_inputs=[*_KNOWN, *known])["guesses_log10"]
+    return max(0, min(MOST, int(guesses)))

@@ -1,0 +1,250 @@
+"""For each rule one violation on a live host that turns it red, and nothing else: docs/audit-proof.md has the table.
+
+Where rules overlap by their nature (who lacks a key lacks its copies, too), the others are named with the violation.
+Rules of ZFS and of systemd are for the lab.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import shutil
+import subprocess
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from auditor.rules.folder import rule_names
+from tests.integration.auditor.conftest import Server, make_server
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ROOT = Path(__file__).resolve().parents[3]
+PLACES = ("vaultwarden", "codes.hc", "locked.hc")
+ELSEWHERE = frozenset(
+    {"ENC-003", "ENC-007", "RUN-010", "ZFS-001", "ZFS-002", "ZFS-003", "ZFS-004", "ZFS-006", "PRM-010"}
+)
+OF_PLACES = {"KEY-001", "KEY-002", "KEY-003", "KEY-004", "KEY-005", "KEY-006"}
+
+Seen = list[tuple[str, str, str]]  # topic, subject, level
+
+
+def everything() -> Seen:
+    keys = [("borg-key", place, "opened" if place == "codes.hc" else "matched") for place in PLACES]
+    return [*keys, *(("borg-passphrase", place, "seen") for place in PLACES), ("mail-received", "operator", "seen")]
+
+
+def attest(server: Server, wanted: Seen) -> None:
+    """Write the attestation file, for the key that the export holds."""
+    head, body = server.key_export.read_text().split("\n", 1)
+    bound = {"repository_id": head.split()[1], "bound_to": hashlib.sha256(base64.b64decode(body)).hexdigest()}
+    now, previous, lines = datetime.now(UTC), "0" * 64, []
+    for number, (topic, subject, level) in enumerate(wanted):
+        record = {"schema": 1, "id": str(number), "topic": topic, "subject": subject, "level": level}
+        record |= {} if topic == "mail-received" else bound
+        record |= {"statement": "compared just now", "who": "operator", "host": "proof", "previous": previous}
+        record |= {"at": (now - timedelta(hours=1)).isoformat(), "valid_until": (now + timedelta(days=90)).isoformat()}
+        lines.append(json.dumps(record).encode())
+        previous = hashlib.sha256(lines[-1]).hexdigest()
+    path = server.root / "state/attestations.jsonl"
+    path.write_bytes(b"\n".join([*lines, b""]))
+    path.chmod(0o600)
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A host on which every rule that applies passes; what a test does to it is undone after the test."""
+    server = make_server(tmp_path_factory.mktemp("proof") / "server")
+    root = server.root
+    (root / "secrets").mkdir(mode=0o700)
+    (root / "env").rename(root / "secrets/env")
+    shutil.copytree(ROOT / "rules", root / "rules")
+    (root / "waivers.yml").write_text("schema: 1\nwaivers: []\n")
+    for name in ("msmtprc", "waivers.yml"):
+        (root / name).touch()
+        (root / name).chmod(0o600)
+    text = server.config.read_text().replace(f"{root}/env", f"{root}/secrets/env")
+    text = text.replace("{when: never}", f"{{to: a@example.com, msmtp: /bin/true, config: {root}/msmtprc}}")
+    text = text.replace("audit:\n", f"audit:\n  rules: {root}/rules\n  waivers: {root}/waivers.yml\n")
+    server.config.write_text(f"{text}jobs: {{nightly: {{schedule: '02:30'}}}}\n")
+    for job in ("nightly", "nightly", "nightly", "nightly", "check", "verify", "drill"):
+        assert server.program("bkp-run", job).returncode in {0, 1}
+    attest(server, everything())
+    yield server
+    server.prove()
+
+
+@pytest.fixture(scope="module")
+def sound(host: Server) -> dict[str, str]:
+    return host.verdicts()
+
+
+@pytest.fixture
+def kept(host: Server, tmp_path: Path) -> Iterator[Server]:
+    subprocess.run(["cp", "-a", str(host.root), str(tmp_path / "kept")], check=True)
+    yield host
+    shutil.rmtree(host.root)
+    subprocess.run(["cp", "-a", str(tmp_path / "kept"), str(host.root)], check=True)
+
+
+def chmod(name: str, mode: int) -> Callable[[Server], None]:
+    return lambda server: (server.root / name).chmod(mode)
+
+
+def configure(old: str, new: str) -> Callable[[Server], None]:
+    def change(server: Server) -> None:
+        text = server.config.read_text()
+        assert old in text
+        server.config.write_text(text.replace(old, new.replace("ROOT", str(server.root))))
+
+    return change
+
+
+def edit(name: str, old: str, new: str) -> Callable[[Server], None]:
+    def change(server: Server) -> None:
+        path = server.root / name
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new, 1))
+
+    return change
+
+
+def another_place(holds: str) -> Callable[[Server], None]:
+    return configure("{name: locked.hc}]", f"{{name: locked.hc}}, {{name: safe, holds: [{holds}]}}]")
+
+
+def renamed(place: str) -> Callable[[Server], None]:
+    """The place has another name, and is attested under that."""
+
+    def change(server: Server) -> None:
+        configure(f"{{name: {place}}}", "{name: renamed}")(server)
+        attest(server, [(topic, "renamed" if who == place else who, level) for topic, who, level in everything()])
+
+    return change
+
+
+def nobody_opened(server: Server) -> None:
+    attest(server, [(topic, who, "matched" if level == "opened" else level) for topic, who, level in everything()])
+
+
+def no_mail_came(server: Server) -> None:
+    attest(server, everything()[:-1])
+
+
+def a_mail_that_did_not_leave(server: Server) -> None:
+    text = server.config.read_text()
+    server.config.write_text(text.replace("/bin/true", "/bin/false").replace("to: a@", "when: always, to: a@"))
+    assert server.program("bkp-run", "nightly").returncode in {0, 1}
+    server.config.write_text(text)
+
+
+def a_run_that_fails(job: str, word: str) -> Callable[[Server], None]:
+    """The job is run once with a borg that refuses one command."""
+
+    def change(server: Server) -> None:
+        text, wrapper = server.config.read_text(), server.root / "borg"
+        wrapper.write_text(f'#!/bin/sh\ncase " $* " in *" {word} "*) exit 2;; esac\nexec /usr/bin/borg "$@"\n')
+        wrapper.chmod(0o755)
+        server.config.write_text(text.replace("    base_dir", f"    borg: {wrapper}\n    base_dir"))
+        assert server.program("bkp-run", job).returncode not in {0, 1}
+        server.config.write_text(text)
+
+    return change
+
+
+def three_times_as_large(server: Server) -> None:
+    (server.root / "source/large").write_bytes(bytes(60_000))
+    assert server.program("bkp-run", "nightly").returncode in {0, 1}
+
+
+def an_archive_of_last_week(server: Server) -> None:
+    at = (datetime.now(UTC) - timedelta(days=6)).strftime("%Y-%m-%dT%H:%M:%S")
+    server.borg("create", "--timestamp", at, f"{server.repository}::backup-{at}-0000", str(server.root / "source"))
+
+
+def an_expired_waiver(server: Server) -> None:
+    entry = "{rule: RUN-008, justification: the disk is on its way, approved_by: A. Operator, expires: 2026-01-01}"
+    (server.root / "waivers.yml").write_text(f"schema: 1\nwaivers:\n  - {entry}\n")
+
+
+def another_passphrase(words: str) -> Callable[[Server], None]:
+    """It is changed in the repository, its file and the export; the places outside know nothing of it."""
+
+    def change(server: Server) -> None:
+        more = {"BORG_NEW_PASSPHRASE": words, "BORG_DISPLAY_PASSPHRASE": "no"}
+        server.borg("key", "change-passphrase", str(server.repository), environment=more)
+        (server.root / "secrets/env").write_text(f"export BORG_PASSPHRASE='{words}'\n")
+        server.export_key()
+
+    return change
+
+
+# rule: what is done, the verdict that is wanted, and the rules that follow by their nature
+VIOLATIONS: dict[str, tuple[Callable[[Server], None], str, set[str]]] = {
+    "ALR-001": (a_mail_that_did_not_leave, "fail", set()),
+    "ALR-005": (no_mail_came, "unattested", set()),
+    "AUD-001": (an_expired_waiver, "fail", set()),
+    "AUD-004": (edit("state/attestations.jsonl", "just now", "just how"), "fail", OF_PLACES | {"ALR-005"}),
+    "ENC-001": (configure("encryption: repokey-blake2", "encryption: repokey"), "fail", set()),
+    "ENC-002": (another_passphrase(""), "fail", OF_PLACES | {"ENC-008"}),
+    "ENC-006": (edit("secrets/env", "canary", "kanary"), "fail", {"ENC-001", "RUN-007", "RUN-009"}),
+    "ENC-008": (another_passphrase("x"), "fail", OF_PLACES),
+    "HIS-001": (edit("state/history.jsonl", '"success"', '"warning"'), "fail", {"ALR-001", "RUN-008"}),
+    "KEY-001": (renamed("vaultwarden"), "fail", set()),
+    "KEY-002": (renamed("codes.hc"), "fail", set()),
+    "KEY-003": (renamed("locked.hc"), "fail", set()),
+    "KEY-004": (nobody_opened, "unattested", set()),
+    "KEY-005": (another_place("key"), "unattested", set()),
+    "KEY-006": (another_place("passphrase"), "unattested", set()),
+    "KEY-010": (edit("borg-key.txt", "BORG_KEY", "\nBORG_KEY"), "fail", set()),
+    "KEY-011": (configure(", {name: locked.hc}", ""), "fail", {"KEY-003"}),
+    "PRM-001": (chmod("secrets/env", 0o640), "fail", set()),
+    "PRM-002": (chmod("borg-key.txt", 0o640), "fail", set()),
+    "PRM-003": (chmod("repository", 0o755), "fail", set()),
+    "PRM-004": (chmod("secrets", 0o777), "fail", set()),
+    "PRM-006": (chmod("config.yml", 0o666), "fail", set()),
+    "PRM-008": (chmod("log", 0o777), "fail", set()),
+    "PRM-009": (chmod("repository/README", 0o666), "fail", set()),
+    "PRM-011": (chmod("base/.config/borg/security", 0o777), "fail", set()),
+    "PRM-012": (chmod("lock", 0o777), "fail", set()),
+    "PRM-013": (chmod("waivers.yml", 0o664), "fail", set()),
+    "PRM-014": (chmod("rules/runs", 0o777), "fail", set()),
+    "PRM-015": (chmod("msmtprc", 0o644), "fail", set()),
+    "RUN-001": (configure("schedule: '02:30'", "schedule: monthly"), "fail", set()),
+    "RUN-002": (a_run_that_fails("nightly", "create"), "fail", set()),
+    "RUN-003": (a_run_that_fails("check", "check"), "fail", set()),
+    "RUN-005": (a_run_that_fails("verify", "check"), "fail", set()),
+    "RUN-006": (configure("    base_dir", "    keep: {weekly: 1}\n    base_dir"), "fail", set()),
+    "RUN-007": (
+        configure("sources: [tree]\nsources:\n", "sources: [tree, new]\nsources:\n  new: {path: ROOT/rules}\n"),
+        "fail",
+        set(),
+    ),
+    "RUN-008": (three_times_as_large, "fail", set()),
+    "RUN-009": (an_archive_of_last_week, "fail", set()),
+    "TST-001": (lambda server: shutil.rmtree(server.root / "state/jobs/drill"), "fail", {"TST-004"}),
+    "TST-004": (a_run_that_fails("drill", "extract"), "fail", set()),
+}
+
+
+def test_every_rule_that_applies_passes_before_anything_is_done(sound: dict[str, str]) -> None:
+    assert {name: verdict for name, verdict in sound.items() if verdict not in {"pass", "not_applicable"}} == {}
+
+
+def test_every_shipped_rule_is_proven_here_or_elsewhere() -> None:
+    assert VIOLATIONS.keys() | ELSEWHERE == rule_names(ROOT / "rules")
+
+
+@pytest.mark.parametrize("name", sorted(VIOLATIONS))
+def test_one_violation_turns_its_rule_red_and_nothing_else(kept: Server, sound: dict[str, str], name: str) -> None:
+    violate, wanted, also = VIOLATIONS[name]
+    assert sound[name] == "pass"
+    violate(kept)
+    after = kept.verdicts()
+    assert after[name] == wanted
+    assert {rule for rule, verdict in after.items() if verdict != sound[rule]} - {name} == also
