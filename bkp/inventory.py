@@ -142,7 +142,7 @@ def _is_missing(reading: Reading[Observed[T]], part: Part[T] | None, is_there: C
     """Return whether it is known not to be there; an observation that has no part of it says so, too."""
     if part is None:
         return isinstance(reading, Readable)
-    return part.value is not None and not is_there(part.value)
+    return part.missing or (part.value is not None and not is_there(part.value))
 
 
 def _is_current(part: Part[Any] | None, kind: str, now: datetime) -> bool:

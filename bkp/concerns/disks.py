@@ -50,10 +50,12 @@ def _missing(entry: DiskEntry, settings: Disk) -> Concern:
 
 def _configured(entry: DiskEntry, settings: Disk, part: Part[DiskSeen]) -> Iterator[Concern]:
     seen = part.value
+    if entry.missing:
+        return
     if part.error is not None or seen is None:
         why = f"it cannot be seen: {part.error or 'nothing was seen'}"
         yield _about(entry, "disk_unknown", "warning", why, _ask(settings), part.seen_at)
-    if seen is None or entry.missing:
+    if seen is None:
         return
     health = seen.health
     if health is None:

@@ -54,11 +54,13 @@ def _configured(
     entry: PoolEntry, settings: Pool, part: Part[PoolSeen], names: Mapping[str, str], now: datetime
 ) -> Iterator[Concern]:
     seen = part.value
+    if entry.missing:
+        return
     if part.error is not None or seen is None:
         why = f"its state cannot be seen: {part.error or 'nothing was seen'}"
         remedy = f"`zpool status {entry.name}`; if that hangs, the pool is suspended: look at its disks and cables"
         yield _about(entry, "pool_unknown", "critical", why, remedy, part.seen_at)
-    if seen is None or entry.missing:
+    if seen is None:
         return
     health = seen.health
     wrong = [*_state(entry, health), *_errors(entry, health)]

@@ -74,7 +74,7 @@ def test_a_repository_that_was_moved_is_not_taken_for_granted(world: World) -> N
     world.repository.rename(moved)
     world.main["path"] = str(moved)
     world.write_config()
-    _fails(world, "the repository was moved", "run `borg info` once by hand")
+    _fails(world, "the repository was moved", f"BORG_BASE_DIR={world.base} borg info {moved}")
 
 
 def test_a_repository_locked_by_another_borg_is_named_and_left_alone(world: World) -> None:

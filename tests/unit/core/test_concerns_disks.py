@@ -81,6 +81,14 @@ def test_a_disk_that_is_not_there_is_missing_and_so_is_one_that_the_observation_
     assert server.kinds()["disk_missing"] == "critical"
 
 
+def test_a_disk_that_was_looked_for_and_not_found_is_missing_rather_than_unknown(server: Server) -> None:
+    before = server.observer.disks["left"]
+    server.observer.disks["left"] = not_seen("no such disk", "readlink", server.observer.now, before, missing=True)
+    found = server.kinds()
+    assert found["disk_missing"] == "critical"
+    assert "disk_unknown" not in found
+
+
 def test_a_disk_that_cannot_be_seen_is_said_though_it_was_well_before(server: Server) -> None:
     server.observer.disks["left"] = not_seen("smartctl did not answer", "smartctl", NOW, server.observer.disks["left"])
     concern = server.only()
