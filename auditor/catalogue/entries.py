@@ -83,7 +83,7 @@ NAMESPACES: tuple[Namespace, ...] = (
         ("local_repositories", T.TEXT_LIST, "those of them that are folders of this machine"),
         ("sources", T.TEXT_LIST, "names of the configured sources"),
         ("scheduled_jobs", T.TEXT_LIST, "jobs that have a schedule"),
-        ("unscheduled_jobs", T.TEXT_LIST, "jobs without one: they run by hand only"),
+        ("unscheduled_jobs", T.TEXT_LIST, "jobs whose schedule the configuration takes away: they run by hand only"),
         ("escrow_locations", T.TEXT_LIST, "places outside this server that hold keys"),
         ("escrow_key_locations", T.TEXT_LIST, "those of them that hold the Borg key"),
         ("fail_on", T.TEXT, "severity from which a failure ends the audit with 1", {"values": SEVERITIES}),

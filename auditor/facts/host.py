@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bkp.jobs import JOBS
+
 if TYPE_CHECKING:
     from datetime import tzinfo
 
@@ -47,7 +49,7 @@ def collect_config(builder: FactBuilder, config: Config) -> None:
         "local_repositories": local,
         "sources": tuple(config.sources),
         "scheduled_jobs": tuple(name for name, job in jobs if job.schedule is not None),
-        "unscheduled_jobs": tuple(name for name, job in jobs if job.schedule is None),
+        "unscheduled_jobs": tuple(name for name, job in jobs if job.schedule is None and JOBS[name].schedule),
         "escrow_locations": tuple(place.name for place in locations),
         "escrow_key_locations": tuple(place.name for place in locations if "key" in place.holds),
         "fail_on": str(config.audit.fail_on),

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from auditor.rules.folder import rule_names
+from bkp.config import load_config
 from tests.integration.auditor.conftest import Server, make_server
 
 if TYPE_CHECKING:
@@ -164,7 +165,8 @@ def three_times_as_large(server: Server) -> None:
 
 def an_archive_of_last_week(server: Server) -> None:
     at = (datetime.now(UTC) - timedelta(days=6)).strftime("%Y-%m-%dT%H:%M:%S")
-    server.borg("create", "--timestamp", at, f"{server.repository}::backup-{at}-0000", str(server.root / "source"))
+    name = f"{load_config(server.config).repositories['main'].prefix}-{at}-0000"
+    server.borg("create", "--timestamp", at, f"{server.repository}::{name}", str(server.root / "source"))
 
 
 def an_expired_waiver(server: Server) -> None:

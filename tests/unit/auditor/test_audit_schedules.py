@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from auditor.facts.builder import FactBuilder
+from auditor.facts.host import collect_config
 from auditor.facts.schedules import Show, collect_schedules, collect_timers
 from bkp.config import parse_config
 from bkp.config.model import Config
@@ -48,6 +49,13 @@ def test_a_job_without_a_schedule_has_no_pause() -> None:
     collect_schedules(builder, config("{nightly: {schedule: null}}"), UTC)
     assert builder.facts["schedule.nightly.scheduled"].value is False
     assert builder.facts["schedule.nightly.longest_pause"].value is None
+
+
+def test_a_job_that_is_run_by_hand_by_design_lacks_no_schedule() -> None:
+    for jobs, unscheduled in (("{}", ()), ("{nightly: {schedule: null}}", ("nightly",))):
+        builder = FactBuilder(NOW)
+        collect_config(builder, config(jobs))
+        assert builder.facts["config.unscheduled_jobs"].value == unscheduled
 
 
 def timer(said: dict[str, str] | None = None, *, running: bool = True, problem: str | None = None) -> dict[str, Any]:
