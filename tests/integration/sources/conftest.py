@@ -200,9 +200,8 @@ def _fill(server: Server) -> None:
     server.tell_mounts(paths)
     sources = f"sources: {{data: {{dataset: {TOP}}}}}"
     repositories = ", ".join(
-        f"{name}: {{path: {folder}/{name}, passphrase_file: null, encryption: none, base_dir: {folder}/borg, "
-        f"borg: {folder}/bin/borg, "
-        "sources: [data]}"
+        f"{name}: {{path: {folder}/{name}, passphrase_file: null, encryption: none, "
+        f"base_dir: {folder}/borg, borg: {folder}/bin/borg, sources: [data]}}"
         for name in ("main", "second")
     )
     (folder / "config.yml").write_text(

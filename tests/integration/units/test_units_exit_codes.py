@@ -28,8 +28,8 @@ def config(tmp_path: Path) -> Iterator[Path]:
         paths: {{state: {tmp_path}/state, log: {tmp_path}/log, lock: {tmp_path}/lock}}
         sources: {{data: {{path: {source}}}}}
         repositories:
-          main:
-            {{path: {tmp_path}/r, passphrase_file: null, encryption: none, base_dir: {tmp_path}/borg, sources: [data]}}
+          main: {{path: {tmp_path}/r, passphrase_file: null, encryption: none, base_dir: {tmp_path}/borg,
+            sources: [data]}}
         mail: {{to: root@example.com, msmtp: /usr/bin/true}}
         """
     )
