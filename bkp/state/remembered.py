@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bkp.archive_names import prefix_of
+from bkp.jobs import NIGHTLY
 from bkp.state.reading import Readable
 from bkp.state.records import KnownRepository
 from bkp.state.results import NightlyResult
@@ -22,7 +23,7 @@ def remembered(store: StateStore, target: str) -> KnownRepository | None:
     reading = store.read_repository(target)
     if isinstance(reading, Readable):
         return reading.value
-    nights = store.read_job("nightly", target)
+    nights = store.read_job(NIGHTLY.name, target)
     for run in (value_of(nights.success), value_of(nights.latest)):
         if run is not None and isinstance(run.result, NightlyResult):
             made, seen = run.result.archive, run.result.repository

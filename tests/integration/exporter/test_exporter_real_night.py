@@ -107,7 +107,10 @@ def test_a_real_archive_of_nothing_but_excluded_files_makes_no_source_fresh(host
     before = text_series(exporter(host, "metrics"))
     config = host / "config.yml"
     text = config.read_text(encoding="utf-8")
-    config.write_text(text.replace("/home}", '/home, exclude: ["sh:**/file*"]}'), encoding="utf-8")
+    config.write_text(
+        text.replace("/home}", '/home, exclude: ["sh:**/file*"]}').replace("/etc}", '/etc, exclude: ["sh:**/file*"]}'),
+        encoding="utf-8",
+    )
     assert bkp_run(host, "nightly") == 3
     after = text_series(exporter(host, "metrics"))
     for name, was in (("bkp_last_archive_confirmed", 1), ("bkp_last_archive_files", 7)):
