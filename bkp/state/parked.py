@@ -1,6 +1,6 @@
 """Ends of runs that the state directory could not take: kept beside the locks until it can.
 
-    paths.lock/unrecorded-JOB-TARGET.json    the newest such run of each job on each target
+    paths.lock/unrecorded-RUN-JOB-TARGET.json    one for each such run, the newest `MOST` of them
 
 A state directory that is full or read-only would else go on telling of the last good night.
 """
@@ -21,17 +21,20 @@ if TYPE_CHECKING:
 
     from bkp.state.store import JobState, StateStore
 
+MOST = 100
 _PREFIX = "unrecorded-"
 _RECENT = 200  # runs among which the history may hold one already whose record could not be written
 
 
 def park(folder: Path, run: Run) -> None:
     """Keep the end of a run that could not be recorded. Raise `StateError` if it cannot be kept here either."""
-    write_record(_path(folder, run.job, run.target), run)
+    write_record(_path(folder, run), run)
+    for old in list(parked(folder))[:-MOST]:
+        forget(folder, old)
 
 
 def parked(folder: Path) -> Iterator[Run]:
-    """Yield the runs that are kept, as far as they can be read."""
+    """Yield the runs that are kept, oldest first, as far as they can be read."""
     for path in sorted(folder.glob(f"{_PREFIX}*.json")):
         reading = read_record(path, Run)
         if isinstance(reading, Readable):
@@ -41,12 +44,13 @@ def parked(folder: Path) -> Iterator[Run]:
 def forget(folder: Path, run: Run) -> None:
     """Remove a run that is recorded by now."""
     with contextlib.suppress(OSError):
-        _path(folder, run.job, run.target).unlink()
+        _path(folder, run).unlink()
 
 
 def with_parked(state: JobState, folder: Path) -> JobState:
     """Return the state of a job with the run that is kept for it as its last attempt, if that is newer."""
-    reading = read_record(_path(folder, state.job, state.target), Run)
+    paths = sorted(folder.glob(f"{_PREFIX}*-{state.job}-{state.target}.json"))
+    reading = read_record(paths[-1], Run) if paths else None
     if not isinstance(reading, Readable):
         return state
     latest = state.latest.value if isinstance(state.latest, Readable) else None
@@ -67,5 +71,5 @@ def record_parked(folder: Path, store: StateStore) -> list[Run]:
     return done
 
 
-def _path(folder: Path, job: str, target: str) -> Path:
-    return folder / f"{_PREFIX}{job}-{target}.json"
+def _path(folder: Path, run: Run) -> Path:
+    return folder / f"{_PREFIX}{run.run_id}-{run.job}-{run.target}.json"

@@ -211,7 +211,8 @@ def test_ctrl_c_ends_the_demo_with_one_line_and_130(checkout: Path) -> None:
 
     assert (process.returncode, stderr) == (130, "demo: interrupted; make demo goes on from what is there\n")
     assert at_work_on(checkout / ".demo") == []
-    assert jobs(history(checkout)) == [("nightly", "interrupted")]
+    # A night that had just ended by itself stays what it was.
+    assert jobs(history(checkout)) in ([("nightly", "interrupted")], [("nightly", "success")])
 
 
 def test_a_file_where_the_demo_belongs_ends_it_with_one_clear_line(checkout: Path) -> None:

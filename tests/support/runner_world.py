@@ -241,8 +241,10 @@ class World:
 
         `lock.exclusive.XXXX.tmp` is none: a borg that was ended while it asked for a lock may leave such a folder.
         """
-        found = [path for folder in (self.repository, self.base) for path in folder.rglob("lock.exclusive")]
-        for roster in [*self.repository.rglob("lock.roster"), *self.base.rglob("lock.roster")]:
+        # os.walk passes over a folder that is gone by now, such as the temporary one of a lock that is being taken
+        walked = [each for folder in (self.repository, self.base) for each in os.walk(folder)]
+        found = [Path(folder) / "lock.exclusive" for folder, folders, _ in walked if "lock.exclusive" in folders]
+        for roster in [Path(folder) / "lock.roster" for folder, _, files in walked if "lock.roster" in files]:
             holders = json.loads(roster.read_text(encoding="utf-8"))
             found += [roster] if any(holders.values()) else []
         return found

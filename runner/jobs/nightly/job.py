@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace as replace_fields
@@ -13,6 +14,7 @@ from bkp.archive_names import INCOMPLETE, SUSPICIOUS
 from bkp.errors import StateError, StepFailedError
 from bkp.jobs import NIGHTLY
 from bkp.state.archives import REMEMBERED, flaw
+from bkp.state.parked import parked
 from bkp.state.records import Sample
 from bkp.tools.borg.client import BorgError
 from runner.borg_session import BorgSession, open_borg
@@ -148,9 +150,14 @@ def _tidy(session: BorgSession, listing: Listing) -> None:
 
 
 def past_nights(session: BorgSession) -> list[Run] | None:
-    """Return the recorded nights of this repository, oldest first; None, with a warning, where they cannot be read."""
+    """Return the recorded nights of this repository, oldest first; None, with a warning, where they cannot be read.
+
+    Among them are those that wait to be recorded.
+    """
+    waiting = parked(Path(session.config.paths.lock))
+    own = [run for run in waiting if (run.job, run.target) == (NIGHTLY.name, session.target)]
     try:
-        return session.store.ledger.last_runs(REMEMBERED, job=NIGHTLY.name, target=session.target)
+        return [*session.store.ledger.last_runs(REMEMBERED, job=NIGHTLY.name, target=session.target), *own]
     except StateError as exc:
         session.tell("warning", [exc.message])
         return None

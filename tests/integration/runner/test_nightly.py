@@ -139,7 +139,7 @@ def test_the_sample_is_private_and_names_only_what_borg_archived(world: World) -
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("left out")
     other = world.add_source("other")
-    (other / "y.tmp").write_text("a pattern of one source is applied to all of them")
+    (other / "y.tmp").write_text("a pattern of one source is none of the others")
     (world.docs / "bad\udcff\n.txt").write_bytes(b"borg cannot be asked for it by name")
     os.mkfifo(world.docs / "pipe")
     (world.docs / "link").symlink_to("part 0")
@@ -150,7 +150,7 @@ def test_the_sample_is_private_and_names_only_what_borg_archived(world: World) -
     in_archive = world.borg("list", "--format", "{path}{NL}", f"{world.repository}::{archive.name}").stdout.splitlines()
     sample = world.sample()
     assert {file.path for file in sample.files} <= set(in_archive)
-    assert len(sample.files) == sample.candidates == 12
+    assert len(sample.files) == sample.candidates == 13
     assert (sample.archive, sample.archive_id) == (archive.name, archive.id)
     assert stat.S_IMODE(world.store.sample_path("main").stat().st_mode) == 0o600
     world.succeed("drill")

@@ -167,7 +167,7 @@ def test_folders_that_are_there_stay_as_they_are(root: Path) -> None:
     os.chown(log, 0, grp.getgrnam("adm").gr_gid)
     create(root)
     assert (log.stat().st_mode & 0o7777, log.stat().st_gid) == (0o2755, grp.getgrnam("adm").gr_gid)
-    assert (root / "run/lock/bkp").stat().st_mode & 0o7777 == 0o750
+    assert (root / "run/lock/bkp").stat().st_mode & 0o7777 == 0o2750
     assert (root / "root/.cache/borg").is_dir()
 
 
