@@ -65,7 +65,9 @@ def test_an_ending_signal_ends_the_run_cleanly_at_any_moment(world: World, numbe
             assert run.reason in err
             assert all(step.ended_at is not None for step in run.steps)
         world.wait_until_idle()
-        assert world.locks() == []
+        # A borg that is ended just as it takes the lock of its cache may leave it. The next borg on this host takes it
+        # over, since its holder is gone: the night below shows that. The repository's own lock is never left.
+        assert [each for each in world.locks() if each.is_relative_to(world.repository)] == []
     world.succeed("nightly")
     assert world.chain().intact
 
