@@ -113,7 +113,11 @@ def make_dir(path: Path) -> None:
     if not path.is_dir():
         make_dir(path.parent)
         path.mkdir(mode=DIR_MODE, exist_ok=True)
-        path.chmod(path.stat().st_mode & 0o7000 | DIR_MODE)  # whatever the umask: the exporter's group reads below it
+        mode = stat.S_IMODE(path.stat().st_mode)
+        # A umask such as 077 would keep the exporter's group out. Only then: in its own unit a program may not set the
+        # set-group-ID bit (RestrictSUIDSGID=), not even one that the new folder has from the one above it.
+        if mode & 0o777 != DIR_MODE:
+            path.chmod(mode & 0o7000 | DIR_MODE)
         sync_dir(path.parent)
 
 

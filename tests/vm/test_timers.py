@@ -74,6 +74,7 @@ def _ended_well(site: Site, job: str, since: datetime) -> dict[str, Any]:
     return record
 
 
+@pytest.mark.smoke
 def test_what_is_installed_is_clean_for_systemd_and_waits_for_its_times(site: Site) -> None:
     installed = site.guest.run(f"cd {UNITS} && ls -d borg-*.* bkp-*.*").lines
     assert sorted(name for name in installed if not name.endswith(".d")) == sorted(INSTALLED)
@@ -89,6 +90,7 @@ def test_what_is_installed_is_clean_for_systemd_and_waits_for_its_times(site: Si
     assert " 02:30:00 " in following
 
 
+@pytest.mark.smoke
 def test_three_nights_by_the_timer_archive_each_nights_files_and_are_mailed(site: Site) -> None:
     for night in range(3):
         site.guest.run(f"echo night {night} > {site.tree}/night && cp {site.tree}/night {site.tree}/child/{night}")
@@ -107,6 +109,7 @@ def test_three_nights_by_the_timer_archive_each_nights_files_and_are_mailed(site
     assert "multipart/alternative" in site.wait_for_mail("[bkp] ok: nightly of main on")
 
 
+@pytest.mark.smoke
 def test_a_real_prometheus_scrapes_the_exporter_under_its_unit(site: Site) -> None:
     guest = site.guest
     assert guest.run("systemctl is-active bkp-exporter.service").text == "active"
