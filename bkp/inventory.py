@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
-    from bkp.config.model import Config, Disk, Pool
+    from bkp.config.model import Config
+    from bkp.config.storage import Disk, Pool
     from bkp.observations import DiskSeen, HostSeen, Observations, PoolSeen
     from bkp.state.observed import Observed, Part
     from bkp.state.reading import Reading

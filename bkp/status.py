@@ -16,7 +16,7 @@ from bkp.state.reading import Missing, Readable, Unreadable
 if TYPE_CHECKING:
     from datetime import datetime, tzinfo
 
-    from bkp.config.model import Job
+    from bkp.config.jobs import Job
     from bkp.state.records import Run
     from bkp.state.store import JobState
 

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from datetime import datetime, tzinfo
 
     from bkp.clock import Clock
-    from bkp.config.model import Config, Job
+    from bkp.config.jobs import Job
+    from bkp.config.model import Config
     from bkp.past import JobTarget
     from bkp.state.records import Process, Run
     from bkp.state.store import JobState, Presence, StateStore

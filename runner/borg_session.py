@@ -23,7 +23,7 @@ from runner.lifecycle.context import RunContext
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bkp.config.model import Repository
+    from bkp.config.repositories import Repository
     from bkp.state.records import Message
     from runner.lifecycle.recorder import StepNotes
 

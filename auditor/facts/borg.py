@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from datetime import datetime, tzinfo
 
     from auditor.facts.builder import FactBuilder, FactGroup
-    from bkp.config.model import Config, Repository
+    from bkp.config.model import Config
+    from bkp.config.repositories import Repository
 
 LOCK_WAIT_SECONDS = 20.0
 TIMEOUT_SECONDS = 60.0

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from auditor.facts.builder import FactBuilder, FactGroup
-    from bkp.config.model import Config, Repository
+    from bkp.config.model import Config
+    from bkp.config.repositories import Repository
 
 _KINDS = ((stat.S_ISREG, "regular file"), (stat.S_ISDIR, "folder"), (stat.S_ISLNK, "symbolic link"))
 _WHOLE = {"repository": False, "state": True, "log": False, "borg base": True, "rules": True, "program": False}

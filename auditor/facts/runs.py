@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from auditor.facts.builder import FactBuilder, FactGroup
-    from bkp.config.model import Config, Mail
+    from bkp.config.model import Config
+    from bkp.config.reports import Mail
     from bkp.jobs import JobSpec
     from bkp.state.reading import Reading
     from bkp.state.records import Run

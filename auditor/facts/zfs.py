@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from auditor.facts.builder import FactBuilder, FactGroup
-    from bkp.config.model import Config, Repository
+    from bkp.config.model import Config
+    from bkp.config.repositories import Repository
     from bkp.tools.zfs.replies import Property
 
 TIMEOUT_SECONDS = 20.0

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bkp.concerns.model import ConcernSeverity
-    from bkp.config.model import Disk
+    from bkp.config.storage import Disk
     from bkp.disk_health.model import DiskHealth, SelfTest, SelfTestKind
     from bkp.inventory import DiskEntry, Inventory
     from bkp.observations import DiskSeen

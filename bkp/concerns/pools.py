@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bkp.concerns.model import ConcernSeverity
-    from bkp.config.model import Pool
+    from bkp.config.storage import Pool
     from bkp.inventory import Inventory, PoolEntry
     from bkp.observations import PoolSeen
     from bkp.state.observed import Part

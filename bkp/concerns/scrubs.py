@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from bkp.config.model import Pool
+    from bkp.config.storage import Pool
     from bkp.zfs_health.model import PoolHealth
 
 

@@ -14,7 +14,8 @@ from bkp.patterns import excluder
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from bkp.config.model import Config, Source
+    from bkp.config.model import Config
+    from bkp.config.repositories import Source
     from bkp.yamlfile.loader import Document
 
 SHORTEST_LOG_KEEP = timedelta(days=7)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 if TYPE_CHECKING:
-    from bkp.config.model import Config, Repository
+    from bkp.config.model import Config
+    from bkp.config.repositories import Repository
 
 HOST = "{host}"
 _UNFIT = re.compile(r"[^A-Za-z0-9_.]")

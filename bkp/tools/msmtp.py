@@ -8,7 +8,7 @@ from bkp.errors import BkpError
 from bkp.tools.process import Command, clean_environment, run
 
 if TYPE_CHECKING:
-    from bkp.config.model import Mail
+    from bkp.config.reports import Mail
 
 _EXIT = {  # sysexits.h, which msmtp follows
     64: "its command line is not understood",

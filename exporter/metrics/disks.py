@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bkp.config.model import Disk
+from bkp.config.storage import Disk
 from bkp.disk_health.model import CriticalWarning, DiskHealth, ExitBit, Health, SelfTest, SelfTestResult, Values
 from bkp.inventory import DiskEntry
 from bkp.observations import DiskSeen

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, get_args
 
-from bkp.config.model import Pool
+from bkp.config.storage import Pool
 from bkp.inventory import PoolEntry
 from bkp.zfs_health.model import PoolHealth, PoolSpace, Scan, ScanState
 from exporter.metrics.metric import MAX_PARTS, Labels, Metric, Section, Table, Value, label_text

@@ -13,7 +13,7 @@ from exporter.page.parts import Row, anchor_of, moment_of, tone_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bkp.config.model import Disk
+    from bkp.config.storage import Disk
     from bkp.disk_health.model import DiskHealth, SelfTest
     from bkp.inventory import DiskEntry
     from exporter.model import Model

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bkp.config import Config
-    from bkp.config.model import Repository
+    from bkp.config.repositories import Repository
 
 
 def missing_here(config: Config) -> list[str]:

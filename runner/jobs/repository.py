@@ -10,7 +10,8 @@ from runner.jobs.model import DryRun
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from bkp.config.model import Config, Repository
+    from bkp.config.model import Config
+    from bkp.config.repositories import Repository
 
 MASKED = "***"
 

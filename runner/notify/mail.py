@@ -8,7 +8,7 @@ from bkp.clock import local_zone
 from runner.notify.decide import wanted
 
 if TYPE_CHECKING:
-    from bkp.config.model import Mail
+    from bkp.config.reports import Mail
     from bkp.state.records import Run
 
 

@@ -16,7 +16,7 @@ from runner.notify.decide import recovered
 if TYPE_CHECKING:
     from datetime import datetime, tzinfo
 
-    from bkp.config.model import Mail
+    from bkp.config.reports import Mail
     from bkp.state.records import Run
 
 _WORD = {

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bkp.clock import Clock
-    from bkp.config.model import Disk
+    from bkp.config.storage import Disk
     from bkp.state.observed import Part
     from runner.probe.asking import Answer, Ask
 

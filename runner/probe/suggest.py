@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from bkp.config.model import NAME, DiskInterface, DiskPath, PoolName
+from bkp.config.texts import NAME, DiskInterface, DiskPath, PoolName
 from runner.probe.devices import disk_key
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from bkp.patience import in_time
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from bkp.config.model import Source
+    from bkp.config.repositories import Source
 
 PATIENCE = 60.0  # seconds that a source may take to answer: a disk that sleeps needs ten
 

@@ -28,7 +28,7 @@ from runner.sources.plan import hidden, is_skipped, plan, swallowed
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from bkp.config.model import Source
+    from bkp.config.repositories import Source
     from bkp.state.records import Process
     from bkp.tools.zfs.replies import Dataset
     from runner.sources.plan import Placement

@@ -13,7 +13,7 @@ from runner.sources.base import PATIENCE, PreparedRoot, PreparedSource
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bkp.config.model import Source
+    from bkp.config.repositories import Source
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from runner.sources.plan import is_skipped
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from bkp.config.model import Config, Source
+    from bkp.config.model import Config
+    from bkp.config.repositories import Source
 
     Mounts = Mapping[str, Sequence[str]]
 

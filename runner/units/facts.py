@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from bkp.errors import UsageError
 
 if TYPE_CHECKING:
-    from bkp.config.model import Mail
+    from bkp.config.reports import Mail
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from bkp.config.model import Repository
+    from bkp.config.repositories import Repository
 
 MAX_MESSAGES = 1000
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from bkp.config.model import Keep, Repository, Source
+    from bkp.config.repositories import Keep, Repository, Source
 
 REMOVING = frozenset({"prune", "compact"})  # operations after which something is gone for good
 _POINTER = 8

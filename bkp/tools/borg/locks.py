@@ -17,7 +17,7 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from bkp.config.model import Repository
+    from bkp.config.repositories import Repository
 
 _NAME = re.compile(r"(?P<host>.+)\.(?P<pid>\d+)-(?P<thread>[0-9a-f]+)")
 _MULTICAST = 1 << 40

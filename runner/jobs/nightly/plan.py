@@ -17,7 +17,8 @@ from runner.jobs.nightly.archive import first_name
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bkp.config.model import Config, Source
+    from bkp.config.model import Config
+    from bkp.config.repositories import Source
     from runner.jobs.model import DryRun
 
 # Mounting, unshare(2) and ioctl(2) on /dev/zfs; setns(2) needs CAP_SYS_CHROOT besides.

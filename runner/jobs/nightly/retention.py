@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from bkp.archive_names import KEPT, SET_ASIDE, is_checkpoint, kind_of
-from bkp.config.model import Keep
+from bkp.config.repositories import Keep
 from bkp.tools.borg import commands
 from runner.jobs.nightly import compaction
 from runner.jobs.nightly.compaction import NOTHING, GivenUp

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bkp.config.model import Repository
+from bkp.config.repositories import Repository
 from bkp.tools.borg.client import borg_environment, by_hand
 
 

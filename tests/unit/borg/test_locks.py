@@ -13,7 +13,7 @@ from bkp.tools.borg.locks import Holder, all_dead, holders, is_borg, is_dead, pa
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bkp.config.model import Repository
+    from bkp.config.repositories import Repository
 
 ID = "ab" * 32
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bkp.calendar import Schedule
-from bkp.config.model import Job
+from bkp.config.jobs import Job
 from bkp.config.values import Duration
 from bkp.state.fields import Outcome
 from bkp.state.reading import Missing, Readable, Reading, Unreadable

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from bkp.config.model import Mail
+from bkp.config.reports import Mail
 from bkp.liveness import this_process
 from bkp.state.fields import Outcome
 from bkp.state.records import Message, Run, Step
