@@ -77,7 +77,7 @@ def nightly(session: BorgSession, *, programs: Programs | None = None) -> None:
     nights = past_nights(session)
     night, shrunk = _judge_size(session, night, nights)
     night = rename(session, night, "name", SUSPICIOUS if shrunk else "")
-    if shrunk is None:
+    if shrunk is None:  # before anything is removed: a prune that fails leaves the drill its sample
         _write_sample(session, drawer, night.archive, hashes or [])
     held = _held(session, night, listing, nights, known, shrunk)
     pruned, made = None, night.archive.id
@@ -98,7 +98,7 @@ def nightly(session: BorgSession, *, programs: Programs | None = None) -> None:
             notes.skip("nothing was pruned")
         else:
             compact_if_due(session, notes, pruned, nights, night.repository.deduplicated_bytes)
-    if shrunk is None:
+    if shrunk is None:  # with the id that the archive has since its rename
         _write_sample(session, drawer, night.archive, hashes or [])
     tidy_logs(session)
 
