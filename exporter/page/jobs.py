@@ -23,9 +23,12 @@ WORDS = {
 }
 
 
+UNUSED = "unused"  # the class of a card whose job is run by hand only and never was: nobody has to look
+
+
 @dataclass(frozen=True)
 class JobCard:
-    """One job on one target."""
+    """One job on one target. `status` is a status, or `UNUSED`."""
 
     anchor: str
     job: str
@@ -43,7 +46,7 @@ def job_card(survey: Survey, job: Standing) -> JobCard:
         anchor=f"{job.job}-{job.target}",
         job=job.job,
         target=job.target,
-        status=status.status.value,
+        status=UNUSED if status.is_unused else status.status.value,
         word=WORDS[status.status],
         why=sentence(status.explanation),
         rows=tuple(_job_rows(survey, job)),
@@ -90,6 +93,8 @@ def _last_success(survey: Survey, job: Standing) -> Row:
     if not job.success_known:
         return Row("last success", "not known", tone="warn")
     if job.success is None:
+        if job.status.is_unused:
+            return Row("last success", "never")
         bad = job.status.status in {Status.FAILED, Status.LATE}  # else no graver than the status beside it
         return Row("last success", "never", tone="bad" if bad else "warn")
     return Row("last success", moment=moment_of(survey, job.success.ended_at or job.success.started_at))

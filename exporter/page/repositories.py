@@ -10,6 +10,7 @@ from bkp.quantities import format_size
 from bkp.state.archives import doubt
 from bkp.state.results import describe_archive
 from bkp.status import Status
+from exporter.page.jobs import UNUSED
 from exporter.page.parts import Bar, Row, bar_of, length, moment_of
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def repository_card(model: Model, repository: Holding, cards: Iterable[JobCard])
     """Return the cards of a repository, with those of its jobs."""
     own = tuple(card for card in cards if card.target == repository.name and is_of_repository(card))
     # Before the first run of any job there is nothing graver than the statuses beside it.
-    never = "warn" if all(card.status == Status.NEVER for card in own) else "bad"
+    never = "warn" if all(card.status in {Status.NEVER, UNUSED} for card in own) else "bad"
     return RepositoryCard(
         name=repository.name,
         path=model.config.config.repositories[repository.name].path,

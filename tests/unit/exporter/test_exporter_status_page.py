@@ -71,6 +71,9 @@ def test_a_job_that_is_run_by_hand_only_and_never_was_needs_nobodys_attention(tm
     page = build_page(world.model())
     assert page.concerns == ()
     assert page.headline == "All 5 jobs are in order"
+    shown = {card.job: (card.status, {row.tone for row in card.rows}) for card in page.repositories[0].jobs}
+    assert shown["drill"] == shown["prune"] == ("unused", {""})  # and no colour calls for anybody
+    assert shown["nightly"][0] == "ok"
 
 
 def test_times_are_local_with_their_zone_and_say_how_far_they_are(world: World) -> None:
