@@ -42,13 +42,18 @@ def config_group() -> None:
         "bkp-run --config new.yml config check",
     ),
 )
-@click.option("--host", "look", is_flag=True, help="Look at this host, too: passphrase files, repositories, programs.")
+@click.option(
+    "--host",
+    "look",
+    is_flag=True,
+    help="Look at this host, too: passphrase files, repositories, sources, pools, disks, programs.",
+)
 @click.pass_obj
 def check_command(config_path: Path, look: bool) -> int:
     """Read the configuration; say what it means, or the first thing that is wrong with it.
 
     Without --host nothing but the file is looked at. With it, whatever it names and is not there is named, and the
-    exit code is then 3.
+    exit code is then 3. Datasets and repositories on other hosts are not looked at.
     """
     config = load_config(config_path, schedules=True)
     click.echo(f"{config_path}: valid")
@@ -105,12 +110,17 @@ def example_command() -> int:
 
 
 @config_group.command(
-    "suggest", epilog=options.examples("bkp-run config suggest", "bkp-run config suggest >> /etc/bkp/config.yml")
+    "suggest",
+    epilog=options.examples(
+        "bkp-run config suggest",
+        "bkp-run config suggest > found.yml        to be put into the configuration by hand",
+    ),
 )
 def suggest_command() -> int:
     """Print the sections `pools:` and `disks:` for this host. Whatever is not sure is a comment.
 
-    It asks zpool and smartctl, which opens each disk: one that sleeps may wake. No configuration is needed.
+    They take the place of `pools:` and `disks:` in the configuration, which has each key once. It asks zpool and
+    smartctl, which opens each disk: one that sleeps may wake. No configuration is needed.
     """
     import time
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def missing_here(config: Config) -> list[str]:
-    """Return a sentence for everything that a job would fail without. Datasets and other hosts are not looked at."""
+    """Return a sentence for everything that a job or the probe would lack: not datasets, nor what is on other hosts."""
     return list(dict.fromkeys(_missing(config)))
 
 
@@ -29,8 +30,28 @@ def _missing(config: Config) -> Iterator[str]:
     for name, source in config.sources.items():
         if source.path is not None and not Path(source.path).is_dir():
             yield f"sources.{name}: {source.path} is not there, or is no folder"
+    yield from _watched(config)
     if config.mail.when != "never" and (problem := _program(config.mail.msmtp)) is not None:
         yield f"mail.msmtp: {problem}"
+
+
+def _watched(config: Config) -> Iterator[str]:
+    """Yield what the probe would not find. Which pools are imported the kernel tells: zpool itself may hang."""
+    from bkp.tools.process import SAFE_PATH
+    from runner.probe.devices import Host
+    from runner.probe.host import KSTAT
+
+    host = Host()
+    for program, section in (("zpool", config.pools), ("smartctl", config.disks)):
+        if section and shutil.which(program, path=SAFE_PATH) is None:
+            yield f"{program} is not installed: {', '.join(section)} cannot be watched"
+    for name in config.pools:
+        pool = config.zpool(name)
+        if not host.file(f"{KSTAT}/{pool}").is_dir():
+            yield f"pools.{name}: no pool {pool} is imported"
+    for name, disk in config.disks.items():
+        if host.real_path(disk.path) is None:
+            yield f"disks.{name}: nothing is at {disk.path}"
 
 
 def _passphrase(repository: Repository) -> str | None:

@@ -336,6 +336,17 @@ def test_config_check_looks_at_the_host_only_if_asked(world: World) -> None:
     assert f"sources.docs: {world.root}/nothing is not there" in done.stderr
 
 
+def test_config_check_looks_for_the_pools_and_disks_that_are_to_be_watched(world: World) -> None:
+    world.config["pools"] = {"tank": {"zfs_name": "no-such-pool"}}
+    world.config["disks"] = {"left": {"path": "/dev/disk/by-id/ata-NO_SUCH_DISK"}}
+    world.write_config()
+    world.succeed("config", "check")
+    done = world.run("config", "check", "--host")
+    assert done.returncode == 3
+    assert "pools.tank: no pool no-such-pool is imported" in done.stderr
+    assert "disks.left: nothing is at /dev/disk/by-id/ata-NO_SUCH_DISK" in done.stderr
+
+
 def test_config_check_warns_of_a_time_that_one_night_of_the_year_lacks(world: World) -> None:
     world.config["jobs"] = {"nightly": {"schedule": "02:30 Europe/Berlin"}, "check": {"schedule": "Sun 04:30 UTC"}}
     world.write_config()
