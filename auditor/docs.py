@@ -56,7 +56,7 @@ and never replaces it. If fewer rules apply than `audit.minimum_applicable`, the
 ## Writing a rule
 
     schema: 1
-    id: PRM-001                      # AREA-NNN, never reused; the file is AREA/PRM-001.yml
+    id: PRM-001                      # AREA-NNN, never reused; the file is ID.yml, in any folder
     title: The passphrase file is readable by its owner only    # states the good condition
     severity: critical               # {severities}
     kind: automated                  # automated (check), attested (attestation), hybrid (both)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     short_help="Restore an archive, or paths of it, into a new folder.",
     epilog=options.examples(
         "bkp-run restore latest --to /tank/restore",
-        "bkp-run restore backup-20270101T013000Z-5f3a9c01 tank/Secure/backup/etc --to /tmp/etc",
+        "bkp-run restore server-20270101T013000Z-5f3a9c01 tank/Secure/backup/etc --to /tmp/etc",
         "bkp-run restore latest etc/hosts --to /tmp/x --dry-run",
     ),
 )
