@@ -7,6 +7,7 @@ import codecs
 import msgspec
 
 from bkp.disk_health.as_json.reader import read_json
+from bkp.disk_health.as_text.lines import take_apart
 from bkp.disk_health.as_text.reader import is_smartctl, read_text, serials
 from bkp.disk_health.model import DiskHealth, ScannedDevice, Unknown
 from bkp.disk_health.scan import is_json_scan, is_text_scan, read_json_scan, read_text_scan
@@ -65,8 +66,9 @@ def _read_plain(text: str, ended_with: int | None) -> Attached:
         return read_text_scan(text)
     if text.lstrip().startswith("Additional Smart Log for NVME"):
         return Unknown(reason="an output of nvme-cli, not of smartctl")
-    if not is_smartctl(text):
+    apart = take_apart(text)
+    if not is_smartctl(apart):
         return Unknown(reason="no output of smartctl: neither its first line nor a part of its reports")
-    if len(found := serials(text)) > 1:
+    if len(found := serials(apart)) > 1:
         return Unknown(reason=f"outputs of {len(found)} disks; give one at a time")
-    return read_text(text, ended_with=ended_with)
+    return read_text(apart, ended_with=ended_with)

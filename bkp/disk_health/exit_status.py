@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -41,12 +43,7 @@ def power_state(mode: str | None) -> PowerState:
 def combined(*statuses: int | None) -> int | None:
     """Return an exit status with the bits of all that are known: where two differ, the worse is believed."""
     known = [status for status in statuses if status is not None]
-    if not known:
-        return None
-    result = 0
-    for status in known:
-        result |= status
-    return result
+    return functools.reduce(operator.or_, known) if known else None
 
 
 def exit_bits(status: int | None, *, resting: LeftAlone | None, asleep: bool) -> tuple[ExitBit, ...] | None:

@@ -6,14 +6,13 @@ import re
 
 from bkp.disk_health.as_json import tree
 from bkp.disk_health.as_json.reader import protocol_of
-from bkp.disk_health.model import Protocol, ScannedDevice
-from bkp.disk_health.words import bounded_lines, clean
+from bkp.disk_health.model import ScannedDevice
+from bkp.disk_health.words import bounded_lines, clean, protocol_named
 
 # a device that could not be opened is printed as a comment, with the reason at its end
 _DEVICE = re.compile(r"(?P<closed># )?(?P<name>\S+) -d (?P<type>\S+)(?P<options>(?: [^#\s]\S*)*)(?: # ?(?P<about>.*))?")
 _FAILED = re.compile(r"(?P<about>.*?),? (?P<protocol>\S+) device open failed: ?(?P<reason>.*)")
 _OPENED = re.compile(r"(?P<about>.*?),? (?P<protocol>\S+) device")
-_PROTOCOLS = {"ATA": Protocol.ATA, "NVMe": Protocol.NVME, "SCSI": Protocol.SCSI}
 
 
 def is_json_scan(document: tree.Tree) -> bool:
@@ -62,7 +61,7 @@ def read_text_scan(text: str) -> list[ScannedDevice]:
                 ScannedDevice(
                     name=match["name"],
                     interface=match["type"],
-                    protocol=_PROTOCOLS.get(parts["protocol"]) if parts else None,
+                    protocol=protocol_named(parts["protocol"]) if parts else None,
                     description=clean(parts["about"] if parts else about),
                     open_error=clean(failed["reason"] if failed else about) or "no reason given" if closed else None,
                 )

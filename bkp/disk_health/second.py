@@ -107,14 +107,15 @@ def _attributes(first: DiskHealth, second: SecondReading) -> Iterator[Disagreeme
 
 
 def _said(row: Attribute) -> str:
-    return _words((row.value, row.worst, row.threshold), row.raw, failing=fails_now(row), failed=bool(row.failed_said))
+    return _words(
+        (row.value, row.worst, row.threshold), row.raw, failing=fails_now(row.failed_said), failed=bool(row.failed_said)
+    )
 
 
 def _also_said(row: SecondAttribute) -> str:
     numbers = tuple(leading_number(text) for text in (row.value, row.worst, row.threshold))
     remark = row.failed.strip()
-    failing = remark.upper() in {"FAILING_NOW", "NOW"}
-    return _words(numbers, leading_number(row.raw), failing=failing, failed=remark not in {"", "-"})
+    return _words(numbers, leading_number(row.raw), failing=fails_now(remark), failed=remark not in {"", "-"})
 
 
 def _words(numbers: tuple[int | None, ...], raw: int | None, *, failing: bool, failed: bool) -> str:

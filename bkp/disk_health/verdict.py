@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from bkp.disk_health.model import Attribute, CriticalWarning, ExitBit, Health
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from bkp.disk_health.exit_status import power_state
+from bkp.disk_health.model import Attribute, CriticalWarning, DiskHealth, ExitBit, Health, PowerState, Values
+
+if TYPE_CHECKING:
+    from bkp.disk_health.attributes import Table
 
 _NOT_READ = frozenset({ExitBit.COMMAND_LINE, ExitBit.OPEN_FAILED, ExitBit.COMMAND_FAILED})
 _FAILING = frozenset({ExitBit.DISK_FAILING, ExitBit.PREFAIL_ATTRIBUTES})
@@ -11,50 +19,52 @@ _BEFORE = frozenset({"PAST", "IN_THE_PAST"})
 _KNOWN_WARNINGS = tuple(CriticalWarning)[:-1]
 
 
-def judge(
-    *,
-    passed: bool | None,
-    exit_bits: tuple[ExitBit, ...] | None,
-    exit_status_valid: bool,
-    critical_warning: int | None,
-    attributes: tuple[Attribute, ...] | None,
-    in_doubt: bool,
-) -> Health:
+def concluded(said: DiskHealth, table: Table, *, in_doubt: bool) -> DiskHealth:
+    """Return the reading with the table of attributes, and with what follows from all that was said.
+
+    `in_doubt` says that the disk's word is not its own, or was not read this time.
+    """
+    rows = table.rows or ()
+    failing = tuple(row.name for row in rows if fails_now(row.failed_said))
+    before = tuple(row.name for row in rows if row.failed_said and not fails_now(row.failed_said))
+    # a row that cannot be read may be one of them
+    none = () if table.rows is not None and table.whole else None
+    answered = said.passed is not None or said.values != Values()
+    return msgspec.structs.replace(
+        said,
+        # a disk that answered was awake when it did
+        power=PowerState.ACTIVE if said.power_said is None and answered else power_state(said.power_said),
+        health=_judge(said, rows, in_doubt=in_doubt),
+        critical_warnings=_warnings_of(said.critical_warning),
+        attributes=table.rows,
+        failing_now=failing or none,
+        failed_before=before or none,
+    )
+
+
+def _judge(said: DiskHealth, rows: tuple[Attribute, ...], *, in_doubt: bool) -> Health:
     """Weigh the disk's own word with every sign against it.
 
-    `exit_status_valid` is False for an exit status that cannot be one. `in_doubt` says that the disk's word is not
-    its own, or was not read this time. A remark on an attribute that is not known is a doubt, too. A sign of failure
-    always counts; of good health, only without a doubt.
+    An exit status that cannot be one is a doubt, and so is a remark on an attribute that is not known. A sign of
+    failure always counts; of good health, only without a doubt.
     """
-    bits = frozenset(exit_bits or ())
-    rows = attributes or ()
-    failing = any(row.prefail is not False and fails_now(row) for row in rows)
-    if passed is False or critical_warning or bits & _FAILING or failing:
+    bits = frozenset(said.exit_bits or ())
+    failing = any(row.prefail is not False and fails_now(row.failed_said) for row in rows)
+    if said.passed is False or said.critical_warning or bits & _FAILING or failing:
         return Health.FAILED
+    impossible = said.exit_status is not None and said.exit_bits is None
     odd = any((row.failed_said or "PAST").upper() not in _NOW | _BEFORE for row in rows)
-    if passed is None or odd or in_doubt or not exit_status_valid or bits & _NOT_READ:
+    if said.passed is None or odd or in_doubt or impossible or bits & _NOT_READ:
         return Health.UNKNOWN
     return Health.PASSED
 
 
-def fails_now(row: Attribute) -> bool:
-    """Whether an attribute is at or below its threshold."""
-    return (row.failed_said or "").upper() in _NOW
+def fails_now(remark: str | None) -> bool:
+    """Whether a remark on an attribute says that it is at or below its threshold."""
+    return (remark or "").upper() in _NOW
 
 
-def failing_names(rows: tuple[Attribute, ...] | None, *, whole: bool) -> tuple[str, ...] | None:
-    """Return the attributes at or below their threshold; None where a row that cannot be read may be one of them."""
-    found = tuple(row.name for row in rows or () if fails_now(row))
-    return found if found or (rows is not None and whole) else None
-
-
-def failed_before_names(rows: tuple[Attribute, ...] | None, *, whole: bool) -> tuple[str, ...] | None:
-    """Return the attributes that were below their threshold once; a remark that is not known counts as one."""
-    found = tuple(row.name for row in rows or () if row.failed_said and not fails_now(row))
-    return found if found or (rows is not None and whole) else None
-
-
-def warnings_of(value: int | None) -> tuple[CriticalWarning, ...] | None:
+def _warnings_of(value: int | None) -> tuple[CriticalWarning, ...] | None:
     """Return the bits of NVMe's critical warning by name; None where it is not known."""
     if value is None or value < 0:
         return None

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+
+from bkp.disk_health.model import Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+T = TypeVar("T")
 
 MAX_MESSAGES = 20
 MAX_TEXT = 300
@@ -19,6 +23,8 @@ _GROUPED = re.compile(rf"[0-9]{{1,3}}(?:{_SEPARATOR}[0-9]{{3}})+(?![0-9])|[0-9]+
 _NOT_A_DIGIT = re.compile(r"[^0-9]")
 _LEADING = re.compile(r"[0-9]+")
 _HOURS = re.compile(r"([0-9]+)(?:h\+([0-9]{1,2})m(?:\+([0-9]{1,2})(?:\.[0-9]+)?s)?)?(?![0-9.,:+])")
+
+_PROTOCOLS = {"ata": Protocol.ATA, "sat": Protocol.ATA, "nvme": Protocol.NVME, "scsi": Protocol.SCSI}
 
 # A disk that has run for a century has not: the attribute is packed in a way that smartctl does not know.
 _MAX_HOURS = 1_000_000
@@ -40,6 +46,23 @@ def some_messages(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple([text for text in dict.fromkeys(clean(text) for text in texts) if text][:MAX_MESSAGES])
 
 
+def first_known(*values: T | None) -> T | None:
+    """Return the first of several sources of one value that knows it; 0 is known."""
+    return next((value for value in values if value is not None), None)
+
+
+def total(counts: Iterable[int | None]) -> int | None:
+    """Return the sum; None where there are no counts."""
+    found = list(counts)
+    known = [count for count in found if count is not None]
+    return sum(known) if known else None
+
+
+def protocol_named(word: str | None) -> Protocol | None:
+    """Return the protocol that smartctl calls by this word, in upper or lower case."""
+    return _PROTOCOLS.get((word or "").lower())
+
+
 def grouped_number(text: str) -> int | None:
     """Return the number that `text` begins with, whatever sets off its thousands; None where there is none."""
     match = _GROUPED.match(text.strip())
@@ -53,12 +76,22 @@ def leading_number(text: str) -> int | None:
     return int(match[0]) if match and len(match[0]) <= _MAX_DIGITS else None
 
 
+def block_number(text: str) -> int | None:
+    """Return the number of a block on the disk, decimal or as `0x1f`; None for the dash that stands for none."""
+    return int(text[:18], 16) if text.startswith("0x") else leading_number(text)
+
+
 def power_on_seconds(text: str) -> int | None:
     """Return the seconds of a power-on time: hours, or hours, minutes and seconds as in `120h+05m+07.300s`."""
     match = _HOURS.match(text.strip())
     if not match or len(match[1]) > _MAX_DIGITS:
         return None
     return hours_to_seconds(int(match[1]), int(match[2] or 0), int(match[3] or 0))
+
+
+def percent_ratio(percent: int | None) -> float | None:
+    """Return a percentage as a ratio, 1 for 100; NVMe counts on to 255."""
+    return percent / 100 if percent is not None and 0 <= percent <= 255 else None
 
 
 def hours_to_seconds(hours: int | None, minutes: int | None = None, seconds: int = 0) -> int | None:

@@ -8,7 +8,7 @@ from bkp.disk_health import attributes, selftests
 from bkp.disk_health.as_json import tree
 from bkp.disk_health.attributes import Table
 from bkp.disk_health.model import Attribute, Identity, Protocol, SelfTest, Values
-from bkp.disk_health.words import clean, hours_to_seconds, leading_number, plausible_celsius
+from bkp.disk_health.words import clean, first_known, hours_to_seconds, leading_number, plausible_celsius
 
 _ENDURANCE = "Percentage Used Endurance Indicator"
 
@@ -58,15 +58,14 @@ def values(document: tree.Tree, rows: tuple[Attribute, ...] | None, identity: Id
     )
     said = plausible_celsius(tree.signed(document, "temperature", "current"))
     wear = [value for value in (_endurance(document), found.wear_ratio) if value is not None]
-    cycles = tree.whole(document, "power_cycle_count")
-    errors = tree.whole(document, "ata_smart_error_log", "extended", "count")
+    log = tree.at(document, "ata_smart_error_log")
     return msgspec.structs.replace(
         found,
-        temperature_celsius=found.temperature_celsius if said is None else said,
-        power_on_seconds=found.power_on_seconds if power_on is None else power_on,
-        power_cycles=found.power_cycles if cycles is None else cycles,
+        temperature_celsius=first_known(said, found.temperature_celsius),
+        power_on_seconds=first_known(power_on, found.power_on_seconds),
+        power_cycles=first_known(tree.whole(document, "power_cycle_count"), found.power_cycles),
         wear_ratio=max(wear, default=None),
-        error_log_count=tree.whole(document, "ata_smart_error_log", "summary", "count") if errors is None else errors,
+        error_log_count=first_known(tree.whole(log, "extended", "count"), tree.whole(log, "summary", "count")),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bkp.disk_health import selftests
 from bkp.disk_health.as_json import tree
 from bkp.disk_health.model import Protocol, SelfTest, SelfTestResult, Values
-from bkp.disk_health.words import clean, hours_to_seconds, plausible_celsius
+from bkp.disk_health.words import clean, first_known, hours_to_seconds, plausible_celsius
 
 _LOG = "nvme_smart_health_information_log"
 _TESTS = "nvme_self_test_log"
@@ -20,17 +20,12 @@ def critical_warning(document: tree.Tree) -> int | None:
 
 def values(document: tree.Tree) -> Values:
     """Return what an NVMe disk measures."""
-    current = tree.signed(document, "temperature", "current")
-    if current is None:
-        current = tree.signed(document, _LOG, "temperature")
-    hours = tree.whole(document, _LOG, "power_on_hours")
-    if hours is None:
-        hours = tree.whole(document, "power_on_time", "hours")
-    cycles = tree.whole(document, _LOG, "power_cycles")
+    celsius = first_known(tree.signed(document, "temperature", "current"), tree.signed(document, _LOG, "temperature"))
+    hours = first_known(tree.whole(document, _LOG, "power_on_hours"), tree.whole(document, "power_on_time", "hours"))
     return Values(
-        temperature_celsius=plausible_celsius(current),
+        temperature_celsius=plausible_celsius(celsius),
         power_on_seconds=hours_to_seconds(hours),
-        power_cycles=tree.whole(document, "power_cycle_count") if cycles is None else cycles,
+        power_cycles=first_known(tree.whole(document, _LOG, "power_cycles"), tree.whole(document, "power_cycle_count")),
         wear_ratio=tree.percent(document, _LOG, "percentage_used"),
         media_errors=tree.whole(document, _LOG, "media_errors"),
         unsafe_shutdowns=tree.whole(document, _LOG, "unsafe_shutdowns"),

@@ -5,15 +5,14 @@ from __future__ import annotations
 from bkp.disk_health import exit_status, verdict
 from bkp.disk_health.as_json import ata, nvme, scsi, tree
 from bkp.disk_health.model import Attribute, DiskHealth, Identity, PowerState, Protocol, SelfTest, Values
-from bkp.disk_health.words import clean, some_messages
+from bkp.disk_health.words import clean, protocol_named, some_messages
 
-_PROTOCOLS = {"ata": Protocol.ATA, "nvme": Protocol.NVME, "scsi": Protocol.SCSI}
 _ATTRIBUTE_CHECK = "based on an Attribute check"
 
 
 def protocol_of(device: object) -> Protocol | None:
     """Return the protocol of a `device` object. Its `type` tells the bridge or controller, not the disk."""
-    return _PROTOCOLS.get((tree.text(device, "protocol") or "").lower())
+    return protocol_named(tree.text(device, "protocol"))
 
 
 def read_json(document: tree.Tree, *, ended_with: int | None = None) -> DiskHealth:
@@ -31,41 +30,27 @@ def read_json(document: tree.Tree, *, ended_with: int | None = None) -> DiskHeal
     table = ata.table(document)
     values = _values(document, protocol, table.rows, identity)
     test_status, tests = _self_tests(document, protocol, values.power_on_seconds)
-    critical = nvme.critical_warning(document)
-    passed = tree.flag(document, "smart_status", "passed")
-    return DiskHealth(
+    heard = DiskHealth(
         device=tree.text(document, "device", "name"),
         interface=tree.text(document, "device", "type"),
         protocol=protocol,
         smartctl_version=_version(document),
         identity=identity,
-        power=_power(mode, values, passed),
         power_said=mode,
         smart_available=tree.flag(document, "smart_support", "available"),
         smart_enabled=tree.flag(document, "smart_support", "enabled"),
-        health=verdict.judge(
-            passed=passed,
-            exit_bits=bits,
-            exit_status_valid=not garbled and (status is None or bits is not None),
-            critical_warning=critical,
-            attributes=table.rows,
-            in_doubt=resting is not None,
-        ),
-        passed=passed,
+        passed=tree.flag(document, "smart_status", "passed"),
         health_said=tree.text(document, "smart_status", "scsi", "ie_string"),
         health_from_attributes=any(_ATTRIBUTE_CHECK in message for message in messages),
         exit_status=status,
         exit_bits=bits,
         values=values,
-        critical_warning=critical,
-        critical_warnings=verdict.warnings_of(critical),
-        attributes=table.rows,
-        failing_now=verdict.failing_names(table.rows, whole=table.whole),
-        failed_before=verdict.failed_before_names(table.rows, whole=table.whole),
+        critical_warning=nvme.critical_warning(document),
         self_test_status_said=test_status,
         self_tests=tests,
         messages=messages,
     )
+    return verdict.concluded(heard, table, in_doubt=garbled or resting is not None)
 
 
 def _messages(document: tree.Tree) -> tuple[str, ...]:
@@ -86,13 +71,6 @@ def _power_mode(document: tree.Tree, resting: exit_status.LeftAlone | None) -> s
         if (found := tree.text(document, "power_mode", key)) is not None:
             return found
     return None
-
-
-def _power(mode: str | None, values: Values, passed: bool | None) -> PowerState:
-    """Return the power state; a disk that answered was awake when it did."""
-    answered = passed is not None or values != Values()
-    state = exit_status.power_state(mode)
-    return PowerState.ACTIVE if mode is None and answered else state
 
 
 def _identity(document: tree.Tree, protocol: Protocol | None) -> Identity:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bkp.disk_health import selftests
 from bkp.disk_health.as_json import tree
 from bkp.disk_health.model import Protocol, SelfTest, SelfTestResult, Values
-from bkp.disk_health.words import clean, hours_to_seconds, scsi_temperature
+from bkp.disk_health.words import clean, first_known, hours_to_seconds, scsi_temperature, total
 
 _TESTS = 20
 _COUNTERS = "scsi_error_counter_log"
@@ -13,7 +13,6 @@ _COUNTERS = "scsi_error_counter_log"
 
 def values(document: tree.Tree) -> Values:
     """Return what a SCSI disk measures."""
-    wear = tree.percent(document, "scsi_percentage_used_endurance_indicator")
     return Values(
         temperature_celsius=scsi_temperature(
             tree.signed(document, "temperature", "current"), tree.signed(document, "temperature", "drive_trip")
@@ -21,27 +20,22 @@ def values(document: tree.Tree) -> Values:
         power_on_seconds=hours_to_seconds(
             tree.whole(document, "power_on_time", "hours"), tree.whole(document, "power_on_time", "minutes")
         ),
-        power_cycles=_power_cycles(document),
-        wear_ratio=tree.percent(document, "endurance_used", "current_percent") if wear is None else wear,
+        power_cycles=first_known(
+            tree.whole(document, "power_cycle_count"),
+            tree.whole(document, "scsi_start_stop_cycle_counter", "accumulated_start_stop_cycles"),
+        ),
+        wear_ratio=first_known(
+            tree.percent(document, "scsi_percentage_used_endurance_indicator"),
+            tree.percent(document, "endurance_used", "current_percent"),
+        ),
         reallocated_sectors=tree.whole(document, "scsi_grown_defect_list"),
         media_errors=_media_errors(document),
     )
 
 
-def _power_cycles(document: tree.Tree) -> int | None:
-    found = tree.whole(document, "power_cycle_count")
-    if found is not None:
-        return found
-    return tree.whole(document, "scsi_start_stop_cycle_counter", "accumulated_start_stop_cycles")
-
-
 def _media_errors(document: tree.Tree) -> int | None:
-    found = [
-        count
-        for name in ("read", "write", "verify")
-        if (count := tree.whole(document, _COUNTERS, name, "total_uncorrected_errors")) is not None
-    ]
-    return sum(found) if found else None
+    counters = [tree.at(document, _COUNTERS, name) for name in ("read", "write", "verify")]
+    return total(tree.whole(each, "total_uncorrected_errors") for each in counters if each is not None)
 
 
 def self_tests(document: tree.Tree, power_on: int | None) -> tuple[str | None, tuple[SelfTest, ...] | None]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from bkp.disk_health.words import percent_ratio
+
 Tree = dict[str, Any]
 
 
@@ -47,6 +49,5 @@ def rows(tree: object, *path: str) -> list[object] | None:
 
 
 def percent(tree: object, *path: str) -> float | None:
-    """Return a percentage as a ratio, 1 for 100; NVMe counts on to 255."""
-    found = whole(tree, *path)
-    return found / 100 if found is not None and found <= 255 else None
+    """Return a percentage as a ratio."""
+    return percent_ratio(whole(tree, *path))

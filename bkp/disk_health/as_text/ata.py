@@ -10,7 +10,7 @@ import msgspec
 from bkp.disk_health import attributes, selftests
 from bkp.disk_health.attributes import Table
 from bkp.disk_health.model import Attribute, Identity, Protocol, SelfTest, SelfTestResult, Values
-from bkp.disk_health.words import clean, leading_number, plausible_celsius
+from bkp.disk_health.words import block_number, clean, first_known, leading_number, percent_ratio, plausible_celsius
 
 if TYPE_CHECKING:
     from bkp.disk_health.as_text.lines import Text
@@ -31,6 +31,7 @@ _ERRORS = re.compile(r"(?:ATA|Device) Error Count: (\d+).*")
 _NO_ERRORS = re.compile(r"No Errors Logged")
 _TEST_LOG = re.compile(r"Num\s+Test_Description\s+Status\s+Remaining\b")
 _NO_TESTS = re.compile(r"No self-tests have been logged.*", re.IGNORECASE)
+_TEST_LINE = re.compile(r"#.*")
 _TEST = re.compile(
     r"#\s*\d+\s+(?P<kind>(?:Short|Extended|Conveyance|Selective) (?:offline|captive)|Offline|Abort offline test|"
     r"(?:Vendor|Reserved) \(\w+\))\s+(?P<status>\S.*?)\s+(?P<left>\d{1,3})%\s+"
@@ -74,13 +75,12 @@ def values(text: Text, rows: tuple[Attribute, ...] | None, identity: Identity) -
     """Return what an ATA disk measures."""
     found = attributes.values_of(rows or (), identity)
     sct = next((plausible_celsius(int(match[1])) for match in text.matches(_SCT_TEMPERATURE)), None)
-    endurance = [int(match[1]) / 100 for match in text.matches(_ENDURANCE) if int(match[1]) <= 255]
-    if found.wear_ratio is not None:
-        endurance.append(found.wear_ratio)
+    told = [percent_ratio(int(match[1])) for match in text.matches(_ENDURANCE)]
+    wear = [value for value in (*told, found.wear_ratio) if value is not None]
     return msgspec.structs.replace(
         found,
-        temperature_celsius=sct if found.temperature_celsius is None else found.temperature_celsius,
-        wear_ratio=max(endurance, default=None),
+        temperature_celsius=first_known(found.temperature_celsius, sct),
+        wear_ratio=max(wear, default=None),
         error_log_count=_errors(text),
     )
 
@@ -94,12 +94,8 @@ def _errors(text: Text) -> int | None:
 
 def self_tests(text: Text, power_on: int | None) -> tuple[str | None, tuple[SelfTest, ...] | None]:
     """Return the status of the latest test in smartctl's words, and the log with a running test first."""
-    found = text.section(_TEST_LOG)
-    log: tuple[SelfTest, ...] | None = None
-    if found is not None:
-        log = tuple(_entry(line, power_on) for line in found[0] if line.startswith("#"))
-    elif any(text.matches(_NO_TESTS)):
-        log = ()
+    lines = text.entries(_TEST_LOG, _TEST_LINE, _NO_TESTS)
+    log = None if lines is None else tuple(_entry(line, power_on) for line in lines)
     status = next(text.matches(_STATUS), None)
     if status is None:
         return None, log
@@ -121,6 +117,6 @@ def _entry(line: str, power_on: int | None) -> SelfTest:
         match["status"],
         at_hours=leading_number(match["hours"]),
         power_on=power_on,
-        lba=None if match["lba"] == "-" else int(match["lba"][:18], 0 if match["lba"].startswith("0x") else 10),
+        lba=block_number(match["lba"]),
         done=100 - int(match["left"]),
     )

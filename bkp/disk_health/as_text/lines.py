@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from bkp.disk_health.words import bounded_lines
+from bkp.disk_health.words import bounded_lines, leading_number, percent_ratio
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _FIELD = re.compile(r"\s*([^:\t]{1,60}?)\s*:\s*(.*)")
+_PERCENT = re.compile(r"\d{1,3}%")
 
 
 class Text(NamedTuple):
@@ -26,6 +27,11 @@ class Text(NamedTuple):
                 if value not in {"", "-"}:
                     return value
         return None
+
+    def percent(self, name: str) -> float | None:
+        """Return the ratio that a value tells as `12%`."""
+        said = self.first(name) or ""
+        return percent_ratio(leading_number(said)) if _PERCENT.fullmatch(said) else None
 
     def matches(self, pattern: re.Pattern[str]) -> Iterator[re.Match[str]]:
         """Give the lines that match a pattern as a whole."""
@@ -44,6 +50,15 @@ class Text(NamedTuple):
                 end = next((at for at, other in enumerate(rest) if not other.strip()), None)
                 return rest[:end], end is not None
         return None
+
+    def entries(self, header: re.Pattern[str], entry: re.Pattern[str], none: re.Pattern[str]) -> tuple[str, ...] | None:
+        """Return the lines of a log that are entries; `none` is what smartctl prints of a log that has none.
+
+        None where the text tells neither.
+        """
+        if (found := self.section(header)) is not None:
+            return tuple(line for line in found[0] if entry.fullmatch(line))
+        return () if any(self.matches(none)) else None
 
 
 def take_apart(text: str) -> Text:

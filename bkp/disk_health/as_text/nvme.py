@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from bkp.disk_health.as_text.lines import Text
 
 _CELSIUS = re.compile(r"(-?\d+) (?:Celsius|C)\b.*")
-_PERCENT = re.compile(r"(\d{1,3})%")
 _HEX = re.compile(r"0x([0-9a-f]{2})", re.IGNORECASE)
 _TEST_LOG = re.compile(r"Num\s+Test_Description\s+Status\s+Power_on_Hours\b")
 _NO_TESTS = re.compile(r"No Self-tests Logged", re.IGNORECASE)
@@ -38,12 +37,12 @@ def values(text: Text) -> Values:
         temperature_celsius=plausible_celsius(int(celsius[1][:5])) if celsius else None,
         power_on_seconds=hours_to_seconds(_number(text, "power on hours")),
         power_cycles=_number(text, "power cycles"),
-        wear_ratio=_ratio(text, "percentage used"),
+        wear_ratio=text.percent("percentage used"),
         media_errors=_number(text, "media and data integrity errors"),
         unsafe_shutdowns=_number(text, "unsafe shutdowns"),
         error_log_count=_number(text, "error information log entries"),
-        spare_ratio=_ratio(text, "available spare"),
-        spare_threshold_ratio=_ratio(text, "available spare threshold"),
+        spare_ratio=text.percent("available spare"),
+        spare_threshold_ratio=text.percent("available spare threshold"),
     )
 
 
@@ -51,19 +50,10 @@ def _number(text: Text, name: str) -> int | None:
     return grouped_number(text.first(name) or "")
 
 
-def _ratio(text: Text, name: str) -> float | None:
-    match = _PERCENT.fullmatch(text.first(name) or "")
-    return int(match[1]) / 100 if match and int(match[1]) <= 255 else None
-
-
 def self_tests(text: Text, power_on: int | None) -> tuple[str | None, tuple[SelfTest, ...] | None]:
     """Return what runs in smartctl's words, and the log with a running test first."""
-    found = text.section(_TEST_LOG)
-    log: tuple[SelfTest, ...] | None = None
-    if found is not None:
-        log = tuple(_entry(line, power_on) for line in found[0] if _TEST_LINE.fullmatch(line))
-    elif any(text.matches(_NO_TESTS)):
-        log = ()
+    lines = text.entries(_TEST_LOG, _TEST_LINE, _NO_TESTS)
+    log = None if lines is None else tuple(_entry(line, power_on) for line in lines)
     current = None
     if running := next(text.matches(_RUNNING), None):
         words = clean(running[1])

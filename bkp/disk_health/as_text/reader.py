@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from bkp.disk_health import exit_status, verdict
 from bkp.disk_health.as_text import ata, nvme, scsi
-from bkp.disk_health.as_text.lines import Text, take_apart
-from bkp.disk_health.model import Attribute, DiskHealth, Identity, PowerState, Protocol, SelfTest, Values
-from bkp.disk_health.words import clean, grouped_number, leading_number, some_messages
+from bkp.disk_health.model import Attribute, DiskHealth, Identity, Protocol, SelfTest, Values
+from bkp.disk_health.words import clean, grouped_number, leading_number, protocol_named, some_messages
+
+if TYPE_CHECKING:
+    from bkp.disk_health.as_text.lines import Text
 
 _BANNER = re.compile(r"smartctl (?:version |pre-)?(\d+\.\d+)\b.*")
 _OPENED = re.compile(r"(\S+): Device of type '([^']+)' \[(\w+)[^\]]*\] opened")
@@ -39,20 +42,18 @@ _SIGNS = {
 }
 
 
-def is_smartctl(text: str) -> bool:
+def is_smartctl(apart: Text) -> bool:
     """Whether a text holds smartctl's own first line, or a part that only smartctl prints."""
-    apart = take_apart(text)
     return any(apart.matches(_BANNER)) or any(apart.matches(_STATEMENT)) or _protocol(apart) is not None
 
 
-def serials(text: str) -> tuple[str, ...]:
+def serials(apart: Text) -> tuple[str, ...]:
     """Return the different serial numbers in a text: more than one is more than one disk."""
-    return tuple(dict.fromkeys(take_apart(text).fields.get("serial number", ())))
+    return tuple(dict.fromkeys(apart.fields.get("serial number", ())))
 
 
-def read_text(text: str, *, ended_with: int | None = None) -> DiskHealth:
+def read_text(apart: Text, *, ended_with: int | None = None) -> DiskHealth:
     """Return what one output says. `ended_with` is the exit status, if it was seen; the text seldom tells it."""
-    apart = take_apart(text)
     protocol = _protocol(apart)
     resting = exit_status.left_alone(apart.lines)
     mode = resting.mode if resting else apart.first("power mode is", "power mode was")
@@ -62,44 +63,31 @@ def read_text(text: str, *, ended_with: int | None = None) -> DiskHealth:
     table = ata.table(apart)
     values = _values(apart, protocol, table.rows, identity)
     test_status, tests = _self_tests(apart, protocol, values.power_on_seconds)
-    critical = nvme.critical_warning(apart)
     said = tuple(match[1].strip() for match in apart.matches(_STATEMENT))
     passed = _passed(said)
     device, interface = _device(apart)
-    answered = passed is not None or values != Values()
-    return DiskHealth(
+    nvme_answered = protocol is Protocol.NVME and (passed is not None or values != Values())
+    heard = DiskHealth(
         device=device,
         interface=interface,
         protocol=protocol,
         smartctl_version=next((match[1] for match in apart.matches(_BANNER)), None),
         identity=identity,
-        power=PowerState.ACTIVE if mode is None and answered else exit_status.power_state(mode),
         power_said=mode,
-        smart_available=_support(apart, "Available", "Unavailable", nvme=protocol is Protocol.NVME and answered),
-        smart_enabled=_support(apart, "Enabled", "Disabled", nvme=protocol is Protocol.NVME and answered),
-        health=verdict.judge(
-            passed=passed,
-            exit_bits=bits,
-            exit_status_valid=status is None or bits is not None,
-            critical_warning=critical,
-            attributes=table.rows,
-            in_doubt=resting is not None or any(apart.matches(_DOUBT)),
-        ),
+        smart_available=_support(apart, "Available", "Unavailable", nvme_answered=nvme_answered),
+        smart_enabled=_support(apart, "Enabled", "Disabled", nvme_answered=nvme_answered),
         passed=passed,
         health_said=clean(said[0]) if said else None,
         health_from_attributes=any(apart.matches(_ATTRIBUTE_CHECK)),
         exit_status=status,
         exit_bits=bits,
         values=values,
-        critical_warning=critical,
-        critical_warnings=verdict.warnings_of(critical),
-        attributes=table.rows,
-        failing_now=verdict.failing_names(table.rows, whole=table.whole),
-        failed_before=verdict.failed_before_names(table.rows, whole=table.whole),
+        critical_warning=nvme.critical_warning(apart),
         self_test_status_said=test_status,
         self_tests=tests,
         messages=some_messages(match[0] for match in apart.matches(_MESSAGE)),
     )
+    return verdict.concluded(heard, table, in_doubt=resting is not None or any(apart.matches(_DOUBT)))
 
 
 def _protocol(apart: Text) -> Protocol | None:
@@ -108,7 +96,7 @@ def _protocol(apart: Text) -> Protocol | None:
         if any(apart.matches(sign)):
             return protocol
     if opened := next(apart.matches(_OPENED), None):
-        return {"NVMe": Protocol.NVME, "SCSI": Protocol.SCSI, "ATA": Protocol.ATA, "SAT": Protocol.ATA}.get(opened[3])
+        return protocol_named(opened[3])
     return None
 
 
@@ -129,13 +117,13 @@ def _device(apart: Text) -> tuple[str | None, str | None]:
     return None, None
 
 
-def _support(apart: Text, yes: str, no: str, *, nvme: bool) -> bool | None:
+def _support(apart: Text, yes: str, no: str, *, nvme_answered: bool) -> bool | None:
     """Return what the lines "SMART support is" say of one question; an NVMe disk that answered needs none."""
     for value in apart.fields.get("smart support is", ()):
         for word, answer in ((yes, True), (no, False)):
             if value.startswith(word):
                 return answer
-    return True if nvme else None
+    return True if nvme_answered else None
 
 
 def _identity(apart: Text, protocol: Protocol | None) -> Identity:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bkp.disk_health import selftests
 from bkp.disk_health.model import Protocol, SelfTest, SelfTestResult, Values
-from bkp.disk_health.words import clean, hours_to_seconds, leading_number, scsi_temperature
+from bkp.disk_health.words import block_number, clean, hours_to_seconds, leading_number, scsi_temperature, total
 
 if TYPE_CHECKING:
     from bkp.disk_health.as_text.lines import Text
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 _DEGREES = re.compile(r"(-?\d{1,4}) C(?:elsius)?\b.*")
 _POWER_ON = re.compile(r"Accumulated power on time, hours:minutes (\d+):(\d{2})\b.*")
 _POWERED_UP = re.compile(r"\s*number of hours powered up = (\d+)(?:\.\d+)?")
-_UNCORRECTED = re.compile(r"(?:read|write|verify):(?:\s+\S+){6}\s+(\d+)")
-_PERCENT = re.compile(r"(\d{1,3})%")
+_COUNTERS = re.compile(r"(?:read|write|verify):(?:(?:\s+\S+){6}\s+(?P<uncorrected>\d+)|.*)")
 _TEST_LOG = re.compile(r"Num\s+Test\s+Status\b")
 _NO_TESTS = re.compile(r"No self-tests have been logged.*", re.IGNORECASE)
+_TEST_LINE = re.compile(r"#.*")
 _TEST = re.compile(
     r"#\s*\d+\s+(?P<kind>(?:Background|Foreground) (?:short|long)|Abort background|Default|Reserved\(\d\))\s+"
     r"(?P<status>\S.*?)(?:\s+-->)?\s+(?:-|\d+)\s+(?P<hours>NOW|\d+)\s+(?P<lba>-|\d+|0x[0-9a-f]+)\s+\[.*\]"
@@ -28,17 +28,15 @@ _REMAINING = re.compile(r"Self-test execution status:\s+(\d{1,3})% of test remai
 
 def values(text: Text) -> Values:
     """Return what a SCSI disk measures."""
-    wear = _PERCENT.fullmatch(text.first("percentage used endurance indicator") or "")
-    uncorrected = [int(match[1][:18]) for match in text.matches(_UNCORRECTED)]
     return Values(
         temperature_celsius=scsi_temperature(
             _degrees(text, "current drive temperature"), _degrees(text, "drive trip temperature")
         ),
         power_on_seconds=_power_on(text),
         power_cycles=leading_number(text.first("accumulated start-stop cycles") or ""),
-        wear_ratio=int(wear[1]) / 100 if wear and int(wear[1]) <= 255 else None,
+        wear_ratio=text.percent("percentage used endurance indicator"),
         reallocated_sectors=leading_number(text.first("elements in grown defect list") or ""),
-        media_errors=sum(uncorrected) if uncorrected else None,
+        media_errors=total(leading_number(match["uncorrected"] or "") for match in text.matches(_COUNTERS)),
     )
 
 
@@ -57,12 +55,8 @@ def _power_on(text: Text) -> int | None:
 
 def self_tests(text: Text, power_on: int | None) -> tuple[str | None, tuple[SelfTest, ...] | None]:
     """Return no words (SCSI has none), and the log with a running test first."""
-    found = text.section(_TEST_LOG)
-    log: tuple[SelfTest, ...] | None = None
-    if found is not None:
-        log = tuple(_entry(line, power_on) for line in found[0] if line.startswith("#"))
-    elif any(text.matches(_NO_TESTS)):
-        log = ()
+    lines = text.entries(_TEST_LOG, _TEST_LINE, _NO_TESTS)
+    log = None if lines is None else tuple(_entry(line, power_on) for line in lines)
     current = None
     if remaining := next(text.matches(_REMAINING), None):
         done = 100 - int(remaining[1])
@@ -75,7 +69,6 @@ def _entry(line: str, power_on: int | None) -> SelfTest:
     match = _TEST.fullmatch(line)
     if match is None:
         return selftests.entry(Protocol.SCSI, "", clean(line), result=SelfTestResult.UNKNOWN)
-    lba = match["lba"]
     return selftests.entry(
         Protocol.SCSI,
         match["kind"],
@@ -83,5 +76,5 @@ def _entry(line: str, power_on: int | None) -> SelfTest:
         result=SelfTestResult.IN_PROGRESS if match["hours"] == "NOW" else None,
         at_hours=leading_number(match["hours"]),
         power_on=power_on,
-        lba=None if lba == "-" else int(lba[:18], 0 if lba.startswith("0x") else 10),
+        lba=block_number(match["lba"]),
     )
