@@ -54,7 +54,7 @@ def _judge(said: DiskHealth, rows: tuple[Attribute, ...], *, in_doubt: bool) -> 
         return Health.FAILED
     impossible = said.exit_status is not None and said.exit_bits is None
     odd = any((row.failed_said or "PAST").upper() not in _NOW | _BEFORE for row in rows)
-    if said.passed is None or odd or in_doubt or impossible or bits & _NOT_READ:
+    if said.passed is None or odd or in_doubt or said.health_from_attributes or impossible or bits & _NOT_READ:
         return Health.UNKNOWN
     return Health.PASSED
 

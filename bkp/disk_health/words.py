@@ -52,10 +52,10 @@ def first_known(*values: T | None) -> T | None:
 
 
 def total(counts: Iterable[int | None]) -> int | None:
-    """Return the sum; None where there are no counts."""
+    """Return the sum; None where there are no counts, or one is not known: it may be the one above 0."""
     found = list(counts)
     known = [count for count in found if count is not None]
-    return sum(known) if known else None
+    return sum(known) if known and len(known) == len(found) else None
 
 
 def protocol_named(word: str | None) -> Protocol | None:

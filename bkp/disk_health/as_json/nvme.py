@@ -43,7 +43,7 @@ def self_tests(document: tree.Tree, power_on: int | None) -> tuple[str | None, t
     if found is not None:
         # the list has a null for every slot of the disk's log that is not in use
         log = tuple(_entry(item, power_on) for item in found if item is not None)
-    elif tree.at(document, _TESTS) is not None:
+    elif isinstance(tests := tree.at(document, _TESTS), dict) and "table" not in tests:
         log = ()
     return said, selftests.with_current(log, _current(document, said))
 

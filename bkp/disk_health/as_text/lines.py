@@ -54,10 +54,10 @@ class Text(NamedTuple):
     def entries(self, header: re.Pattern[str], entry: re.Pattern[str], none: re.Pattern[str]) -> tuple[str, ...] | None:
         """Return the lines of a log that are entries; `none` is what smartctl prints of a log that has none.
 
-        None where the text tells neither.
+        None where the text tells neither: below a header stands at least one entry, or the text was cut there.
         """
         if (found := self.section(header)) is not None:
-            return tuple(line for line in found[0] if entry.fullmatch(line))
+            return tuple(line for line in found[0] if entry.fullmatch(line)) or None
         return () if any(self.matches(none)) else None
 
 

@@ -21,7 +21,7 @@ _STATEMENT = re.compile(r"SMART (?:overall-health self-assessment test result|He
 _WORDS = {"PASSED": True, "OK": True, "FAILED!": False}
 _SCSI_ALARM = re.compile(r".*\[asc=[0-9a-f]+, ?ascq=[0-9a-f]+\].*", re.IGNORECASE)
 # in place of a table, or before it, these say that the disk's own word is not to be had
-_DOUBT = re.compile(r".*(?:based on an Attribute check|SMART Status command failed|mandatory SMART command failed).*")
+_DOUBT = re.compile(r".*(?:SMART Status command failed|mandatory SMART command failed).*")
 _ATTRIBUTE_CHECK = re.compile(r".*based on an Attribute check.*")
 _MESSAGE = re.compile(
     r"Device is in .* mode, exit\(\d+\)|CHECK POWER MODE .*|Warning: .*|Please (?:specify|note).*|"

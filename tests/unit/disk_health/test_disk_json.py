@@ -49,6 +49,12 @@ def test_a_sas_disk_is_read_whole() -> None:
     assert found.values.power_on_seconds == 16004 * 3600 + 18 * 60
 
 
+@pytest.mark.parametrize("garbled", [{}, {"total_uncorrected_errors": "many"}, 7])
+def test_a_counter_of_a_sas_disk_that_cannot_be_read_leaves_their_sum_open(garbled: object) -> None:
+    counters = {"read": garbled, "write": {"total_uncorrected_errors": 0}}
+    assert reading(scsi(scsi_error_counter_log=counters)).values.media_errors is None
+
+
 def test_nvme_behind_a_usb_bridge_is_told_by_its_protocol() -> None:
     found = reading(nvme(device={"name": "/dev/sdb", "type": "sntasmedia", "protocol": "NVMe"}))
     assert (found.interface, found.protocol, found.values.wear_ratio) == ("sntasmedia", Protocol.NVME, 0.07)
@@ -125,8 +131,9 @@ def test_a_smartctl_that_was_killed_leaves_the_health_open(ended_with: int) -> N
     assert reading(ata(), ended_with=ended_with).health is Health.UNKNOWN
 
 
-def test_a_check_of_attributes_is_told_apart_from_the_disks_word() -> None:
-    found = reading(ata(smartctl=_smartctl(4, "Warning: This result is based on an Attribute check.")))
+@pytest.mark.parametrize("status", [0, 4])
+def test_a_check_of_attributes_is_told_apart_from_the_disks_word(status: int) -> None:
+    found = reading(ata(smartctl=_smartctl(status, "Warning: This result is based on an Attribute check.")))
     assert (found.health_from_attributes, found.health) == (True, Health.UNKNOWN)
 
 

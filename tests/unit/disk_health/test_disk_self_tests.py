@@ -102,6 +102,13 @@ def test_no_log_is_not_an_empty_log() -> None:
     assert reading(scsi()).self_tests is None
 
 
+@pytest.mark.parametrize("garbled", [{"table": "x"}, {"table": None}, "x"])
+def test_an_nvme_log_that_cannot_be_read_is_not_an_empty_one(garbled: object) -> None:
+    assert reading(nvme(nvme_self_test_log=garbled)).self_tests is None
+    idle = {"current_self_test_operation": {"value": 0, "string": "No self-test in progress"}}
+    assert reading(nvme(nvme_self_test_log=idle)).self_tests == ()
+
+
 @pytest.mark.parametrize(
     ("hours", "at", "age"), [(70000, 4000, 464), (66000, 65000, 1000), (1, 4660, None), (900, 900, 0)]
 )

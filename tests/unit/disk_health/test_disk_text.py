@@ -201,6 +201,26 @@ def test_a_row_that_is_garbled_leaves_open_what_fails() -> None:
     assert disk(text).failing_now is None
 
 
+@pytest.mark.parametrize(
+    ("name", "heading"),
+    [
+        ("sata-failing.txt", "Num  Test_Description"),
+        ("nvme-failing.txt", "Num  Test_Description"),
+        ("sas-failing.txt", "Num  Test "),
+    ],
+)
+def test_a_log_that_was_cut_below_its_heading_is_not_an_empty_one(name: str, heading: str) -> None:
+    text = written(name)
+    end = text.index("\n", text.index(heading))
+    cut = "\n".join(line for line in text[:end].split("\n") if "Self-test" not in line or "status" not in line)
+    assert disk(cut + "\n").self_tests is None
+
+
+def test_a_counter_of_a_sas_disk_that_is_garbled_leaves_their_sum_open() -> None:
+    line = next(line for line in written("sas-failing.txt").split("\n") if line.startswith("read:"))
+    assert disk(written("sas-failing.txt").replace(line, line[:-1] + "?")).values.media_errors is None
+
+
 def test_a_self_test_that_is_garbled_stays_as_unknown() -> None:
     text = written("sata-failing.txt").replace("Completed: read failure       70%", "Completed: read failure       70")
     tests = disk(text).self_tests
