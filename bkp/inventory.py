@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from bkp.config.places import is_below
 from bkp.observations import HOST_PART, PROBE_EVERY, SMART_EVERY
 from bkp.state.reading import Readable
-from bkp.zfs_health.model import every_vdev
+from bkp.zfs_health.model import leaf_vdevs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from datetime import datetime
 
     from bkp.config.model import Config
@@ -86,10 +86,7 @@ def take_inventory(config: Config, observations: Observations, now: datetime) ->
     pools, datasets = parts_of(observations.pools), parts_of(observations.datasets)
     disks = parts_of(observations.disks)
     uses = _uses_of_datasets(config, datasets)
-    on_pool: dict[str, tuple[str, ...]] = {}
-    for dataset, words in uses.items():
-        pool = dataset.partition("/")[0]
-        on_pool[pool] = tuple(dict.fromkeys((*on_pool.get(pool, ()), *words)))
+    on_pool = _grouped((dataset.partition("/")[0], use) for dataset, words in uses.items() for use in words)
     configured = {config.zpool(name): settings for name, settings in config.pools.items()}
     belongs = _pools_of_disks(config, pools, disks)
     return Inventory(
@@ -154,9 +151,8 @@ def _is_current(part: Part[Any] | None, kind: str, now: datetime) -> bool:
 
 def leaves(seen: PoolSeen) -> Iterator[tuple[Vdev, str | None]]:
     """Yield the devices of a pool, each with the path of its whole device, where that is known."""
-    for vdev in every_vdev(seen.health):
-        if not vdev.children and vdev.name != seen.health.name:
-            yield vdev, seen.devices.get(vdev.guid or "") or seen.devices.get(vdev.name)
+    for vdev in leaf_vdevs(seen.health):
+        yield vdev, seen.devices.get(vdev.guid or "") or seen.devices.get(vdev.name)
 
 
 def disks_by_path(disks: Mapping[str, Part[DiskSeen]]) -> dict[str, str]:
@@ -172,10 +168,7 @@ def _pools_of_disks(
     for pool, part in pools.items():
         if part.value is not None:
             pairs += [(names[path], pool) for _, path in leaves(part.value) if path in names]
-    found: dict[str, tuple[str, ...]] = {}
-    for disk, pool in pairs:
-        found[disk] = tuple(dict.fromkeys((*found.get(disk, ()), pool)))
-    return found
+    return _grouped(pairs)
 
 
 def _uses_of_datasets(config: Config, datasets: Mapping[str, Part[DatasetHealth]]) -> dict[str, tuple[str, ...]]:
@@ -191,10 +184,15 @@ def _uses_of_datasets(config: Config, datasets: Mapping[str, Part[DatasetHealth]
     for name, repository in config.repositories.items():
         if repository.path.startswith("/") and (holder := _holder(repository.path, datasets)) is not None:
             pairs.append((holder, f"repository {name}"))
-    found: dict[str, tuple[str, ...]] = {}
-    for dataset, use in pairs:
-        found[dataset] = (*found.get(dataset, ()), use)
-    return found
+    return _grouped(pairs)
+
+
+def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
+    """Return what stands beside each first word, in order and once."""
+    found: dict[str, dict[str, None]] = {}
+    for first, second in pairs:
+        found.setdefault(first, {})[second] = None
+    return {first: tuple(each) for first, each in found.items()}
 
 
 def _holder(path: str, datasets: Mapping[str, Part[DatasetHealth]]) -> str | None:

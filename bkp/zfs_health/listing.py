@@ -24,7 +24,6 @@ DATASET_COLUMNS = (
     "quota", "refquota", "available", "used", "receive_resume_token",
 )  # fmt: skip
 SNAPSHOT_COLUMNS = ("name", "creation")
-_NOTHING = ("-", "")
 _UNTOLD = "zpool status does not tell of it"
 
 
@@ -55,21 +54,15 @@ def _space(row: Mapping[str, str]) -> PoolSpace:
 def with_space(reading: Reading, spaces: Sequence[PoolSpace]) -> Reading:
     """Return the reading with each pool's row of `zpool list`; a pool that only the list names is added as unread."""
     rows = {row.name: row for row in spaces}
-    pools = [
-        msgspec.structs.replace(pool, space=rows.pop(pool.name), guid=pool.guid or _guid(spaces, pool.name))
-        if pool.name in rows
-        else pool
-        for pool in reading.pools
-    ]
+    pools = []
+    for pool in reading.pools:
+        row = rows.pop(pool.name, None)
+        pools.append(msgspec.structs.replace(pool, space=row, guid=pool.guid or row.guid) if row else pool)
     pools += [
         PoolHealth(name=row.name, guid=row.guid, state=row.health, space=row, problems=(_UNTOLD,))
         for row in rows.values()
     ]
     return msgspec.structs.replace(reading, pools=tuple(pools))
-
-
-def _guid(spaces: Sequence[PoolSpace], name: str) -> str | None:
-    return next((row.guid for row in spaces if row.name == name), None)
 
 
 def read_datasets(text: str) -> tuple[tuple[DatasetHealth, ...], tuple[str, ...]]:
@@ -102,8 +95,8 @@ def _dataset(row: Mapping[str, str]) -> DatasetHealth:
         readonly=_switch(row.get("readonly")),
         quota=_limit(row.get("quota")),
         refquota=_limit(row.get("refquota")),
-        available=number(row.get("available", "-")),
-        used=number(row.get("used", "-")),
+        available=number(row.get("available")),
+        used=number(row.get("used")),
         receiving=None if resume in {None, ""} else resume != "-",
     )
 
@@ -147,7 +140,7 @@ def _rows(text: str, columns: Sequence[str], what: str) -> tuple[list[dict[str, 
 
 
 def _word(cell: str | None) -> str | None:
-    return None if cell in {None, *_NOTHING} else cell
+    return None if cell in {None, "-", ""} else cell
 
 
 def _switch(cell: str | None) -> bool | None:
@@ -155,7 +148,7 @@ def _switch(cell: str | None) -> bool | None:
 
 
 def _limit(cell: str | None) -> int | None:
-    return 0 if cell == "none" else number(cell or "")
+    return 0 if cell == "none" else number(cell)
 
 
 def _percent(cell: str) -> float | None:

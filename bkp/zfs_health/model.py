@@ -191,6 +191,11 @@ def every_vdev(pool: PoolHealth) -> Iterator[Vdev]:
         waiting.extend(reversed(vdev.children))
 
 
+def leaf_vdevs(pool: PoolHealth) -> Iterator[Vdev]:
+    """Yield the pool's devices: the vdevs that have none below them."""
+    return (vdev for vdev in every_vdev(pool) if not vdev.children and vdev.name != pool.name)
+
+
 def worst(pool: PoolHealth) -> str:
     """Return the gravest state of any vdev; a word that nobody knows, or none at all, counts as `UNKNOWN`."""
     return max((_known(vdev.state) for vdev in every_vdev(pool)), key=_ORDER.index, default=UNKNOWN_STATE)

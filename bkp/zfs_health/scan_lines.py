@@ -105,30 +105,29 @@ def _read_scan(part: str) -> tuple[Kind | None, Scan]:
         rf"(?<!\S)({NUMBER}) (?:repaired|resilvered),", part
     )
     sizes = (repaired, scanned, issued, total)
-    left = _first(rf", ({DURATION}) to go", part)
     return kind, Scan(
         state=state,
         vdev=vdev,
         start=start,
         end=end,
         paused_at=paused_at,
-        duration=duration(took) if took else None,
-        errors=_number(_first(r" with ([0-9]{1,20}) errors", part)),
-        repaired=_number(repaired),
-        scanned=_number(scanned),
-        issued=_number(issued),
-        total=_number(total),
+        duration=duration(took),
+        errors=number(_first(r" with ([0-9]{1,20}) errors", part)),
+        repaired=number(repaired),
+        scanned=number(scanned),
+        issued=number(issued),
+        total=number(total),
         progress=_progress(part),
-        time_left=duration(left) if left else None,
+        time_left=duration(_first(rf", ({DURATION}) to go", part)),
         rounded=any(is_rounded(size) for size in sizes if size),
     )
 
 
 def _times(part: str, state: ScanState) -> tuple[datetime | None, datetime | None, datetime | None]:
     """Return when it started, ended and was paused."""
-    since = _time(_first(rf" since ({TIME})(?:\n|$)", part))
-    started = _time(_first(rf" started on ({TIME})(?:\n|$)", part))
-    end = _time(_first(rf"^[^\n]* on ({TIME})(?:\n|$)", part)) if state in {"finished", "canceled"} else None
+    since = time(_first(rf" since ({TIME})(?:\n|$)", part))
+    started = time(_first(rf" started on ({TIME})(?:\n|$)", part))
+    end = time(_first(rf"^[^\n]* on ({TIME})(?:\n|$)", part)) if state in {"finished", "canceled"} else None
     return (started, end, since) if state == "paused" else (since, end, None)
 
 
@@ -180,10 +179,10 @@ def _work(part: str, state: WorkState, vdev: str | None, copied: str | None, tot
     return Work(
         state=state,
         vdev=vdev,
-        start=_time(_first(rf" since ({TIME})(?:\n|$)", part)),
-        end=_time(_first(rf" on ({TIME})(?:\n|$)", part)),
-        copied=_number(copied),
-        total=_number(total),
+        start=time(_first(rf" since ({TIME})(?:\n|$)", part)),
+        end=time(_first(rf" on ({TIME})(?:\n|$)", part)),
+        copied=number(copied),
+        total=number(total),
         progress=_progress(part),
         rounded=any(is_rounded(size) for size in (copied, total) if size),
     )
@@ -201,11 +200,3 @@ def read_checkpoint(part: str) -> Checkpoint:
 def _first(pattern: str, part: str) -> str | None:
     found = re.search(pattern, part)
     return found[1] if found else None
-
-
-def _number(text: str | None) -> int | None:
-    return None if text is None else number(text)
-
-
-def _time(text: str | None) -> datetime | None:
-    return None if text is None else time(text)

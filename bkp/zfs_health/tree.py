@@ -113,10 +113,10 @@ def _read_row(text: str, extra: Sequence[str], vdev_class: VdevClass, *, cut: bo
         guid=name if re.fullmatch(r"[0-9]{6,20}", name) else None,
         path=name if name.startswith("/") and was is None else None,
         was=was,
-        read=_count(counters[0]),
-        write=_count(counters[1]),
-        checksum=_count(counters[2]),
-        slow=_count(slow),
+        read=number(counters[0]),
+        write=number(counters[1]),
+        checksum=number(counters[2]),
+        slow=number(slow),
         rounded=any(is_rounded(each) for each in counters if each),
         notes=notes,
     )
@@ -138,7 +138,3 @@ def _notes(rest: str) -> tuple[str, ...]:
     notes = (plain(note, _NOTE_LENGTH) for note in re.split(r" {2,}", rest))
     bare = (note[1:-1] if note.startswith("(") and note.endswith(")") else note for note in notes if note)
     return tuple(bare)[:_MAX_NOTES]
-
-
-def _count(text: str | None) -> int | None:
-    return None if text is None else number(text)

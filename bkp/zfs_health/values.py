@@ -23,12 +23,12 @@ _HOURS = re.compile(r"([0-9]{1,7})h([0-9]{1,2})m")
 _LATEST = 253402300799  # the last second of the year 9999
 
 
-def number(text: str) -> int | None:
-    """Return a count or a size in bytes (`12`, `1.32K`, `9,12T`, `0B`), rounded down; None for anything else.
+def number(text: str | None) -> int | None:
+    """Return a count or a size in bytes (`12`, `1.32K`, `9,12T`, `0B`), rounded down; None for anything else, or none.
 
     A scaled number is a power of 1024, and zpool rounded it to three digits: see `is_rounded`.
     """
-    found = _NUMBER.fullmatch(text)
+    found = _NUMBER.fullmatch(text or "")
     if found is None:
         return None
     whole, fraction, unit = found[1], found[2] or "", found[3]
@@ -44,9 +44,9 @@ def is_rounded(text: str) -> bool:
     return found is not None and bool(found[3])
 
 
-def time(text: str) -> datetime | None:
-    """Return a time as ctime(3) prints it under TZ=UTC; None for another form, language or zone."""
-    found = _TIME.fullmatch(text)
+def time(text: str | None) -> datetime | None:
+    """Return a time as ctime(3) prints it under TZ=UTC; None for another form, language or zone, or none."""
+    found = _TIME.fullmatch(text or "")
     if found is None or found[1] not in _MONTHS:
         return None
     day, hour, minute, second, year = (int(part) for part in found.groups()[1:])
@@ -69,12 +69,12 @@ def time_before(end: datetime, seconds: int) -> datetime | None:
         return None
 
 
-def duration(text: str) -> int | None:
-    """Return seconds of `00:34:20`, `1 days 02:03:04` or `57h5m`; None for anything else."""
-    if found := _CLOCK.fullmatch(text):
+def duration(text: str | None) -> int | None:
+    """Return seconds of `00:34:20`, `1 days 02:03:04` or `57h5m`; None for anything else, or none."""
+    if found := _CLOCK.fullmatch(text or ""):
         days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
         return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
-    if found := _HOURS.fullmatch(text):
+    if found := _HOURS.fullmatch(text or ""):
         return (int(found[1]) * 60 + int(found[2])) * 60
     return None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import shlex
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -11,6 +11,7 @@ from bkp.disk_health.attached import read_attached
 from bkp.disk_health.model import DiskHealth, ExitBit, PowerState, ScannedDevice, Unknown
 from bkp.disk_health.second import SecondReading, disagreements
 from bkp.observations import PROBE_EVERY, SMART_EVERY, DiskSeen
+from bkp.state.observed import seen
 from runner.probe import commands
 from runner.probe.devices import disk_key
 from runner.probe.sight import Sight, Unseen, merged
@@ -26,15 +27,6 @@ if TYPE_CHECKING:
 
 _NOTHING_READ = frozenset({ExitBit.COMMAND_LINE, ExitBit.OPEN_FAILED})
 _NOT_THERE = ("No such device", "No such file")
-
-
-@dataclass(frozen=True)
-class Found:
-    """The disks that smartctl lists, or why it could not."""
-
-    source: str
-    at: datetime
-    devices: tuple[ScannedDevice, ...] | Unseen
 
 
 def is_due(before: Part[DiskSeen] | None, real_path: str, now: datetime) -> bool:
@@ -53,7 +45,7 @@ def look_at_disk(
 ) -> Sight[DiskSeen]:
     """Look whether a configured disk is there, and ask smartctl if it is time. `always`: whenever it was last asked."""
     argv = commands.smart(disk.path, disk.interface)
-    source = " ".join(argv)
+    source = shlex.join(argv)
     if real_path is None:
         return Sight(source, clock(), Unseen(f"{disk.path} is not there", missing=True))
     old = before.value if before is not None else None
@@ -109,20 +101,20 @@ def _second(device: str, interface: str | None, ask: Ask) -> SecondReading:
         return SecondReading(error=f"its reading cannot be read: {exc}")
 
 
-def look_for_disks(ask: Ask, clock: Clock, *, opening: bool = False) -> Found:
+def look_for_disks(ask: Ask, clock: Clock, *, opening: bool = False) -> Sight[tuple[ScannedDevice, ...]]:
     """Look which disks there are. Without `opening` them none wakes, and their interface is a guess."""
     answer = ask(commands.SCAN_OPEN if opening else commands.SCAN, commands.SMARTCTL_SECONDS)
     found = read_attached(answer.stdout, ended_with=answer.exit_code) if answer.problem is None else None
     if isinstance(found, list):
-        return Found(answer.source, clock(), tuple(found))
+        return Sight(answer.source, clock(), tuple(found))
     reason = found.reason if isinstance(found, Unknown) else None
-    return Found(answer.source, clock(), Unseen(answer.refusal or reason or "smartctl printed no list of disks"))
+    return Sight(answer.source, clock(), Unseen(answer.refusal or reason or "smartctl printed no list of disks"))
 
 
 def merge_disks(
     looks: Mapping[str, Sight[DiskSeen]],
     configured: Mapping[str, Disk],
-    scan: Found,
+    scan: Sight[tuple[ScannedDevice, ...]],
     vdevs: Iterable[str],
     real_paths: Mapping[str, str | None],
     before: Mapping[str, Part[DiskSeen]],
@@ -135,22 +127,22 @@ def merge_disks(
     parts = {name: merged(sight, before.get(name)) for name, sight in looks.items()}
     known = {disk_key(path) for path in real_paths.values() if path is not None}
     interfaces = {disk.interface for disk in configured.values()}
-    if isinstance(scan.devices, Unseen):
+    if isinstance(scan.found, Unseen):
         names = [name for name, part in before.items() if part.value is not None and not part.value.configured]
         for name in names:
             if disk_key(name) not in known:
-                parts[name] = merged(Sight(scan.source, scan.at, scan.devices), before[name])
+                parts[name] = merged(Sight(scan.source, scan.at, scan.found), before[name])
         known |= {disk_key(name) for name in names}
         scanned = []
     else:
-        scanned = [each for each in scan.devices if not _is_behind(each, interfaces)]
+        scanned = [each for each in scan.found if not _is_behind(each, interfaces)]
     vdevs = tuple(vdevs)
     whole = {disk_key(device): device for device in vdevs}
     for name in (*(_name(each) for each in scanned), *vdevs):
         if disk_key(name) not in known:
             known.add(disk_key(name))
             found = DiskSeen(path=name, real_path=whole.get(disk_key(name), name), configured=False)
-            parts[name] = merged(Sight(scan.source, scan.at, found), None)
+            parts[name] = seen(found, scan.source, scan.at)
     return parts
 
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bkp.zfs_health.model import every_vdev
-from runner.probe import commands
+from bkp.zfs_health.model import leaf_vdevs
 from runner.probe.disks import look_for_disks
-from runner.probe.host import imported_pools
 from runner.probe.join import devices_of
-from runner.probe.pools import look_at_pool
+from runner.probe.pools import look_at_pool, pool_names
 from runner.probe.sight import Unseen
 from runner.probe.suggest import BY_ID, FoundPool, suggestion
 
@@ -23,23 +21,21 @@ def suggest(host: Host, ask: Ask, clock: Clock) -> str:
     """Return `pools:` and `disks:` for this host. smartctl opens each disk for that, and may wake it."""
     problems: list[str] = []
     pools = _pools(host, ask, clock, problems)
-    scan = look_for_disks(ask, clock, opening=True)
-    if isinstance(scan.devices, Unseen):
-        problems.append(f"disks: {scan.devices.reason}")
+    scanned = look_for_disks(ask, clock, opening=True).found
+    if isinstance(scanned, Unseen):
+        problems.append(f"disks: {scanned.reason}")
+        scanned = ()
     links: dict[str, list[str]] = {}
     for name in host.names(BY_ID):
         if (device := host.real_path(f"{BY_ID}/{name}")) is not None:
             links.setdefault(device, []).append(name)
-    return suggestion(pools, () if isinstance(scan.devices, Unseen) else scan.devices, links, problems)
+    return suggestion(pools, scanned, links, problems)
 
 
 def _pools(host: Host, ask: Ask, clock: Clock, problems: list[str]) -> list[FoundPool]:
-    names = imported_pools(host)
-    if names is None:
-        answer = ask(commands.POOL_NAMES, commands.ZPOOL_SECONDS)
-        names = tuple(line for line in answer.text.splitlines() if line)
-        if answer.refusal is not None:
-            problems.append(f"pools: {answer.refusal}")
+    names, refusal = pool_names(host, ask)
+    if refusal is not None:
+        problems.append(f"pools: {refusal}")
     found = []
     for name in names:
         status = look_at_pool(name, ask, clock, None, configured=False).status.found
@@ -48,7 +44,6 @@ def _pools(host: Host, ask: Ask, clock: Clock, problems: list[str]) -> list[Foun
             found.append(FoundPool(name))
             continue
         devices = devices_of(status, host.whole_device)
-        leaves = [vdev for vdev in every_vdev(status) if not vdev.children and vdev.name != name]
-        lost = tuple(vdev.name for vdev in leaves if (vdev.guid or vdev.name) not in devices)
+        lost = tuple(vdev.name for vdev in leaf_vdevs(status) if (vdev.guid or vdev.name) not in devices)
         found.append(FoundPool(name, tuple(dict.fromkeys(devices.values())), lost))
     return found

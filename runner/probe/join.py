@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bkp.zfs_health.model import PoolHealth, Vdev, every_vdev
+from bkp.zfs_health.model import PoolHealth, Vdev, leaf_vdevs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -17,11 +17,10 @@ _GONE = frozenset({"UNAVAIL", "REMOVED"})
 def devices_of(pool: PoolHealth, whole_device: Callable[[str], str | None]) -> dict[str, str]:
     """Return the whole device of each leaf vdev, by its guid or else its name; those that lead nowhere are left out."""
     found = {}
-    for vdev in every_vdev(pool):
-        if not vdev.children and vdev.name != pool.name:
-            device = next((device for path in _paths(vdev) if (device := whole_device(path)) is not None), None)
-            if device is not None:
-                found[vdev.guid or vdev.name] = device
+    for vdev in leaf_vdevs(pool):
+        device = next((device for path in _paths(vdev) if (device := whole_device(path)) is not None), None)
+        if device is not None:
+            found[vdev.guid or vdev.name] = device
     return found
 
 

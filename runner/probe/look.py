@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from bkp.inventory import parts_of
 from bkp.observations import HOST_PART, DiskSeen, HostSeen, PoolSeen
-from bkp.state.reading import Readable
-from runner.probe import commands
-from runner.probe.disks import Found, look_at_disk, look_for_disks, merge_disks
+from runner.probe.disks import look_at_disk, look_for_disks, merge_disks
 from runner.probe.host import SOURCE as HOST_SOURCE
-from runner.probe.host import imported_pools, kernel_state, look_at_host
+from runner.probe.host import kernel_state, look_at_host
 from runner.probe.join import devices_of
-from runner.probe.pools import PoolLook, look_at_pool, merge_datasets, merge_pools
+from runner.probe.pools import PoolLook, look_at_pool, merge_datasets, merge_pools, pool_names
 from runner.probe.sight import Sight, Unseen, merged
 
 if TYPE_CHECKING:
@@ -23,9 +22,9 @@ if TYPE_CHECKING:
 
     from bkp.clock import Clock
     from bkp.config.model import Config
+    from bkp.disk_health.model import ScannedDevice
     from bkp.observations import Observations
-    from bkp.state.observed import Observed, Part
-    from bkp.state.reading import Reading
+    from bkp.state.observed import Part
     from bkp.zfs_health.model import DatasetHealth
     from runner.probe.asking import Ask
     from runner.probe.devices import Host
@@ -61,7 +60,7 @@ class Look:
 
 def look(config: Config, before: Observations, ask: Ask, host: Host, clock: Clock, *, all_disks: bool = False) -> Look:
     """Look at all that is configured, and at what else is there. `all_disks`: ask every disk, however lately."""
-    old_pools, old_disks = _parts(before.pools), _parts(before.disks)
+    old_pools, old_disks = parts_of(before.pools), parts_of(before.disks)
     wanted = [config.zpool(name) for name in config.pools]
     real_paths = {name: host.real_path(disk.path) for name, disk in config.disks.items()}
     with ThreadPoolExecutor(max_workers=AT_ONCE) as executor:
@@ -82,7 +81,7 @@ def look(config: Config, before: Observations, ask: Ask, host: Host, clock: Cloc
             _result(each, partial(_defect_of_pool, name, clock())) for name, each in zip(names, pools, strict=True)
         ]
         disk_looks = {name: _result(each, partial(Sight, "smartctl", clock())) for name, each in disks.items()}
-        found = _result(scan, partial(Found, "smartctl", clock()))
+        found_disks = _result(scan, partial(Sight, "smartctl", clock()))
         host_sight = _result(the_host, partial(Sight, HOST_SOURCE, clock()))
     pool_parts = merge_pools(pool_looks, old_pools, partial(devices_of, whole_device=host.whole_device), wanted)
     seen = [part.value for part in pool_parts.values() if part.error is None and part.value is not None]
@@ -90,10 +89,10 @@ def look(config: Config, before: Observations, ask: Ask, host: Host, clock: Cloc
     vdevs = [each for pool in seen for each in pool.devices.values() if host.real_path(each) is not None]
     return Look(
         pools=pool_parts,
-        datasets=merge_datasets(pool_looks, _parts(before.datasets)),
-        disks=merge_disks(disk_looks, config.disks, found, vdevs, real_paths, old_disks),
-        host={HOST_PART: merged(host_sight, _parts(before.host).get(HOST_PART))},
-        notes=(*notes, *_scan_notes(config, found), *(note for each in pool_looks for note in each.notes)),
+        datasets=merge_datasets(pool_looks, parts_of(before.datasets)),
+        disks=merge_disks(disk_looks, config.disks, found_disks, vdevs, real_paths, old_disks),
+        host={HOST_PART: merged(host_sight, parts_of(before.host).get(HOST_PART))},
+        notes=(*notes, *_scan_notes(config, found_disks), *(note for each in pool_looks for note in each.notes)),
     )
 
 
@@ -109,9 +108,9 @@ def _defect_of_pool(name: str, at: datetime, why: Unseen) -> PoolLook:
     return PoolLook(name, Sight("zpool", at, why), Sight("zfs", at, why))
 
 
-def _scan_notes(config: Config, found: Found) -> tuple[str, ...]:
-    if isinstance(found.devices, Unseen) and (config.disks or config.pools):
-        return (f"disks that nobody configured: {found.devices.reason}",)
+def _scan_notes(config: Config, scan: Sight[tuple[ScannedDevice, ...]]) -> tuple[str, ...]:
+    if isinstance(scan.found, Unseen) and (config.disks or config.pools):
+        return (f"disks that nobody configured: {scan.found.reason}",)
     return ()
 
 
@@ -119,18 +118,10 @@ def _pool_names(
     wanted: list[str], before: Mapping[str, Part[PoolSeen]], host: Host, ask: Ask
 ) -> tuple[list[str], tuple[str, ...]]:
     """Return the configured pools and whatever else is imported; where that cannot be had, what was before."""
-    found, notes = imported_pools(host), tuple[str, ...]()
-    if found is None:
-        answer = ask(commands.POOL_NAMES, commands.ZPOOL_SECONDS)
-        found = tuple(line for line in answer.text.splitlines() if line)
-        if answer.refusal is not None and not wanted:
-            # no ZFS, and none wanted: nothing is amiss
-            notes = () if "not installed" in answer.refusal else (f"pools: {answer.refusal}",)
-            found = ()
-        elif answer.refusal is not None:
-            found = tuple(before)
-    return list(dict.fromkeys((*wanted, *found))), notes
-
-
-def _parts(reading: Reading[Observed[T]]) -> dict[str, Part[T]]:
-    return reading.value.parts if isinstance(reading, Readable) else {}
+    found, refusal = pool_names(host, ask)
+    if refusal is None:
+        return list(dict.fromkeys((*wanted, *found))), ()
+    if wanted:
+        return list(dict.fromkeys((*wanted, *before))), ()
+    # no ZFS, and none wanted: nothing is amiss
+    return [], () if "not installed" in refusal else (f"pools: {refusal}",)

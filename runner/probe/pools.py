@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from bkp.observations import PoolSeen
+from bkp.state.observed import seen
 from bkp.zfs_health.from_json import read_status_json
 from bkp.zfs_health.from_text import read_status
 from bkp.zfs_health.listing import read_datasets, read_pools, read_snapshots, with_snapshots, with_space
 from bkp.zfs_health.model import DatasetHealth, PoolHealth, Reading
 from runner.probe import commands
+from runner.probe.host import imported_pools
 from runner.probe.sight import Sight, Unseen, merged
 
 if TYPE_CHECKING:
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from bkp.state.observed import Part
     from bkp.zfs_health.model import Snapshots
     from runner.probe.asking import Answer, Ask
+    from runner.probe.devices import Host
 
 SUSPENDED = "SUSPENDED"
 _NOT_THERE = "no such pool"
@@ -39,6 +43,15 @@ class PoolLook:
     status: Sight[PoolHealth]
     datasets: Sight[tuple[DatasetHealth, ...]] | None
     notes: tuple[str, ...] = ()
+
+
+def pool_names(host: Host, ask: Ask) -> tuple[tuple[str, ...], str | None]:
+    """Return the imported pools, by the kernel's list or else by zpool's, and why zpool could not tell them all."""
+    names = imported_pools(host)
+    if names is not None:
+        return names, None
+    answer = ask(commands.POOL_NAMES, commands.ZPOOL_SECONDS)
+    return tuple(line for line in answer.text.splitlines() if line), answer.refusal
 
 
 def look_at_pool(name: str, ask: Ask, clock: Clock, kernel_state: str | None, *, configured: bool) -> PoolLook:
@@ -66,7 +79,7 @@ def look_at_pool(name: str, ask: Ask, clock: Clock, kernel_state: str | None, *,
 
 
 def _no_datasets(name: str, at: datetime, why: Unseen) -> Sight[tuple[DatasetHealth, ...]]:
-    return Sight(" ".join(commands.datasets(name)), at, why)
+    return Sight(shlex.join(commands.datasets(name)), at, why)
 
 
 def _status(name: str, ask: Ask, clock: Clock) -> tuple[Answer, Reading]:
@@ -153,9 +166,5 @@ def merge_datasets(
             names = [name for name in before if f"{name}/".startswith(f"{look.name}/")] or [look.name]
             parts |= {name: merged(Sight(source, at, found), before.get(name)) for name in names}
         else:
-            parts |= {each.name: _seen(each, source, at) for each in found}
+            parts |= {each.name: seen(each, source, at) for each in found}
     return parts
-
-
-def _seen(dataset: DatasetHealth, source: str, at: datetime) -> Part[DatasetHealth]:
-    return merged(Sight(source, at, dataset), None)

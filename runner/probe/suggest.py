@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from bkp.config.texts import NAME, DiskInterface, DiskPath, PoolName
+from bkp.disk_health.words import clean
 from runner.probe.devices import disk_key
 
 if TYPE_CHECKING:
@@ -40,6 +41,11 @@ class _Entry:
     remarks: list[str] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
 
+    @property
+    def sure(self) -> bool:
+        """Return whether it may stand in the configuration as it is."""
+        return self.path is not None and not self.doubts
+
 
 def suggestion(
     pools: Iterable[FoundPool],
@@ -63,7 +69,7 @@ def suggestion(
                 entries[key] = _named(device, by_key.get(key, []), {entry.name for entry in entries.values()})
                 entries[key].doubts.append("smartctl does not find it: its health cannot be read")
             entries[key].remarks.append(f"pool {pool.name}")
-    lines = [f"# not found: {_one_line(each)}" for each in problems]
+    lines = [f"# not found: {clean(each)}" for each in problems]
     return "\n".join([*lines, *_pools(pools, entries), *_disks(entries)]) + "\n"
 
 
@@ -74,39 +80,34 @@ def _pools(pools: list[FoundPool], entries: Mapping[str, _Entry]) -> list[str]:
     owners: dict[str, str] = {}
     for pool in pools:
         if re.fullmatch(_pattern(PoolName), pool.name) is None:
-            lines.append(f"  # pool {_one_line(pool.name)} has a name that the configuration does not take")
+            lines.append(f"  # pool {clean(pool.name)} has a name that the configuration does not take")
             continue
         name = _unique(_plain(pool.name), taken)
-        named = dict.fromkeys(entries[disk_key(device)].name for device in pool.devices if _sure(entries, device))
+        devices = {device: entries[disk_key(device)] for device in pool.devices}
+        named = dict.fromkeys(entry.name for entry in devices.values() if entry.sure)
         shared = [each for each in named if owners.setdefault(each, pool.name) != pool.name]
         members = [each for each in named if each not in shared]
-        unsure = [device for device in pool.devices if not _sure(entries, device)]
+        unsure = [device for device, entry in devices.items() if not entry.sure]
         lines.append(f"  {_quoted(name)}:")
         lines += [f"    zfs_name: {_quoted(pool.name)}"] if name != pool.name else []
         lines.append(f"    disks: [{', '.join(map(_quoted, members))}]")
-        lines += [f"    # its device {_one_line(each)} leads to no disk" for each in pool.unresolved]
-        lines += [f"    # its device {_one_line(each)} is not below disks" for each in unsure]
+        lines += [f"    # its device {clean(each)} leads to no disk" for each in pool.unresolved]
+        lines += [f"    # its device {clean(each)} is not below disks" for each in unsure]
         lines += [f"    # its disk {each} stands at pool {owners[each]}: a disk belongs to one pool" for each in shared]
     return lines if taken else [*lines[1:], "pools: {}"]
 
 
-def _sure(entries: Mapping[str, _Entry], device: str) -> bool:
-    entry = entries[disk_key(device)]
-    return entry.path is not None and not entry.doubts
-
-
 def _disks(entries: Mapping[str, _Entry]) -> list[str]:
-    lines, any_sure = [], False
+    lines = []
     for key, entry in entries.items():
-        sure = entry.path is not None and not entry.doubts
-        any_sure = any_sure or sure
-        lead = "  " if sure else "  # "
+        lead = "  " if entry.sure else "  # "
         about = ", ".join([key, *entry.remarks])
-        lines.append(f"  # {_one_line(about)}")
-        lines += [f"  # not sure: {_one_line(each)}" for each in entry.doubts]
+        lines.append(f"  # {clean(about)}")
+        lines += [f"  # not sure: {clean(each)}" for each in entry.doubts]
         lines.append(f"{lead}{_quoted(entry.name)}:")
         lines.append(f"{lead}  path: {entry.path or f'{BY_ID}/…'}")
         lines += [f"{lead}  interface: {_quoted(entry.interface)}"] if entry.interface else []
+    any_sure = any(entry.sure for entry in entries.values())
     return ["disks:", *lines] if any_sure else [*lines, "disks: {}"]
 
 
@@ -153,10 +154,6 @@ def _unique(name: str, taken: set[str]) -> str:
 def _quoted(text: str) -> str:
     # a serial number of digits alone would be a number, and `on` a switch
     return f'"{text}"'
-
-
-def _one_line(text: str) -> str:
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
 
 
 def _pattern(kind: object) -> str:
