@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 SOURCE = "/sys /proc /lib/modules /etc journalctl"
 KSTAT = "/proc/spl/kstat/zfs"
+_JOURNALS = ("/run/log/journal", "/var/log/journal")
 _PLATFORM, _HWMON = "/sys/devices/platform", "/sys/class/hwmon"
 _SINCE_BOOT = 1 << 16  # get_throttled: under-voltage has occurred since boot; bit 0 is now
 _NOW = 1 << 0
@@ -30,7 +31,7 @@ _UNDERVOLTAGE = re.compile(r"[Uu]nder-voltage detected")
 
 def look_at_host(host: Host, ask: Ask, clock: Clock, running: str | None = None) -> Sight[HostSeen]:
     """Look at the host. `running` is the running kernel's release (uname(2))."""
-    log = _kernel_log(ask)
+    log = _kernel_log(host, ask)
     value = HostSeen(
         undervoltage=_undervoltage(host, ask, log),
         usb_resets=None if log is None else sum(_RESET.search(line) is not None for line in log),
@@ -53,13 +54,14 @@ def imported_pools(host: Host) -> tuple[str, ...] | None:
     return tuple(name for name in host.names(KSTAT) if host.file(f"{KSTAT}/{name}").is_dir())
 
 
-def _kernel_log(ask: Ask) -> list[str] | None:
+def _kernel_log(host: Host, ask: Ask) -> list[str] | None:
     """Return the lines of this boot's kernel log that matter; None where it cannot be had."""
     answer = ask(commands.KERNEL_LOG, commands.OTHER_SECONDS)
-    # journalctl ends with 1 where nothing matches
-    if answer.problem is not None or (answer.exit_code != 0 and (answer.exit_code != 1 or answer.stderr.strip())):
-        return None
-    return answer.text.splitlines()
+    if answer.refusal is None:
+        return answer.text.splitlines()
+    # journalctl ends with 1 and no word where nothing matches, and where there is no journal
+    nothing_matches = answer.exit_code == 1 and not answer.stderr.strip() and any(map(host.names, _JOURNALS))
+    return [] if nothing_matches else None
 
 
 def _undervoltage(host: Host, ask: Ask, log: list[str] | None) -> bool | None:

@@ -86,8 +86,14 @@ def test_resets_of_usb_devices_and_undervoltage_are_taken_from_the_kernels_log(w
 
 
 def test_a_log_without_a_match_counts_none_and_one_that_cannot_be_had_is_unknown(world: ProbeWorld) -> None:
+    write(world, "run/log/journal/0123456789abcdef0123456789abcdef/system.journal")
     assert seen(world).usb_resets == 0
     world.say(commands.KERNEL_LOG, "", exit_code=1, stderr="Compiled without pattern matching support\n")
+    assert seen(world).usb_resets is None
+
+
+def test_a_host_that_keeps_no_journal_does_not_tell_how_often_usb_devices_were_reset(world: ProbeWorld) -> None:
+    (world.root / "var/log/journal").mkdir(parents=True)
     assert seen(world).usb_resets is None
 
 
