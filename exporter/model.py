@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bkp.concerns import Concern, concerns_of
 from bkp.holdings import Holding, holding_of
 from bkp.inventory import Inventory, take_inventory
-from bkp.state.reading import Readable, Unreadable
+from bkp.state.reading import Missing, Readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StateFile:
-    """One state file that is there: `problem` says why it cannot be used. `name` is relative to the state directory."""
+    """One state file that is there: `problem` says why it cannot be used.
+
+    `name` is relative to the state directory; the run that waits beside the locks to be recorded has its whole path.
+    """
 
     name: str
     problem: str | None
@@ -91,7 +94,10 @@ def _files(root: Path, survey: Survey) -> Iterator[StateFile]:
 
 def _file(root: Path, *readings: Reading[Any]) -> Iterator[StateFile]:
     for found in readings:
+        if isinstance(found, Missing):
+            continue
+        name = str(found.path.relative_to(root) if found.path.is_relative_to(root) else found.path)
         if isinstance(found, Readable):
-            yield StateFile(str(found.path.relative_to(root)), None, found.written_at)
-        elif isinstance(found, Unreadable):
-            yield StateFile(str(found.path.relative_to(root)), found.reason, None)
+            yield StateFile(name, None, found.written_at)
+        else:
+            yield StateFile(name, found.reason, None)

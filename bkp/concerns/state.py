@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bkp.concerns.model import Concern
+from bkp.state.parked import is_parked
 from bkp.state.reading import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bkp.survey import Survey
+    from bkp.survey import Standing, Survey
 
 MOST_NAMED = 20
 
@@ -29,14 +30,7 @@ def concerns(survey: Survey) -> Iterator[Concern]:
     for standing in survey.standings:
         for reading in (standing.state.latest, standing.state.success):
             if isinstance(reading, Unreadable):
-                yield Concern(
-                    "state_unreadable",
-                    "warning",
-                    f"jobs/{standing.job}/{standing.target}/{reading.path.name}",
-                    f"the state file jobs/{standing.job}/{standing.target}/{reading.path.name} {reading.reason}",
-                    f"the next run of {standing.job} writes it anew; look for a disk that fails",
-                    job=(standing.job, standing.target),
-                )
+                yield _unreadable(standing, reading)
     if survey.history_problem is not None:
         yield Concern(
             "history_broken",
@@ -53,3 +47,13 @@ def concerns(survey: Survey) -> Iterator[Concern]:
             f"{other.job} on {other.target} has records, but is not in the configuration",
             "remove its folder from the state if it is not wanted any more",
         )
+
+
+def _unreadable(standing: Standing, reading: Unreadable) -> Concern:
+    name = f"jobs/{standing.job}/{standing.target}/{reading.path.name}"
+    remedy = f"the next run of {standing.job} writes it anew; look for a disk that fails"
+    if is_parked(reading.path):
+        name = str(reading.path)
+        remedy = "it is the end of a run that the state could not take: read that run's log, then move the file away"
+    why = f"the state file {name} {reading.reason}"
+    return Concern("state_unreadable", "warning", name, why, remedy, job=(standing.job, standing.target))

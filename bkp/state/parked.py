@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bkp.state.files import read_record, write_record
-from bkp.state.reading import Readable
+from bkp.state.reading import Missing, Readable
 from bkp.state.records import Run
 
 if TYPE_CHECKING:
@@ -48,14 +48,27 @@ def forget(folder: Path, run: Run) -> None:
 
 
 def with_parked(state: JobState, folder: Path) -> JobState:
-    """Return the state of a job with the run that is kept for it as its last attempt, if that is newer."""
+    """Return the state of a job with the run that is kept for it as its last attempt, if that is newer.
+
+    One that cannot be read is known by its name alone. It is the last attempt all the same: how that ended is unknown.
+    """
     paths = sorted(folder.glob(f"{_PREFIX}*-{state.job}-{state.target}.json"))
     reading = read_record(paths[-1], Run) if paths else None
-    if not isinstance(reading, Readable):
+    if reading is None or isinstance(reading, Missing):  # recorded this moment
         return state
     latest = state.latest.value if isinstance(state.latest, Readable) else None
-    newer = latest is None or latest.started_at < reading.value.started_at
+    if latest is None:
+        newer = True
+    elif isinstance(reading, Readable):
+        newer = latest.started_at < reading.value.started_at
+    else:
+        newer = _path(folder, latest).name < reading.path.name
     return replace(state, latest=reading) if newer else state
+
+
+def is_parked(path: Path) -> bool:
+    """Return whether the file is that of a run that is kept here, rather than one of the state directory."""
+    return path.name.startswith(_PREFIX)
 
 
 def record_parked(folder: Path, store: StateStore) -> list[Run]:

@@ -15,8 +15,8 @@ def _unreadable(model: Model) -> int | None:
 SECTION = Section[Model](
     "state",
     "State files",
-    "file is the path below the state directory. A file that cannot be used takes away the samples that need it and"
-    " nothing else.",
+    "file is the path below the state directory; the end of a run that waits beside the locks to be recorded has its"
+    " whole path. A file that cannot be used takes away the samples that need it and nothing else.",
     Table[Model, Model](
         (),
         one_row,

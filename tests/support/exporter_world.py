@@ -114,6 +114,7 @@ class World:
             "host: vault",
             "paths:",
             f"  state: {self.state_path or self.store.root}",
+            *([] if self.state_path else [f"  lock: {self.root / 'lock'}"]),
             "repositories:",
         ]
         for name in self.repositories:

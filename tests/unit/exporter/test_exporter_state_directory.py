@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from bkp.state.fields import Outcome
+from bkp.state.parked import park
 from exporter.page import build_page
 from tests.support.exporter_world import World, healthy, make_run
 from tests.support.exposition import Metrics
@@ -114,3 +115,34 @@ def test_a_history_without_the_newest_recorded_run_does_not_hold_though_its_chai
     assert any("history of runs does not hold" in concern.text for concern in page.concerns)
     (note,) = [note for note in page.notes if note.label == "history"]
     assert note.tone == "bad"
+
+
+def test_the_end_of_a_run_that_the_state_could_not_take_is_published_all_the_same(world: World) -> None:
+    healthy(world)
+    failed = make_run("nightly", "23 03:30", Outcome.FAILURE, reason="the state could not be written")
+    park(world.root / "lock", failed)
+    metrics = Metrics(world)
+    assert metrics.state("job_status", "status", job_name="nightly", target="main") == "failed"
+    name = f"{world.root}/lock/unrecorded-{failed.run_id}-nightly-main.json"
+    assert metrics.value("state_file_unreadable", file=name) == 0
+    assert build_page(world.model()).tone != "ok"
+
+
+def test_the_end_of_a_run_that_waits_to_be_recorded_and_cannot_be_read_leaves_its_job_unknown(world: World) -> None:
+    healthy(world)
+    waiting = world.root / "lock" / "unrecorded-20261123T083000Z-0-nightly-main.json"
+    waiting.parent.mkdir()
+    waiting.write_text("{", encoding="utf-8")
+    metrics = Metrics(world)
+    assert metrics.state("job_status", "status", job_name="nightly", target="main") == "unknown"
+    assert metrics.value("state_file_unreadable", file=str(waiting)) == 1
+    said = [line.text for line in build_page(world.model()).concerns if str(waiting) in line.text]
+    assert len(said) >= 1
+
+
+def test_a_later_run_that_is_recorded_outdoes_one_that_waits_and_cannot_be_read(world: World) -> None:
+    healthy(world)
+    waiting = world.root / "lock" / "unrecorded-20261101T023000Z-0-nightly-main.json"
+    waiting.parent.mkdir()
+    waiting.write_text("{", encoding="utf-8")
+    assert Metrics(world).state("job_status", "status", job_name="nightly", target="main") == "ok"
