@@ -22,10 +22,10 @@ def concerns(config: Config, inventory: Inventory) -> Iterator[Concern]:
     part = inventory.host
     if part is None:
         return
-    if part.error is not None:
-        remedy = "`bkp-run probe` looks again"
-        yield Concern("host_unknown", "warning", _HOST, f"the host cannot be seen: {part.error}", remedy, part.seen_at)
     seen = part.value
+    if part.error is not None or seen is None:
+        why = f"the host cannot be seen: {part.error or 'nothing was seen'}"
+        yield Concern("host_unknown", "warning", _HOST, why, "`bkp-run probe` looks again", part.seen_at)
     if seen is None:
         return
     if seen.undervoltage:

@@ -49,7 +49,7 @@ KINDS: dict[str, str] = {
     "pool_checkpoint": "a pool has a checkpoint, which keeps all deleted data",
     "scrub_old": "a pool was not scrubbed for longer than it should be, or nobody knows when it was",
     "scrub_errors": "the last scrub of a pool ended with errors, or repaired something",
-    "scrub_stuck": "a scrub is paused, was canceled, or does not come to an end",
+    "scrub_stuck": "a scrub is paused, was canceled, or does not come to an end, as far as is known",
     "dataset_unknown": "the state of a dataset of the backup cannot be seen, or it is not there",
     "dataset_locked": "the key of a dataset of the backup is not loaded",
     "dataset_unmounted": "a dataset of the backup is not mounted",

@@ -51,6 +51,8 @@ def concerns(config: Config, survey: Survey) -> Iterator[Concern]:
 
 def _ages(survey: Survey, kind: str, name: str, reading: Reading[Observed[Any]]) -> Iterator[Concern]:
     parts = parts_of(reading)
+    if not parts and kind == "host":  # the other kinds may be empty: what is configured and not in them is missing
+        yield Concern("probe_stale", "warning", name, f"{name}: the probe saw no host", _REMEDY)
     old = {part: each.looked_at for part, each in parts.items() if is_old(each, kind, survey.now)}
     ahead = [part for part, each in parts.items() if is_ahead(each, survey.now)]
     if old:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bkp.concerns.model import ConcernSeverity
     from bkp.config.model import Config
     from bkp.holdings import Holding
+    from bkp.state.results import Archive
     from bkp.survey import Survey
 
 
@@ -32,7 +33,7 @@ def concerns(config: Config, survey: Survey, name: str) -> Iterator[Concern]:
 
 def _archive(config: Config, survey: Survey, holding: Holding) -> Iterator[Concern]:
     archive, facts = holding.archive, holding.facts
-    if archive is not None and not _is_running(survey, holding.name):
+    if archive is not None and not _is_in_the_making(survey, holding.name, archive):
         wrong = f"lacks {', '.join(holding.missing)}" if holding.missing else flaw(archive)
         if wrong is not None:
             yield _about(
@@ -136,8 +137,13 @@ def _room(config: Config, holding: Holding) -> Iterator[Concern]:
     )
 
 
-def _is_running(survey: Survey, target: str) -> bool:
-    return any(each.running_since and each.target == target and each.job == NIGHTLY.name for each in survey.standings)
+def _is_in_the_making(survey: Survey, target: str, archive: Archive) -> bool:
+    """Return whether it is that of the night under way. To begin is not to mend: the one before is judged meanwhile."""
+    return any(
+        each.latest is not None and each.latest.archive == archive
+        for each in survey.standings
+        if each.running_since and each.target == target and each.job == NIGHTLY.name
+    )
 
 
 def _is_late(survey: Survey, target: str) -> bool:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bkp.config.storage import Pool
-    from bkp.zfs_health.model import PoolHealth
+    from bkp.zfs_health.model import PoolHealth, Scan
 
 
 class Finding(NamedTuple):
@@ -25,6 +25,11 @@ class Finding(NamedTuple):
 
 def findings(health: PoolHealth, settings: Pool, now: datetime, culprits: tuple[str, ...]) -> Iterator[Finding]:
     """Yield them. `culprits` are the devices that count errors."""
+    yield from _age(health, settings, now)
+    yield from _errors(health.scrub, culprits)
+
+
+def _age(health: PoolHealth, settings: Pool, now: datetime) -> Iterator[Finding]:
     scrub = health.scrub
     start = f"`zpool scrub {health.name}` starts one"
     limit = format_duration(settings.scrub_age)
@@ -36,8 +41,10 @@ def findings(health: PoolHealth, settings: Pool, now: datetime, culprits: tuple[
     elif scrub.state == "canceled":
         yield Finding("scrub_stuck", "its last scrub was canceled: not all of it was read", start, scrub.end)
     elif scrub.state == "in progress":
-        if scrub.start is not None and now - scrub.start > settings.scrub_age:
-            remedy = "see whether a disk is slow: `zpool iostat -v`"
+        remedy = "see whether a disk is slow: `zpool iostat -v`"
+        if scrub.start is None or scrub.start > now:
+            yield Finding("scrub_stuck", "how long its scrub has been running is not known", remedy)
+        elif now - scrub.start > settings.scrub_age:
             yield Finding("scrub_stuck", f"its scrub has been running for more than {limit}", remedy, scrub.start)
     elif scrub.state == "never":
         yield Finding("scrub_old", "it was never scrubbed", start)
@@ -49,6 +56,9 @@ def findings(health: PoolHealth, settings: Pool, now: datetime, culprits: tuple[
         why = "when it was last scrubbed is not known"
         why += ": ZFS remembers only the last scan, and that was another" if scrub.state == "not told" else ""
         yield Finding("scrub_old", why, start)
+
+
+def _errors(scrub: Scan, culprits: tuple[str, ...]) -> Iterator[Finding]:
     bad = [f"{scrub.errors} errors were not repaired"] if scrub.errors else []
     bad += [f"{format_size(scrub.repaired)} were repaired"] if scrub.repaired else []
     if scrub.state == "finished" and (scrub.errors is None or scrub.repaired is None):

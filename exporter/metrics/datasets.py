@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _ABSENT = "zfs did not tell, or the dataset was never seen"
+_NOT_SEEN = "zfs did not tell, or the last look did not see the dataset or is too long ago"
 
 
 def _datasets(model: Model) -> Iterator[tuple[Labels, DatasetEntry]]:
@@ -26,8 +27,13 @@ def _seen(model: Model) -> Iterator[tuple[Labels, DatasetHealth]]:
             yield labels, entry.part.value
 
 
-def _key(seen: DatasetHealth) -> Value:
-    return {"available": True, "unavailable": False}.get(seen.key_status or "")
+def _key(entry: DatasetEntry) -> Value:
+    seen = entry.part.value if entry.current and entry.part is not None else None
+    return {"available": True, "unavailable": False}.get((seen.key_status if seen is not None else None) or "")
+
+
+def _mounted(entry: DatasetEntry) -> Value:
+    return entry.part.value.mounted if entry.current and entry.part is not None and entry.part.value else None
 
 
 SECTION = Section[Model](
@@ -44,24 +50,24 @@ SECTION = Section[Model](
             lambda entry: bool(entry.uses),
             absent="there is no such dataset",
         ),
+        Metric(
+            "bkp_dataset_key_available",
+            "1 if the key of the dataset is loaded now, 0 if not.",
+            "observed/datasets.json: key_status",
+            _key,
+            absent=f"the dataset is not encrypted, or {_NOT_SEEN}",
+        ),
+        Metric(
+            "bkp_dataset_mounted",
+            "1 if the dataset is mounted now, 0 if not.",
+            "observed/datasets.json: mounted",
+            _mounted,
+            absent=f"it is a volume, or {_NOT_SEEN}",
+        ),
     ),
     Table[Model, DatasetHealth](
         ("dataset",),
         _seen,
-        Metric(
-            "bkp_dataset_key_available",
-            "1 if the key of the dataset is loaded, 0 if not.",
-            "observed/datasets.json: key_status",
-            _key,
-            absent=f"the dataset is not encrypted, or {_ABSENT}",
-        ),
-        Metric(
-            "bkp_dataset_mounted",
-            "1 if the dataset is mounted, 0 if not.",
-            "observed/datasets.json: mounted",
-            lambda seen: seen.mounted,
-            absent=f"it is a volume, or {_ABSENT}",
-        ),
         Metric(
             "bkp_dataset_readonly",
             "1 if the dataset is read-only.",

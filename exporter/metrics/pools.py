@@ -36,6 +36,15 @@ def _seen(model: Model) -> Iterator[tuple[Labels, PoolHealth]]:
             yield labels, entry.part.value.health
 
 
+def _seen_now(model: Model) -> Iterator[tuple[Labels, PoolHealth]]:
+    current = _current(model)
+    return ((labels, health) for labels, health in _seen(model) if labels[0] in current)
+
+
+def _current(model: Model) -> set[str]:
+    return {label_text(entry.name) for entry in model.inventory.pools if entry.current}
+
+
 def _spaces(model: Model) -> Iterator[tuple[Labels, PoolSpace]]:
     for labels, health in _seen(model):
         if health.space is not None:
@@ -43,7 +52,7 @@ def _spaces(model: Model) -> Iterator[tuple[Labels, PoolSpace]]:
 
 
 def _scans(model: Model) -> Iterator[tuple[Labels, tuple[str, Scan]]]:
-    current = {label_text(entry.name) for entry in model.inventory.pools if entry.current}
+    current = _current(model)
     for labels, health in _seen(model):
         for kind, scan in (("scrub", health.scrub), ("resilver", health.resilver)):
             state = scan.state.replace(" ", "_") if labels[0] in current else "unknown"
@@ -78,8 +87,8 @@ SECTION = Section[Model](
     "pools",
     "Pools",
     "By ZFS's name. What the configuration names is always here; `bkp_pool_state` says `missing` where it is not"
-    " imported. The state is `unknown` if the last look did not see the pool or is too long ago; the other values are"
-    " then those of `bkp_observation_seen_timestamp_seconds`. The limits come from the configuration. The devices of"
+    " imported. The state is `unknown` if the last look did not see the pool or is too long ago; the numbers are then"
+    " those of `bkp_observation_seen_timestamp_seconds`. The limits come from the configuration. The devices of"
     " the pools are in `bkp_vdev_*`.",
     Table[Model, PoolEntry](
         ("pool",),
@@ -107,6 +116,17 @@ SECTION = Section[Model](
             "configuration: sources, repositories; observed/datasets.json: mountpoint",
             lambda entry: bool(entry.uses),
             absent="there is no such pool",
+        ),
+    ),
+    Table[Model, PoolHealth](
+        ("pool",),
+        _seen_now,
+        Metric(
+            "bkp_pool_suspended",
+            "1 if the pool is suspended now: everything that writes to it hangs.",
+            "observed/pools.json: health.suspended",
+            lambda health: health.suspended,
+            absent="zpool did not tell, or the last look did not see the pool or is too long ago",
         ),
     ),
     Table[Model, Pool](
@@ -141,12 +161,6 @@ SECTION = Section[Model](
             "observed/pools.json: health.guid, health.message_id",
             _info,
             labels=("guid", "message_id"),
-        ),
-        Metric(
-            "bkp_pool_suspended",
-            "1 if the pool is suspended: everything that writes to it hangs.",
-            "observed/pools.json: health.suspended",
-            lambda health: health.suspended,
         ),
         Metric(
             "bkp_pool_data_errors",

@@ -133,6 +133,16 @@ def test_a_check_that_failed_is_critical_and_stays_so_while_the_next_one_runs(st
     assert kinds(store)["check_failed"] == "critical", "an interrupted check does not take the verdict back"
 
 
+def test_what_is_wrong_with_the_last_archive_stays_wrong_while_the_next_night_runs(store: StateStore) -> None:
+    night(store, size_suspicion="the archive has 3 files where 100 are usual")
+    begun = a_run(started=START + timedelta(hours=1), outcome=Outcome.RUNNING, result=None)
+    store.write_running(begun, durable=True)
+    assert kinds(store, alive=True)["archive_small"] == "warning"
+    made = a_night(an_archive(START + timedelta(hours=2), roots=WHOLE, confirmed=False))
+    store.write_running(msgspec.structs.replace(begun, result=made), durable=True)
+    assert seen(store, alive=True) == [], "tonight's archive is not judged before its night has ended"
+
+
 def test_a_nightly_that_failed_is_a_warning_until_its_deadline_and_critical_after_it(store: StateStore) -> None:
     store.write_ended(a_run(started=START + timedelta(hours=1), outcome=Outcome.FAILURE, result=None))
     assert kinds(store) == {"job_failed": "warning"}

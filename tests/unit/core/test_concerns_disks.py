@@ -11,7 +11,7 @@ import pytest
 from bkp.disk_health.model import CriticalWarning, ExitBit, Health, SelfTestKind, SelfTestResult
 from bkp.disk_health.second import Disagreement
 from bkp.observations import HOST_PART, Kernels, Schedulers
-from bkp.state.observed import not_seen
+from bkp.state.observed import Part, not_seen
 from tests.support.observed import a_disk, a_disk_seen, a_failing_disk, a_host, a_test
 from tests.unit.core.observed_support import NOW, Server
 
@@ -151,6 +151,13 @@ def test_what_a_host_does_not_tell_of_is_no_concern(server: Server) -> None:
     untold = a_host(undervoltage=None, usb_resets=None, kernels=None, schedulers=None)
     server.observer.host[HOST_PART] = server.observer.part(untold)
     assert server.seen() == []
+
+
+def test_an_observation_of_nothing_is_that_of_no_host(server: Server) -> None:
+    server.observer.host[HOST_PART] = Part(source="the host", looked_at=NOW)
+    assert server.kinds() == {"host_unknown": "warning"}
+    server.observer.host.clear()
+    assert server.kinds() == {"probe_stale": "warning"}
 
 
 def test_a_host_that_cannot_be_seen_is_said(server: Server) -> None:

@@ -75,6 +75,8 @@ def test_all_is_well_and_nothing_is_said(server: Server) -> None:
         ({"scrub": Scan(state="paused", paused_at=NOW - DAY)}, "scrub_stuck", "warning", "is paused"),
         ({"scrub": Scan(state="canceled", end=NOW - DAY)}, "scrub_stuck", "warning", "was canceled"),
         ({"scrub": Scan(state="in progress", start=NOW - 11 * DAY)}, "scrub_stuck", "warning", "more than 10d"),
+        ({"scrub": Scan(state="in progress")}, "scrub_stuck", "warning", "is not known"),
+        ({"scrub": Scan(state="in progress", start=NOW + DAY)}, "scrub_stuck", "warning", "is not known"),
         ({"scrub": msgspec.structs.replace(FINISHED, errors=3)}, "scrub_errors", "warning", "3 errors were not"),
         (
             {"scrub": msgspec.structs.replace(FINISHED, repaired=2048)},

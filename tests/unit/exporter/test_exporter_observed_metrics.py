@@ -66,13 +66,23 @@ def test_a_pool_that_cannot_be_seen_is_in_no_known_state_and_keeps_its_values_wi
     assert looked == later.timestamp()
 
 
+NOW_OR_NOTHING = (
+    ("dataset_mounted", {"dataset": "tank/Secure"}, 1),
+    ("dataset_key_available", {"dataset": "tank/Secure"}, 1),
+    ("pool_suspended", {"pool": "tank"}, 0),
+)
+
+
 @pytest.mark.parametrize("minutes", [-20, 16])
 def test_states_are_unknown_when_the_look_is_old_or_in_the_future(
     world: World, observer: Observer, minutes: int
 ) -> None:
+    found = metrics(world, observer)
+    assert [found.value(name, **labels) for name, labels, _ in NOW_OR_NOTHING] == [good for *_, good in NOW_OR_NOTHING]
     world.now = observer.now + timedelta(minutes=minutes)
     found = metrics(world, observer)
     assert found.state("pool_state", "state", pool="tank") == "unknown"
+    assert [found.value(name, **labels) for name, labels, _ in NOW_OR_NOTHING] == [None, None, None]
     assert found.value("observation_in_future", observation="pools", part="tank") == (minutes < 0)
 
 
@@ -94,6 +104,16 @@ def test_what_is_configured_and_not_there_is_missing(world: World, observer: Obs
     assert found.value("disk_present", disk="left") == 0
     assert found.value("disk_present", disk="right") == 1
     assert found.state("disk_health", "state", disk="left") == "unknown"
+
+
+def test_a_pool_that_went_away_leaves_no_good_state_behind(world: World, observer: Observer) -> None:
+    for parts in (observer.pools, observer.datasets):
+        for name, part in parts.items():
+            parts[name] = not_seen("it is not imported", "zpool", observer.now, part, missing=True)  # type: ignore[arg-type]
+    found = metrics(world, observer)
+    assert found.state("pool_state", "state", pool="tank") == "missing"
+    assert [found.value(name, **labels) for name, labels, _ in NOW_OR_NOTHING] == [None, None, None]
+    assert found.value("dataset_used_bytes", dataset="tank/Secure") is not None
 
 
 def test_a_suspended_pool_is_not_online_and_data_errors_without_a_number_are_present(
