@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bkp.config.places import is_below
+from bkp.disk_health.model import Health
 from bkp.observations import HOST_PART, PROBE_EVERY, SMART_EVERY
 from bkp.state.reading import Readable
 from bkp.zfs_health.model import leaf_vdevs
@@ -47,6 +48,21 @@ class PoolEntry:
     current: bool
     uses: tuple[str, ...]
 
+    @property
+    def seen(self) -> PoolSeen | None:
+        """Return what was last seen of it, however old; None if nothing ever was."""
+        return self.part.value if self.part is not None else None
+
+    @property
+    def word(self) -> str:
+        """Return its state now, in one word: ZFS's, or `suspended`, `missing`, `unknown`."""
+        if self.missing:
+            return "missing"
+        if not self.current or self.seen is None:
+            return "unknown"
+        health = self.seen.health
+        return "suspended" if health.suspended else (health.state or "unknown").lower()
+
 
 @dataclass(frozen=True)
 class DatasetEntry:
@@ -56,6 +72,11 @@ class DatasetEntry:
     part: Part[DatasetHealth] | None
     current: bool
     uses: tuple[str, ...]
+
+    @property
+    def seen(self) -> DatasetHealth | None:
+        """Return what was last seen of it, however old; None if nothing ever was."""
+        return self.part.value if self.part is not None else None
 
 
 @dataclass(frozen=True)
@@ -70,6 +91,23 @@ class DiskEntry:
     pools: tuple[str, ...]
     uses: tuple[str, ...]
 
+    @property
+    def seen(self) -> DiskSeen | None:
+        """Return what was last seen of it, however old; None if nothing ever was."""
+        return self.part.value if self.part is not None else None
+
+    @property
+    def health(self) -> Health:
+        """Return its health as it is known now."""
+        if self.missing or not self.current or self.seen is None or self.seen.health is None:
+            return Health.UNKNOWN
+        return self.seen.health.health
+
+    @property
+    def place(self) -> str:
+        """Return the pools that it belongs to and what of the backup lies on them, in words."""
+        return ", ".join((*(f"pool {pool}" for pool in self.pools), *self.uses))
+
 
 @dataclass(frozen=True)
 class Inventory:
@@ -79,6 +117,11 @@ class Inventory:
     datasets: tuple[DatasetEntry, ...]
     disks: tuple[DiskEntry, ...]
     host: Part[HostSeen] | None
+
+    @property
+    def disk_names(self) -> dict[str, str]:
+        """Return the names of the disks by the real paths of their devices."""
+        return _names_by_path({disk.name: disk.part for disk in self.disks if disk.part is not None})
 
 
 def take_inventory(config: Config, observations: Observations, now: datetime) -> Inventory:
@@ -155,8 +198,7 @@ def leaves(seen: PoolSeen) -> Iterator[tuple[Vdev, str | None]]:
         yield vdev, seen.devices.get(vdev.guid or "") or seen.devices.get(vdev.name)
 
 
-def disks_by_path(disks: Mapping[str, Part[DiskSeen]]) -> dict[str, str]:
-    """Return the names of the disks by the real paths of their devices."""
+def _names_by_path(disks: Mapping[str, Part[DiskSeen]]) -> dict[str, str]:
     return {part.value.real_path: name for name, part in disks.items() if part.value and part.value.real_path}
 
 
@@ -164,7 +206,7 @@ def _pools_of_disks(
     config: Config, pools: Mapping[str, Part[PoolSeen]], disks: Mapping[str, Part[DiskSeen]]
 ) -> dict[str, tuple[str, ...]]:
     pairs = [(disk, config.zpool(name)) for name, settings in config.pools.items() for disk in settings.disks]
-    names = disks_by_path(disks)
+    names = _names_by_path(disks)
     for pool, part in pools.items():
         if part.value is not None:
             pairs += [(names[path], pool) for _, path in leaves(part.value) if path in names]

@@ -16,7 +16,8 @@ from bkp.observations import Observations, read_observations
 from bkp.past import History, Past, digest, read_history
 from bkp.state.fields import Outcome
 from bkp.state.parked import with_parked
-from bkp.state.reading import Missing, Readable, Unreadable
+from bkp.state.reading import Missing, Unreadable
+from bkp.state.store import value_of
 from bkp.status import JobStatus, job_status
 
 if TYPE_CHECKING:
@@ -54,12 +55,12 @@ class Standing:
     @property
     def latest(self) -> Run | None:
         """Return the last attempt, if its record can be read."""
-        return _value(self.state.latest)
+        return value_of(self.state.latest)
 
     @property
     def success(self) -> Run | None:
         """Return the last success, if its record can be read."""
-        return _value(self.state.success)
+        return value_of(self.state.success)
 
     @property
     def running_since(self) -> datetime | None:
@@ -89,7 +90,7 @@ class Survey:
 
     def records(self) -> Iterator[Run]:
         """Yield every record that can be read."""
-        return (run for state in self._states for each in (state.latest, state.success) if (run := _value(each)))
+        return (run for state in self._states for each in (state.latest, state.success) if (run := value_of(each)))
 
     @property
     def _states(self) -> tuple[JobState, ...]:
@@ -163,7 +164,7 @@ def survey(
     states = [with_parked(read_job(job, target), aside) for job, target in wanted]
     others = tuple(store.read_job(job, target) for job, target in store.recorded() if (job, target) not in wanted)
     known = history() if history is not None else read_history(store.ledger)
-    records = [run for state in (*states, *others) for each in (state.latest, state.success) if (run := _value(each))]
+    records = [run for state in (*states, *others) for each in (state.latest, state.success) if (run := value_of(each))]
     observed = observations() if observations is not None else read_observations(store.root)
     now = clock()
     past = known.past.with_records(records).until(now)
@@ -183,7 +184,7 @@ def survey(
 
 def _of_subject(state: JobState, past: Past) -> JobState:
     """Return the records without a success of another thing than the one that is there now."""
-    success = _value(state.success)
+    success = value_of(state.success)
     spec = JOBS.get(state.job)
     there = past.subjects.get((spec.kind, state.target)) if spec else None
     if success is None or there is None or success.subject in {None, there}:
@@ -193,7 +194,7 @@ def _of_subject(state: JobState, past: Past) -> JobState:
 
 
 def _standing(state: JobState, settings: Job, past: Past, now: datetime, zone: tzinfo, is_alive: IsAlive) -> Standing:
-    latest, success = _value(state.latest), _value(state.success)
+    latest, success = value_of(state.latest), value_of(state.success)
     alive = is_alive(latest.process) if latest is not None and latest.outcome is Outcome.RUNNING else None
     lost = isinstance(state.success, Missing) and (state.job, state.target) in past.succeeded
     return Standing(
@@ -210,7 +211,3 @@ def _standing(state: JobState, settings: Job, past: Past, now: datetime, zone: t
 
 def _is_ahead(run: Run | None, now: datetime) -> bool:
     return run is not None and max(run.started_at, run.ended_at or run.started_at) > now
-
-
-def _value(reading: object) -> Run | None:
-    return reading.value if isinstance(reading, Readable) else None

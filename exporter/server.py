@@ -152,7 +152,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.sendall(body)  # sent by itself, because joining it to the head would copy up to a megabyte
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Response a request that is not valid HTTP. The answer repeats nothing of it."""
+        """Answer a request that is not valid HTTP. The answer repeats nothing of it."""
         del message, explain
         self.close_connection = True
         status = HTTPStatus(code)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from bkp.concerns import datasets, disks, host, jobs, pools, probe, repositories, state
@@ -33,6 +33,7 @@ def concerns_of(config: Config, survey: Survey, *, more: Iterable[Concern] = ())
 def _observed(config: Config, survey: Survey) -> list[tuple[str, Callable[[], Iterable[Concern]]]]:
     seen = survey.observations
 
+    @cache  # taken once for all parts, and by them: a defect in it must take none of the others down
     def inventory() -> Inventory:
         return take_inventory(config, seen, survey.now)
 

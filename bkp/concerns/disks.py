@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from bkp.concerns.model import Concern
 from bkp.disk_health.model import ExitBit, Health, SelfTestResult
+from bkp.disk_health.selftests import newest_of_each_kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from bkp.concerns.model import ConcernSeverity
     from bkp.config.storage import Disk
-    from bkp.disk_health.model import DiskHealth, SelfTest, SelfTestKind
+    from bkp.disk_health.model import DiskHealth, SelfTest
     from bkp.inventory import DiskEntry, Inventory
     from bkp.observations import DiskSeen
     from bkp.state.observed import Part
@@ -34,7 +35,7 @@ def concerns(inventory: Inventory) -> Iterator[Concern]:
 
 
 def _unconfigured(entry: DiskEntry) -> Concern:
-    seen = entry.part.value if entry.part is not None else None
+    seen = entry.seen
     failing = seen is not None and seen.health is not None and seen.health.health is Health.FAILED
     said = f" ({seen.health.identity.model})" if seen and seen.health and seen.health.identity.model else ""
     why = f"nobody configured it{said}" + ("; it says that it fails" if failing else "")
@@ -124,21 +125,14 @@ def _temperature(entry: DiskEntry, settings: Disk, health: DiskHealth) -> Iterat
 
 
 def _self_tests(entry: DiskEntry, health: DiskHealth) -> Iterator[Concern]:
-    failed = [test for test in last_verdicts(health).values() if test.result is SelfTestResult.FAILED]
+    judged = [test for test in health.self_tests or () if test.result in {SelfTestResult.PASSED, SelfTestResult.FAILED}]
+    # a short one that passed outdoes no long one
+    failed = [test for test in newest_of_each_kind(judged).values() if test.result is SelfTestResult.FAILED]
     untold = health.self_tests is None and ExitBit.SELF_TEST_LOG in (health.exit_bits or ())
     if failed or untold:
         words = [_test_words(test) for test in failed]
         why = f"its last self-test failed{': ' if words else ''}{', '.join(words)}"
         yield _about(entry, "disk_selftest_failed", "critical", why, _REPLACE)
-
-
-def last_verdicts(health: DiskHealth) -> dict[SelfTestKind, SelfTest]:
-    """Return the newest test of each kind that passed or failed: a short one that passed outdoes no long one."""
-    found: dict[SelfTestKind, SelfTest] = {}
-    for test in health.self_tests or ():
-        if test.result in {SelfTestResult.PASSED, SelfTestResult.FAILED}:
-            found.setdefault(test.kind, test)
-    return found
 
 
 def _test_words(test: SelfTest) -> str:
@@ -155,5 +149,5 @@ def _about(
     entry: DiskEntry, kind: str, severity: ConcernSeverity, why: str, remedy: str, since: datetime | None = None
 ) -> Concern:
     name = f"disk {entry.name}"
-    place = ", ".join((*(f"pool {pool}" for pool in entry.pools), *entry.uses))
-    return Concern(kind, severity, name, f"{name}{f' ({place})' if place else ''}: {why}", remedy, since)
+    place = f" ({entry.place})" if entry.place else ""
+    return Concern(kind, severity, name, f"{name}{place}: {why}", remedy, since)

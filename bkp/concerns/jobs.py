@@ -37,15 +37,15 @@ def concerns(survey: Survey) -> Iterator[Concern]:
             yield _trouble(standing)
         elif standing.status.warnings:
             yield _about(standing, "job_warnings", "warning", standing.status.explanation, "read its log")
-        end = standing.latest
-        if end is not None and end.mail == "failed":
+        latest = standing.latest
+        if latest is not None and latest.mail == "failed":
             yield _about(
                 standing,
                 "mail_failed",
                 "warning",
                 "the report of the last run could not be mailed",
                 "send a mail by hand with msmtp and read what it says",
-                end.ended_at,
+                latest.ended_at,
             )
 
 

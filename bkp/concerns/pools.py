@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bkp.concerns import scrubs
-from bkp.concerns.model import Concern
-from bkp.inventory import disks_by_path, leaves
+from bkp.concerns.model import Concern, some
+from bkp.inventory import leaves
 from bkp.quantities import format_size
 from bkp.zfs_health.model import UNKNOWN_STATE, every_vdev, gravity
 
@@ -21,13 +21,12 @@ if TYPE_CHECKING:
     from bkp.state.observed import Part
     from bkp.zfs_health.model import PoolHealth, Vdev
 
-_WELL = frozenset({"ONLINE", "AVAIL", "INUSE"})
-MOST_NAMED = 3
+WELL = frozenset({"ONLINE", "AVAIL", "INUSE"})
 
 
 def concerns(inventory: Inventory, now: datetime) -> Iterator[Concern]:
     """Yield them."""
-    names = disks_by_path({disk.name: disk.part for disk in inventory.disks if disk.part is not None})
+    names = inventory.disk_names
     for entry in inventory.pools:
         if entry.settings is None:
             yield _unconfigured(entry)
@@ -39,7 +38,7 @@ def concerns(inventory: Inventory, now: datetime) -> Iterator[Concern]:
 
 
 def _unconfigured(entry: PoolEntry) -> Concern:
-    state = entry.part.value.health.state if entry.part is not None and entry.part.value is not None else None
+    state = entry.seen.health.state if entry.seen is not None else None
     why = f"nobody configured it, so nobody watches it; its state is {state or 'not known'}"
     remedy = "add it to `pools` in the configuration, or export it"
     return _about(entry, "pool_unconfigured", "warning", why, remedy)
@@ -78,15 +77,15 @@ def _state(entry: PoolEntry, health: PoolHealth) -> Iterator[Concern]:
         why = f"it is suspended{said}: everything that writes to it hangs"
         remedy = f"see that its disks are there, then `zpool clear {entry.name}`; else restart the host"
         yield _about(entry, "pool_suspended", "critical", why, remedy)
-    bad = [vdev for vdev in every_vdev(health) if vdev.state not in _WELL and vdev.name != health.name]
+    bad = [vdev for vdev in every_vdev(health) if vdev.state not in WELL and vdev.name != health.name]
     devices = [vdev for vdev in bad if not vdev.children] or bad
-    if health.state in _WELL and not devices:
+    if health.state in WELL and not devices:
         return
     if health.state in {None, UNKNOWN_STATE} and not devices:
         return  # `_unknown` says so
     listed = sorted(devices, key=gravity, reverse=True)
-    words = [f"{_said(vdev)} is {vdev.state or 'of unknown state'}{_notes(vdev)}" for vdev in listed]
-    why = f"it is {health.state or 'of unknown state'}" + (f": {_some(words)}" if words else "")
+    words = [f"{device_name(vdev)} is {vdev.state or 'of unknown state'}{_notes(vdev)}" for vdev in listed]
+    why = f"it is {health.state or 'of unknown state'}" + (f": {some(words)}" if words else "")
     remedy = health.action or f"`zpool status {entry.name}` says what to do; see whether the disk is still there"
     yield _about(entry, "pool_not_online", "critical", why, remedy)
 
@@ -96,11 +95,11 @@ def _errors(entry: PoolEntry, health: PoolHealth) -> Iterator[Concern]:
     counting = [vdev for vdev in counting if not vdev.children] or counting
     if counting:
         words = [
-            f"{_said(each)} {each.read or 0} read, {each.write or 0} write and {each.checksum or 0} checksum errors"
-            for each in counting
+            f"{device_name(it)} {it.read or 0} read, {it.write or 0} write and {it.checksum or 0} checksum errors"
+            for it in counting
         ]
         remedy = f"look at the disk's SMART values and cables, scrub the pool, then `zpool clear {entry.name}`"
-        yield _about(entry, "pool_errors", "warning", f"devices count errors: {_some(words)}", remedy)
+        yield _about(entry, "pool_errors", "warning", f"devices count errors: {some(words)}", remedy)
     if health.data_errors:
         count = "" if health.data_errors == "some" else f" ({health.data_errors} errors)"
         remedy = f"`zpool status -v {entry.name}` names them; restore them from an archive, then scrub"
@@ -136,7 +135,7 @@ def _room(entry: PoolEntry, settings: Pool, health: PoolHealth) -> Iterator[Conc
 def _unknown(entry: PoolEntry, health: PoolHealth) -> Iterator[Concern]:
     """What was not told, or could not be read: it may hide anything."""
     reasons = list(health.problems)
-    if health.state in {None, UNKNOWN_STATE} and not any(vdev.state not in _WELL for vdev in every_vdev(health)):
+    if health.state in {None, UNKNOWN_STATE} and not any(vdev.state not in WELL for vdev in every_vdev(health)):
         reasons.append("its state is not told")
     if not health.vdevs:
         reasons.append("its devices are not told")
@@ -150,23 +149,23 @@ def _unknown(entry: PoolEntry, health: PoolHealth) -> Iterator[Concern]:
         if vdev.vdev_class != "spare" and not vdev.children and None in {vdev.read, vdev.write, vdev.checksum}
     ]
     if silent:
-        reasons.append(f"the errors of {_some([_said(vdev) for vdev in silent])} are not told")
+        reasons.append(f"the errors of {some([device_name(vdev) for vdev in silent])} are not told")
     if health.space is None or health.space.capacity is None:
         reasons.append("how full it is is not told")
     if reasons:
         remedy = f"read `zpool status {entry.name}` and `zpool list {entry.name}` yourself"
-        yield _about(entry, "pool_unknown", "warning", f"not all of it is known: {_some(reasons)}", remedy)
+        yield _about(entry, "pool_unknown", "warning", f"not all of it is known: {some(reasons)}", remedy)
 
 
 def _foreign(entry: PoolEntry, settings: Pool, seen: PoolSeen, names: Mapping[str, str]) -> Iterator[Concern]:
     """Devices of a pool on disks that the configuration does not give it."""
     foreign = [
-        _said(vdev)
+        device_name(vdev)
         for vdev, path in leaves(seen)
-        if vdev.state in _WELL and names.get(path or "") not in settings.disks
+        if vdev.state in WELL and names.get(path or "") not in settings.disks
     ]
     if foreign:
-        why = f"the configuration does not give it the disk of {_some(list(dict.fromkeys(foreign)))}"
+        why = f"the configuration does not give it the disk of {some(list(dict.fromkeys(foreign)))}"
         remedy = "add the disk to `disks`, and its name to `disks` of the pool"
         yield _about(entry, "disk_unconfigured", "warning", why, remedy)
 
@@ -174,23 +173,19 @@ def _foreign(entry: PoolEntry, settings: Pool, seen: PoolSeen, names: Mapping[st
 def culprits(seen: PoolSeen, names: Mapping[str, str]) -> tuple[str, ...]:
     """Return the devices that count errors, by the names of their disks where those are known."""
     return tuple(
-        f"disk {names[path]}" if path is not None and path in names else _said(vdev)
+        f"disk {names[path]}" if path is not None and path in names else device_name(vdev)
         for vdev, path in leaves(seen)
         if vdev.read or vdev.write or vdev.checksum
     )
 
 
-def _said(vdev: Vdev) -> str:
+def device_name(vdev: Vdev) -> str:
+    """Return what a device is called: the end of its path, or the name of a group."""
     return (vdev.path or vdev.was or vdev.name).rpartition("/")[2]
 
 
 def _notes(vdev: Vdev) -> str:
     return f" ({', '.join(vdev.notes)})" if vdev.notes else ""
-
-
-def _some(words: list[str]) -> str:
-    more = f", and {len(words) - MOST_NAMED} more" if len(words) > MOST_NAMED else ""
-    return ", ".join(words[:MOST_NAMED]) + more
 
 
 def _about(

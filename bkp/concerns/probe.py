@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bkp.concerns.model import Concern
+from bkp.concerns.model import Concern, some
 from bkp.inventory import EVERY, LOOKS_MISSED, is_ahead, is_old, parts_of
 from bkp.quantities import format_duration
 from bkp.state.reading import Missing, Unreadable
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from bkp.survey import Survey
 
 _REMEDY = "`bkp-run probe` looks now; `systemctl status bkp-probe.timer` says whether it is started by itself"
-MOST_NAMED = 3
 
 
 def concerns(config: Config, survey: Survey) -> Iterator[Concern]:
@@ -56,15 +55,10 @@ def _ages(survey: Survey, kind: str, name: str, reading: Reading[Observed[Any]])
     old = {part: each.looked_at for part, each in parts.items() if is_old(each, kind, survey.now)}
     ahead = [part for part, each in parts.items() if is_ahead(each, survey.now)]
     if old:
-        which = "" if len(old) == len(parts) else f" at {_named(list(old))}"
+        which = "" if len(old) == len(parts) else f" at {some(list(old))}"
         span = format_duration(LOOKS_MISSED * EVERY[kind])
         why = f"the probe has not looked{which} for more than {span}: what is shown is old"
         yield Concern("probe_stale", "warning", name, f"{name}: {why}", _REMEDY, min(old.values()))
     if ahead:
-        why = f"the look at {_named(ahead)} lies in the future: how old it is cannot be told"
+        why = f"the look at {some(ahead)} lies in the future: how old it is cannot be told"
         yield Concern("clock_ahead", "warning", name, f"{name}: {why}", "set the clock, then run `bkp-run probe`")
-
-
-def _named(names: list[str]) -> str:
-    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    return ", ".join(names[:MOST_NAMED]) + more

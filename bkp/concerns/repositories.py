@@ -110,7 +110,7 @@ def _proofs(survey: Survey, holding: Holding) -> Iterator[Concern]:
             "run the nightly, which draws a new sample, then `bkp-run drill`",
             ended,
         )
-    elif result.matched != result.files:
+    elif not result.is_good:
         wrong = f"{result.mismatched} files differ and {result.missing} are missing"
         yield _about(
             holding,

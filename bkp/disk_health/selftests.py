@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from bkp.disk_health.model import Protocol, SelfTest, SelfTestKind, SelfTestResult
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 # An ATA disk keeps the hour in 16 bits; after seven and a half years it begins again at 0.
 _HOURS_WRAP = 1 << 16
@@ -27,6 +31,14 @@ _BY_NIBBLE = {
     **dict.fromkeys(range(0x3, 0x9), SelfTestResult.FAILED),
     _RUNNING: SelfTestResult.IN_PROGRESS,
 }
+
+
+def newest_of_each_kind(tests: Iterable[SelfTest]) -> dict[SelfTestKind, SelfTest]:
+    """Return the newest test of each kind; a log has the newest first."""
+    found: dict[SelfTestKind, SelfTest] = {}
+    for test in tests:
+        found.setdefault(test.kind, test)
+    return found
 
 
 def result_of(words: str, protocol: Protocol | None) -> SelfTestResult:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from bkp.state.files import read_record, write_record
 from bkp.state.reading import Missing, Readable
 from bkp.state.records import Run
+from bkp.state.store import value_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,7 +57,7 @@ def with_parked(state: JobState, folder: Path) -> JobState:
     reading = read_record(paths[-1], Run) if paths else None
     if reading is None or isinstance(reading, Missing):  # recorded this moment
         return state
-    latest = state.latest.value if isinstance(state.latest, Readable) else None
+    latest = value_of(state.latest)
     if latest is None:
         newer = True
     elif isinstance(reading, Readable):

@@ -102,7 +102,7 @@ class DrillResult(Record, frozen=True, kw_only=True, tag="drill"):
     @property
     def is_good(self) -> bool:
         """Return whether every file came back as it was, and there was one."""
-        return self.files > 0 and self.matched == self.files
+        return 0 < self.files == self.matched and not self.mismatched and not self.missing
 
 
 class PruneResult(Record, frozen=True, kw_only=True, tag="prune"):

@@ -23,17 +23,18 @@ def _datasets(model: Model) -> Iterator[tuple[Labels, DatasetEntry]]:
 
 def _seen(model: Model) -> Iterator[tuple[Labels, DatasetHealth]]:
     for labels, entry in _datasets(model):
-        if entry.part is not None and entry.part.value is not None:
-            yield labels, entry.part.value
+        if entry.seen is not None:
+            yield labels, entry.seen
 
 
 def _key(entry: DatasetEntry) -> Value:
-    seen = entry.part.value if entry.current and entry.part is not None else None
-    return {"available": True, "unavailable": False}.get((seen.key_status if seen is not None else None) or "")
+    if not entry.current or entry.seen is None:
+        return None
+    return {"available": True, "unavailable": False}.get(entry.seen.key_status or "")
 
 
 def _mounted(entry: DatasetEntry) -> Value:
-    return entry.part.value.mounted if entry.current and entry.part is not None and entry.part.value else None
+    return entry.seen.mounted if entry.current and entry.seen is not None else None
 
 
 SECTION = Section[Model](

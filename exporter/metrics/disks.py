@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from bkp.config.storage import Disk
 from bkp.disk_health.model import CriticalWarning, DiskHealth, ExitBit, Health, SelfTest, SelfTestResult, Values
+from bkp.disk_health.selftests import newest_of_each_kind
 from bkp.inventory import DiskEntry
 from bkp.observations import DiskSeen
 from exporter.metrics.metric import MAX_PARTS, Labels, Metric, Section, Table, Value, label_text
@@ -36,8 +38,8 @@ def _pools(model: Model) -> Iterator[tuple[Labels, int]]:
 
 def _seen(model: Model) -> Iterator[tuple[Labels, DiskSeen]]:
     for labels, entry in _disks(model):
-        if entry.part is not None and entry.part.value is not None:
-            yield labels, entry.part.value
+        if entry.seen is not None:
+            yield labels, entry.seen
 
 
 def _health(model: Model) -> Iterator[tuple[Labels, DiskHealth]]:
@@ -68,18 +70,8 @@ def _warnings(model: Model) -> Iterator[tuple[Labels, bool]]:
 def _tests(model: Model) -> Iterator[tuple[Labels, SelfTest]]:
     """Yield the newest self-test of each kind."""
     for labels, health in _health(model):
-        newest: dict[str, SelfTest] = {}
-        for test in health.self_tests or ():
-            newest.setdefault(test.kind.value, test)
-        for kind, test in newest.items():
-            yield (*labels, kind), test
-
-
-def _state(entry: DiskEntry) -> Value:
-    seen = entry.part.value if entry.part is not None else None
-    if not entry.current or entry.missing or seen is None or seen.health is None:
-        return Health.UNKNOWN.value
-    return seen.health.health.value
+        for kind, test in newest_of_each_kind(health.self_tests or ()).items():
+            yield (*labels, kind.value), test
 
 
 def _present(entry: DiskEntry) -> Value:
@@ -89,9 +81,7 @@ def _present(entry: DiskEntry) -> Value:
 
 
 def _asleep(entry: DiskEntry) -> Value:
-    return (
-        entry.part.value.asleep if entry.current and entry.part is not None and entry.part.value is not None else None
-    )
+    return entry.seen.asleep if entry.current and entry.seen is not None else None
 
 
 def _info(health: DiskHealth) -> Labels:
@@ -114,7 +104,7 @@ SECTION = Section[Model](
             "Health of the disk as it is known now, by its own word and every sign against it: 1 for the one that"
             " holds, 0 for the others. unknown too if the last look did not see it, or is too long ago.",
             "observed/disks.json: health.health",
-            _state,
+            lambda entry: entry.health.value,
             labels=("state",),
             states=tuple(Health),
             absent="there is no such disk",
@@ -231,69 +221,27 @@ SECTION = Section[Model](
         ("disk",),
         _values,
         *(
-            Metric[Values](f"bkp_disk_{name}", text, f"observed/disks.json: health.values.{field}", value)
-            for name, text, field, value in (
-                (
-                    "temperature_celsius",
-                    "Temperature of the disk.",
-                    "temperature_celsius",
-                    lambda values: values.temperature_celsius,
-                ),
-                (
-                    "power_on_seconds",
-                    "How long the disk has been switched on in its life.",
-                    "power_on_seconds",
-                    lambda values: values.power_on_seconds,
-                ),
-                ("power_cycles", "How often it was switched on.", "power_cycles", lambda values: values.power_cycles),
-                (
-                    "wear_ratio",
-                    "Share of the promised writes that is used up; it may exceed 1.",
-                    "wear_ratio",
-                    lambda values: values.wear_ratio,
-                ),
-                (
-                    "spare_ratio",
-                    "Share of the spare blocks that is left.",
-                    "spare_ratio",
-                    lambda values: values.spare_ratio,
-                ),
+            Metric[Values](f"bkp_disk_{name}", text, f"observed/disks.json: health.values.{field}", attrgetter(field))
+            for name, text, field in (
+                ("temperature_celsius", "Temperature of the disk.", "temperature_celsius"),
+                ("power_on_seconds", "How long the disk has been switched on in its life.", "power_on_seconds"),
+                ("power_cycles", "How often it was switched on.", "power_cycles"),
+                ("wear_ratio", "Share of the promised writes that is used up; it may exceed 1.", "wear_ratio"),
+                ("spare_ratio", "Share of the spare blocks that is left.", "spare_ratio"),
                 (
                     "reallocated_sectors",
                     "Sectors that the disk replaced by spare ones; of a SCSI disk its grown defects.",
                     "reallocated_sectors",
-                    lambda values: values.reallocated_sectors,
                 ),
-                (
-                    "pending_sectors",
-                    "Sectors that cannot be read and wait to be written.",
-                    "pending_sectors",
-                    lambda values: values.pending_sectors,
-                ),
+                ("pending_sectors", "Sectors that cannot be read and wait to be written.", "pending_sectors"),
                 (
                     "uncorrectable_sectors",
                     "Sectors that the disk itself found to be unreadable.",
                     "offline_uncorrectable_sectors",
-                    lambda values: values.offline_uncorrectable_sectors,
                 ),
-                (
-                    "media_errors",
-                    "Reads and writes that could not be mended.",
-                    "media_errors",
-                    lambda values: values.media_errors,
-                ),
-                (
-                    "crc_errors",
-                    "Errors between disk and host: the cable, mostly.",
-                    "crc_errors",
-                    lambda values: values.crc_errors,
-                ),
-                (
-                    "unsafe_shutdowns",
-                    "How often it lost power without notice.",
-                    "unsafe_shutdowns",
-                    lambda values: values.unsafe_shutdowns,
-                ),
+                ("media_errors", "Reads and writes that could not be mended.", "media_errors"),
+                ("crc_errors", "Errors between disk and host: the cable, mostly.", "crc_errors"),
+                ("unsafe_shutdowns", "How often it lost power without notice.", "unsafe_shutdowns"),
             )
         ),
         absent=_ABSENT,

@@ -32,8 +32,8 @@ def _settings(model: Model) -> Iterator[tuple[Labels, Pool]]:
 
 def _seen(model: Model) -> Iterator[tuple[Labels, PoolHealth]]:
     for labels, entry in _pools(model):
-        if entry.part is not None and entry.part.value is not None and entry.part.value.health.imported:
-            yield labels, entry.part.value.health
+        if entry.seen is not None and entry.seen.health.imported:
+            yield labels, entry.seen.health
 
 
 def _seen_now(model: Model) -> Iterator[tuple[Labels, PoolHealth]]:
@@ -60,13 +60,7 @@ def _scans(model: Model) -> Iterator[tuple[Labels, tuple[str, Scan]]]:
 
 
 def _state(entry: PoolEntry) -> Value:
-    if entry.missing:
-        return "missing"
-    if not entry.current or entry.part is None or entry.part.value is None:
-        return "unknown"
-    health = entry.part.value.health
-    word = "suspended" if health.suspended else (health.state or "unknown").lower()
-    return word if word in POOL_STATES else "unknown"
+    return entry.word if entry.word in POOL_STATES else "unknown"
 
 
 def _info(health: PoolHealth) -> Labels:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from bkp.inventory import disks_by_path, leaves
+from bkp.inventory import leaves
 from bkp.zfs_health.model import Vdev, every_vdev, gravity
 from exporter.metrics.metric import Labels, Metric, Section, Table, Value, label_text
 from exporter.model import Model
@@ -27,15 +27,16 @@ class _Device(NamedTuple):
 
 
 def _vdevs(model: Model) -> Iterator[tuple[Labels, _Device]]:
-    parts = {disk.name: disk.part for disk in model.inventory.disks if disk.part is not None}
-    names = disks_by_path(parts)
+    names = model.inventory.disk_names
     models = {
-        name: part.value.health.identity.model for name, part in parts.items() if part.value and part.value.health
+        disk.name: disk.seen.health.identity.model
+        for disk in model.inventory.disks
+        if disk.seen is not None and disk.seen.health is not None
     }
     for entry in model.inventory.pools:
-        if entry.part is None or entry.part.value is None or not entry.part.value.health.imported:
+        seen = entry.seen
+        if seen is None or not seen.health.imported:
             continue
-        seen = entry.part.value
         disks = {vdev: names.get(path or "", "") for vdev, path in leaves(seen)}
         devices: dict[str, Vdev] = {}  # a spare in use is listed twice; the graver word counts
         for vdev in sorted(every_vdev(seen.health), key=gravity, reverse=True):

@@ -60,7 +60,6 @@ class Page:
     pools: tuple[PoolCard, ...]
     disks: tuple[DiskCard, ...]
     notes: tuple[Row, ...]
-    several: bool
 
 
 def render_page(model: Model) -> str:
@@ -100,7 +99,6 @@ def build_page(model: Model) -> Page:
         pools=tuple(pool_card(model, entry) for entry in model.inventory.pools),
         disks=tuple(disk_card(model, entry) for entry in model.inventory.disks),
         notes=tuple(_notes(model)),
-        several=len({job.target for job in survey.standings}) > 1,
     )
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from bkp.disk_health.model import SelfTestResult
+from bkp.disk_health.model import Health, SelfTestResult
+from bkp.disk_health.selftests import newest_of_each_kind
 from bkp.quantities import format_duration
 from exporter.page.parts import Row, anchor_of, moment_of, tone_of
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bkp.config.storage import Disk
-    from bkp.disk_health.model import DiskHealth, SelfTest
+    from bkp.disk_health.model import DiskHealth
     from bkp.inventory import DiskEntry
     from exporter.model import Model
 
@@ -36,12 +37,11 @@ class DiskCard:
 def disk_card(model: Model, entry: DiskEntry) -> DiskCard:
     """Return the card of a disk."""
     thing = f"disk {entry.name}"
-    place = ", ".join((*(f"pool {pool}" for pool in entry.pools), *entry.uses))
     return DiskCard(
         anchor=anchor_of(thing),
         name=entry.name,
-        place=place if entry.settings is not None else "not configured",
-        status=tone_of(model.concerns, thing, known=entry.current and _word(entry) != "unknown"),
+        place=entry.place if entry.settings is not None else "not configured",
+        status=tone_of(model.concerns, thing, known=entry.health is not Health.UNKNOWN),
         word=_word(entry),
         rows=tuple(_rows(model, entry)),
     )
@@ -50,10 +50,8 @@ def disk_card(model: Model, entry: DiskEntry) -> DiskCard:
 def _word(entry: DiskEntry) -> str:
     if entry.missing:
         return "missing"
-    seen = entry.part.value if entry.part is not None else None
-    if not entry.current or seen is None or seen.health is None:
-        return "unknown"
-    return seen.health.health.value + (", asleep" if seen.asleep else "")
+    asleep = entry.health is not Health.UNKNOWN and entry.seen is not None and entry.seen.asleep
+    return entry.health.value + (", asleep" if asleep else "")
 
 
 def _rows(model: Model, entry: DiskEntry) -> Iterator[Row]:
@@ -113,13 +111,11 @@ def _health(health: DiskHealth, settings: Disk | None) -> Iterator[Row]:
 
 def _tests(health: DiskHealth) -> Iterator[Row]:
     """The newest self-test of each kind."""
-    newest: dict[str, SelfTest] = {}
-    for test in health.self_tests or ():
-        newest.setdefault(test.kind.value, test)
+    newest = newest_of_each_kind(health.self_tests or ())
     for kind, test in newest.items():
         text = test.result.value.replace("_", " ")
         text += f", {test.percent_done} % done" if test.percent_done is not None else ""
         text += f", {format_duration(timedelta(hours=test.age_hours))} of use ago" if test.age_hours is not None else ""
-        yield Row(f"{kind} test", text, tone=_TONES.get(test.result, "warn"))
+        yield Row(f"{kind.value} test", text, tone=_TONES.get(test.result, "warn"))
     if not newest:
         yield Row("self-tests", "none in its log" if health.self_tests is not None else "not told")

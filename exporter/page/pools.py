@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from bkp.inventory import disks_by_path, leaves
+from bkp.concerns.pools import WELL, device_name
+from bkp.inventory import leaves
 from bkp.quantities import format_duration, format_size
 from bkp.zfs_health.model import gravity
 from exporter.page.parts import Bar, Row, anchor_of, bar_of, moment_of, tone_of
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 MOST_DEVICES = 60
 DEEPEST = 5
-_WELL = frozenset({"ONLINE", "AVAIL", "INUSE"})
 
 
 @dataclass(frozen=True)
@@ -53,27 +53,18 @@ class PoolCard:
 
 def pool_card(model: Model, entry: PoolEntry) -> PoolCard:
     """Return the card of a pool."""
-    seen = entry.part.value if entry.part is not None and not entry.missing else None
+    seen = entry.seen if not entry.missing else None
     thing = f"pool {entry.name}"
     return PoolCard(
         anchor=anchor_of(thing),
         name=entry.name,
         uses=", ".join(entry.uses) if entry.settings is not None else "not configured",
         status=tone_of(model.concerns, thing, known=entry.current),
-        word=_word(entry),
+        word=entry.word,
         rows=tuple(_rows(model, entry)),
         bars=tuple(_bars(entry, seen.health)) if seen is not None else (),
         devices=tuple(_devices(model, seen)) if seen is not None else (),
     )
-
-
-def _word(entry: PoolEntry) -> str:
-    if entry.missing:
-        return "missing"
-    if not entry.current or entry.part is None or entry.part.value is None:
-        return "unknown"
-    health = entry.part.value.health
-    return "suspended" if health.suspended else (health.state or "unknown").lower()
 
 
 def _rows(model: Model, entry: PoolEntry) -> Iterator[Row]:
@@ -118,7 +109,7 @@ def _scan_row(model: Model, label: str, scan: Scan) -> Row:
 
 
 def _dataset_row(model: Model, dataset: DatasetEntry) -> Row:
-    seen = dataset.part.value if dataset.part is not None else None
+    seen = dataset.seen
     told = []
     if seen is None or not dataset.current:
         told.append("not known")
@@ -148,7 +139,7 @@ def _bars(entry: PoolEntry, health: PoolHealth) -> Iterator[Bar]:
 
 
 def _devices(model: Model, seen: PoolSeen) -> list[Device]:
-    names = disks_by_path({disk.name: disk.part for disk in model.inventory.disks if disk.part is not None})
+    names = model.inventory.disk_names
     disks = {vdev: names.get(path or "", "") for vdev, path in leaves(seen)}
     lines = list(_tree(seen.health.vdevs, 0, disks))
     if len(lines) > MOST_DEVICES:
@@ -169,9 +160,9 @@ def _tree(vdevs: Iterable[Vdev], depth: int, disks: dict[Vdev, str]) -> Iterator
         disk = disks.get(vdev, "")
         yield Device(
             depth=min(depth, DEEPEST),
-            name=(vdev.path or vdev.was or vdev.name).rpartition("/")[2],
+            name=device_name(vdev),
             state=(vdev.state or "unknown").lower(),
-            tone="bad" if vdev.state not in _WELL else "warn" if counts or untold else "good",
+            tone="bad" if vdev.state not in WELL else "warn" if counts or untold else "good",
             remark=", ".join((*kind, *errors, *untold, *vdev.notes)),
             disk=disk,
             anchor=anchor_of(f"disk {disk}") if disk else "",
@@ -181,5 +172,5 @@ def _tree(vdevs: Iterable[Vdev], depth: int, disks: dict[Vdev, str]) -> Iterator
 
 def _badness(vdev: Vdev) -> tuple[int, int]:
     """Return how bad the worst below a vdev is: by its state, then by its errors."""
-    own = (0 if vdev.state in _WELL else gravity(vdev), (vdev.read or 0) + (vdev.write or 0) + (vdev.checksum or 0))
+    own = (0 if vdev.state in WELL else gravity(vdev), (vdev.read or 0) + (vdev.write or 0) + (vdev.checksum or 0))
     return max([own, *(_badness(child) for child in vdev.children)])

@@ -113,8 +113,9 @@ def _drill_row(model: Model, drilled: Drilled | None) -> Row:
     result = drilled.result
     wrong = [f"{count} {word}" for count, word in ((result.mismatched, "differ"), (result.missing, "missing")) if count]
     text = f"{result.matched} of {result.files} files identical" + (f" ({', '.join(wrong)})" if wrong else "")
-    good = result.files > 0 and result.matched == result.files and not wrong
-    return Row("restore drill", text, moment_of(model.survey, drilled.ended_at), tone="good" if good else "bad")
+    return Row(
+        "restore drill", text, moment_of(model.survey, drilled.ended_at), tone="good" if result.is_good else "bad"
+    )
 
 
 def _bars(model: Model, repository: Holding) -> list[Bar]:

@@ -111,6 +111,7 @@ def test_warnings_of_a_run_are_said_and_its_report_that_nobody_got(store: StateS
         (a_drill(matched=0), "drill_empty", "warning"),
         (a_drill(mismatched=1), "drill_differs", "critical"),
         (a_drill(missing=3), "drill_differs", "critical"),
+        (msgspec.structs.replace(a_drill(), mismatched=1), "drill_differs", "critical"),  # says two things at once
     ],
 )
 def test_a_drill_proves_something_only_if_all_came_back(
