@@ -78,6 +78,7 @@ def test_the_gravest_come_first_and_equals_keep_their_order() -> None:
         ({"newest_archive_at": START - timedelta(days=20)}, {}, "archive_old", "critical"),
         ({"incomplete_archives": 2}, {}, "archives_incomplete", "info"),
         ({"free_bytes": 90 * GIB}, {}, "filesystem_full", "warning"),
+        ({"free_bytes": 30 * GIB}, {}, "filesystem_full", "warning"),
         ({"free_bytes": 0}, {}, "filesystem_full", "critical"),
     ],
 )
@@ -86,6 +87,18 @@ def test_a_night_that_succeeded_may_still_leave_something_to_look_at(
 ) -> None:
     night(store, repository, **archive)
     assert kinds(store)[kind] == severity
+
+
+def test_the_share_that_is_to_be_free_is_enough(store: StateStore) -> None:
+    night(store, {"free_bytes": 100 * GIB})
+    assert seen(store) == []
+
+
+def test_the_archive_of_a_night_under_way_need_not_be_proven_yet(store: StateStore) -> None:
+    unproven = a_night(an_archive(NOW, roots=WHOLE, confirmed=False), a_repository(newest_archive_at=START))
+    store.write_running(a_run(started=NOW, outcome=Outcome.RUNNING, result=unproven), durable=True)
+    assert seen(store, alive=True) == []
+    assert "archive_unconfirmed" in kinds(store, alive=False)
 
 
 def test_a_size_that_somebody_accepted_is_no_concern(store: StateStore) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -63,6 +64,13 @@ def test_a_job_with_warnings_is_ok_and_says_so() -> None:
     found = judged(run, run)
     assert (found.status, found.warnings) == (Status.OK, True)
     assert found.explanation == "2 files could not be read"
+
+
+def test_the_warnings_of_the_run_before_are_not_those_of_a_run_under_way() -> None:
+    warned = a_run(outcome=Outcome.WARNING)
+    under_way = msgspec.structs.replace(RUNNING, before=warned.end)
+    found = judged(under_way, warned, now=RUNNING.started_at + timedelta(hours=1), alive=True)
+    assert (found.status, found.warnings) == (Status.RUNNING, False)
 
 
 def test_a_job_is_ok_up_to_the_very_moment_of_its_deadline_and_late_after_it() -> None:

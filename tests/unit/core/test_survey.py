@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from bkp.config import parse_config
-from bkp.past import read_history
+from bkp.holdings import holding_of
+from bkp.past import Past, read_history
 from bkp.state.fields import Outcome
 from bkp.state.observed import not_seen, path_of, read_observation, seen, write_observation
 from bkp.state.reading import Missing, Readable, Unreadable
@@ -75,6 +76,24 @@ def test_the_past_is_the_newest_of_each_kind_of_history_and_records_together(sto
     assert past.mail is not None
     assert past.mail.result == "sent"
     assert [archive.id for archive in past.archives["main"]] == [whole.id]
+
+
+def test_a_night_that_failed_is_no_measure_though_its_archive_is_whole(store: StateStore) -> None:
+    failed = a_run(outcome=Outcome.FAILURE, result=a_night(an_archive(roots=roots("home", "etc"))))
+    store.write_ended(failed)
+    past = look(store).past
+    assert not past.archives.get("main")
+    assert past.sources["main", "home"] == START
+
+
+def test_the_newest_mail_counts_in_whichever_order_the_records_are_read() -> None:
+    newer, older = a_run(mail="sent"), a_run("check", START - timedelta(days=1), mail="failed")
+    for order in ((newer, older), (older, newer)):
+        past = Past()
+        for run in order:
+            past.see_mail(run)
+        assert past.mail is not None
+        assert past.mail.result == "sent"
 
 
 def test_a_history_that_lacks_the_newest_record_is_not_whole(store: StateStore) -> None:
@@ -178,6 +197,17 @@ def test_order_is_the_historys_and_not_the_clocks(store: StateStore) -> None:
     assert past.drills["main"].result.mismatched == 9
     assert past.sources == {("main", "home"): START}
     assert past.untrusted == {("main", "etc")}
+
+
+def test_when_a_source_was_last_whole_is_not_known_if_its_newest_archive_is_dated_in_the_future(
+    store: StateStore,
+) -> None:
+    store.write_ended(a_run(started=AHEAD, result=a_night(an_archive(AHEAD, roots=roots("home")))))
+    store.write_ended(a_run("check"))
+    found = look(store)
+    sources = {each.source: each for each in holding_of(CONFIG, found, "main").sources}
+    assert (sources["home"].last_complete_at, sources["home"].known) == (None, False)
+    assert sources["etc"].known is found.past_known
 
 
 def test_what_lies_in_the_future_vouches_for_nothing(store: StateStore) -> None:
