@@ -30,6 +30,7 @@ class Problem(StrEnum):
     MOVED = "the repository was moved, or is another one than before"
     NO_SPACE = "there is not enough free space"
     TARGET_FULL = "there is not enough free space in the folder that is restored to"
+    COMPACT_FULL = "there is not enough free space to compact, which needs some to begin with"
     READ_ONLY = "the file system of the repository, or of borg's cache, is read-only"
     DISK = "a disk could not be read or written"
     ARCHIVE_EXISTS = "an archive of that name exists"
@@ -57,8 +58,9 @@ _REMEDIES = {
     Problem.NO_REPOSITORY: "check that its file system is mounted and its key loaded; for a new one: `{borg} init`",
     Problem.INVALID_REPOSITORY: "check that its file system is mounted; if it is, treat this as damage",
     Problem.MOVED: "if you moved it yourself, run `{borg} info {repository}` once by hand and answer its question",
-    Problem.NO_SPACE: "free space, or reduce retention and run prune and compact",
+    Problem.NO_SPACE: "free space, or reduce retention and run `bkp-run prune`",
     Problem.TARGET_FULL: "free space there, or restore to another file system; the repository is not full",
+    Problem.COMPACT_FULL: "free as much as borg requires there (old snapshots, other data), then run `bkp-run prune`",
     Problem.READ_ONLY: "find out why (dmesg, zpool status), mount it writable; to read it as it is: docs/recovery.md",
     Problem.DISK: "look at the disks (dmesg, zpool status, smartctl) before anything else is written to them",
     Problem.ARCHIVE_EXISTS: "some other program made it: run the nightly again, each run names its archive anew",
@@ -182,7 +184,12 @@ def judge(operation: str, exit_code: int, messages: Sequence[Message], *, timed_
 
 
 def _full(operation: str, messages: Iterable[Message]) -> Problem:
-    """Return what is full: what is extracted goes elsewhere, but for borg's own lock and cache."""
+    """Return what is full: what is extracted goes elsewhere, but for borg's own lock and cache.
+
+    To compact ten segments or more, borg 1.2 requires a whole new one free (about 545 MB), however little it moves.
+    """
+    if operation == "compact":
+        return Problem.COMPACT_FULL
     own = any(message.msgid in _BY_ID or "/.cache/borg/" in message.text for message in messages)
     return Problem.TARGET_FULL if operation == "extract" and not own else Problem.NO_SPACE
 

@@ -156,6 +156,17 @@ def test_a_full_disk_below_the_repository_is_named_and_what_was_there_stays_whol
     assert [step.name for step in world.latest().steps] == ["prepare", "create"]
 
 
+def test_what_a_disk_lacks_that_is_too_full_to_compact_is_said(world: World, small_disk: Path) -> None:
+    repository = small_disk / "repo"
+    make_repository(repository, world.base)
+    world.main["path"] = str(repository)
+    world.write_config()
+    _fails(
+        world, "there is not enough free space to compact", "required: ", "remedy: free as much as borg requires there"
+    )
+    assert [step.outcome for step in world.latest().steps if step.name == "compact"] == ["failure"]
+
+
 # ---------------------------------------------------------------- damage
 
 

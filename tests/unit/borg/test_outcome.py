@@ -26,6 +26,7 @@ FAILURES = [
     ("create", "LockTimeout", 2, 73, Problem.LOCKED),
     ("extract", "IntegrityError", 2, 90, Problem.CORRUPT),
     ("create", "Repository.InsufficientFreeSpaceError", 2, 14, Problem.NO_SPACE),
+    ("compact", "Repository.InsufficientFreeSpaceError", 2, 14, Problem.COMPACT_FULL),
     ("list", "Cache.RepositoryAccessAborted", 2, 62, Problem.MOVED),
     ("extract", "Archive.DoesNotExist", 2, 31, Problem.NO_ARCHIVE),
     ("list", "Repository.InvalidRepository", 2, 15, Problem.INVALID_REPOSITORY),
