@@ -29,7 +29,7 @@ _MEDIA_ERRORS = frozenset({"Reported_Uncorrect", "Uncorrectable_Error_Cnt", "Rep
 _UNSAFE_SHUTDOWNS = frozenset({"Unsafe_Shutdown_Count", "Unexpect_Power_Loss_Ct", "Unexpected_Power_Loss"})
 
 
-class Table(NamedTuple):
+class AttributeTable(NamedTuple):
     """The attributes; `whole` is False where a row could not be read."""
 
     rows: tuple[Attribute, ...] | None

@@ -10,7 +10,7 @@ from bkp.disk_health.exit_status import power_state
 from bkp.disk_health.model import Attribute, CriticalWarning, DiskHealth, ExitBit, Health, PowerState, Values
 
 if TYPE_CHECKING:
-    from bkp.disk_health.attributes import Table
+    from bkp.disk_health.attributes import AttributeTable
 
 _NOT_READ = frozenset({ExitBit.COMMAND_LINE, ExitBit.OPEN_FAILED, ExitBit.COMMAND_FAILED})
 _FAILING = frozenset({ExitBit.DISK_FAILING, ExitBit.PREFAIL_ATTRIBUTES})
@@ -19,7 +19,7 @@ _BEFORE = frozenset({"PAST", "IN_THE_PAST"})
 _KNOWN_WARNINGS = tuple(CriticalWarning)[:-1]
 
 
-def concluded(said: DiskHealth, table: Table, *, in_doubt: bool) -> DiskHealth:
+def concluded(said: DiskHealth, table: AttributeTable, *, in_doubt: bool) -> DiskHealth:
     """Return the reading with the table of attributes, and with what follows from all that was said.
 
     `in_doubt` says that the disk's word is not its own, or was not read this time.

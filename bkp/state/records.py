@@ -115,7 +115,7 @@ class SampleFile(Record, frozen=True, kw_only=True):
     sha256: str
 
 
-class Sample(Record, frozen=True, kw_only=True):
+class DrillSample(Record, frozen=True, kw_only=True):
     """The random sample that a nightly run drew from the very tree it archived."""
 
     schema: Literal[1] = 1
@@ -175,7 +175,7 @@ class KnownVersion(Record, frozen=True, kw_only=True):
 
 DOCUMENTED: dict[str, type[msgspec.Struct]] = {
     "run": Run,
-    "sample": Sample,
+    "sample": DrillSample,
     "lock": LockHolder,
     "history-line": LedgerLine,
     "borg-version": KnownVersion,

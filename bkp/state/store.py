@@ -22,7 +22,7 @@ from bkp.state.fields import Outcome
 from bkp.state.files import PRIVATE_MODE, read_record, write_record
 from bkp.state.ledger import Ledger
 from bkp.state.reading import Missing, Readable, Reading, Unreadable
-from bkp.state.records import KnownRepository, Message, Run, Sample
+from bkp.state.records import DrillSample, KnownRepository, Message, Run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,9 +92,9 @@ class StateStore:
             return JobState(job, target, Unreadable(latest.path, reason), Unreadable(success.path, reason), problem)
         return JobState(job, target, latest, success)
 
-    def read_sample(self, target: str) -> Reading[Sample]:
+    def read_sample(self, target: str) -> Reading[DrillSample]:
         """Return the target's sample."""
-        return read_record(self.sample_path(target), Sample)
+        return read_record(self.sample_path(target), DrillSample)
 
     def repository_path(self, target: str) -> Path:
         """Return the file that says which repository the target's is."""
@@ -168,7 +168,7 @@ class StateStore:
             write_record(folder / "success.json", run)
         write_record(folder / "latest.json", run)
 
-    def write_sample(self, sample: Sample) -> None:
+    def write_sample(self, sample: DrillSample) -> None:
         """Write the target's sample, for root's eyes only."""
         write_record(self.sample_path(sample.target), sample, mode=PRIVATE_MODE)
 

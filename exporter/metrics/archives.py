@@ -5,10 +5,10 @@ from __future__ import annotations
 from bkp.holdings import Holding
 from bkp.state.archives import doubt
 from bkp.state.results import Archive
-from exporter.metrics.metric import Metric, Section, Table, duration
+from exporter.metrics.metric import Metric, MetricSection, Table, duration
 from exporter.model import Model
 
-SECTION = Section[Model](
+SECTION = MetricSection[Model](
     "archives",
     "Last archive",
     "The archive of the newest nightly run that made one, complete or not.",

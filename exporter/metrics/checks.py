@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from bkp.past import Checked
-from exporter.metrics.metric import Metric, Section, Table
+from exporter.metrics.metric import Metric, MetricSection, Table
 from exporter.model import Model
 
-SECTION = Section[Model](
+SECTION = MetricSection[Model](
     "checks",
     "Checks",
     "What borg check last said of each repository. A check that is under way, was interrupted, skipped or deferred"

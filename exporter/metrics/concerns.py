@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bkp.concerns.model import GRAVEST_FIRST, KINDS
-from exporter.metrics.metric import Labels, Metric, Section, Table, label_text
+from exporter.metrics.metric import Labels, Metric, MetricSection, Table, label_text
 from exporter.model import Model
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def _single(model: Model) -> Iterator[tuple[Labels, int]]:
         yield labels, 1
 
 
-SECTION = Section[Model](
+SECTION = MetricSection[Model](
     "concerns",
     "Concerns",
     f"What somebody has to look at. There are {len(KINDS)} kinds: {', '.join(f'`{kind}`' for kind in KINDS)}.",

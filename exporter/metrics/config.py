@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from exporter.metrics.metric import Metric, Section, Table, one_row
+from exporter.metrics.metric import Metric, MetricSection, Table, one_row
 from exporter.model import Model
 
-SECTION = Section[Model](
+SECTION = MetricSection[Model](
     "config",
     "Configuration",
     "The file is loaded again when it changes. One that is not valid, or gone, leaves the last good one in use.",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from bkp.inventory import DatasetEntry
 from bkp.zfs_health.model import DatasetHealth
-from exporter.metrics.metric import MAX_PARTS, Labels, Metric, Section, Table, Value, label_text
+from exporter.metrics.metric import MAX_PARTS, Labels, Metric, MetricSection, Table, Value, label_text
 from exporter.model import Model
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def _mounted(entry: DatasetEntry) -> Value:
     return entry.seen.mounted if entry.current and entry.seen is not None else None
 
 
-SECTION = Section[Model](
+SECTION = MetricSection[Model](
     "datasets",
     "Datasets",
     f"By ZFS's name, those of the backup first. At most {MAX_PARTS}.",

@@ -10,7 +10,7 @@ from bkp.disk_health.model import CriticalWarning, DiskHealth, ExitBit, Health, 
 from bkp.disk_health.selftests import newest_of_each_kind
 from bkp.inventory import DiskEntry
 from bkp.observations import DiskSeen
-from exporter.metrics.metric import MAX_PARTS, Labels, Metric, Section, Table, Value, label_text
+from exporter.metrics.metric import MAX_PARTS, Labels, Metric, MetricSection, Table, Value, label_text
 from exporter.model import Model
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def _info(health: DiskHealth) -> Labels:
     return (label_text(told.model or ""), label_text(told.serial or ""), label_text(told.firmware or ""), protocol)
 
 
-SECTION = Section[Model](
+SECTION = MetricSection[Model](
     "disks",
     "Disks",
     "By their configured name; one that nobody configured by the name that smartctl gives it. What the configuration"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from bkp.past import Drilled
-from exporter.metrics.metric import Metric, Section, Table
+from exporter.metrics.metric import Metric, MetricSection, Table
 from exporter.model import Model
 
-SECTION = Section[Model](
+SECTION = MetricSection[Model](
     "drills",
     "Restore drill",
     "What the last drill found when it restored a random sample of files and compared their hashes.",

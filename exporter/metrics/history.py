@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from bkp.survey import Survey
-from exporter.metrics.metric import Metric, Section, Table
+from exporter.metrics.metric import Metric, MetricSection, Table
 from exporter.model import Model
 
-SECTION = Section[Model](
+SECTION = MetricSection[Model](
     "history",
     "History",
     "The append-only history of all runs, read again whenever it changes.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bkp.observations import HostSeen, Kernels, Schedulers
-from exporter.metrics.metric import Labels, Metric, Section, Table, label_text
+from exporter.metrics.metric import Labels, Metric, MetricSection, Table, label_text
 from exporter.model import Model
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def _schedulers(model: Model) -> Iterator[tuple[Labels, Schedulers]]:
             yield labels, seen.schedulers
 
 
-SECTION = Section[Model](
+SECTION = MetricSection[Model](
     "host",
     "Host",
     "What of the host the pools and disks depend on.",

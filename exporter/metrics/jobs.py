@@ -8,7 +8,7 @@ from bkp.state.fields import Outcome
 from bkp.state.records import Run
 from bkp.status import Status
 from bkp.survey import Standing
-from exporter.metrics.metric import Labels, Metric, Section, Table, Value, duration
+from exporter.metrics.metric import Labels, Metric, MetricSection, Table, Value, duration
 from exporter.model import Model
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def _messages(run: Run, level: str) -> int:
     return sum(message.level == level for message in run.messages)
 
 
-SECTION = Section[Model](
+SECTION = MetricSection[Model](
     "jobs",
     "Jobs",
     "One set for every job that the configuration names, on each of its targets, from the first start of the exporter:"

@@ -94,7 +94,7 @@ class Table(Generic[Facts, Record]):
                     yield Sample(metric, labels, value.timestamp() if isinstance(value, datetime) else float(value))
 
 
-class Section(Generic[Facts]):
+class MetricSection(Generic[Facts]):
     """The metrics that are collected together and fail together. `about` introduces them in the documentation."""
 
     def __init__(self, name: str, title: str, about: str, *tables: Table[Facts, Any]) -> None:

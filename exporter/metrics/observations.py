@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from bkp.inventory import is_ahead, parts_of
 from bkp.observations import KINDS
 from bkp.state.observed import Part
-from exporter.metrics.metric import MAX_PARTS, Labels, Metric, Section, Table, label_text
+from exporter.metrics.metric import MAX_PARTS, Labels, Metric, MetricSection, Table, label_text
 from exporter.model import Model
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def _ahead(model: Model) -> Iterator[tuple[Labels, bool]]:
 
 _ABSENT = "the probe never looked, or the observation cannot be read"
 
-SECTION = Section[Model](
+SECTION = MetricSection[Model](
     "observations",
     "Observations",
     "Pools and datasets by ZFS's name, disks by their configured name, the host as `host`. What could not be seen at"

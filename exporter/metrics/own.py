@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from exporter.metrics.metric import Metric, Section, Table, one_row
+from exporter.metrics.metric import Metric, MetricSection, Table, one_row
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -30,7 +30,7 @@ class Own:
     collectors: dict[str, Collected]
 
 
-SECTION = Section[Own](
+SECTION = MetricSection[Own](
     "exporter",
     "Exporter",
     "The exporter's own health. The client library adds process_* metrics of the exporter's process.",

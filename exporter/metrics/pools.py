@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, get_args
 from bkp.config.storage import Pool
 from bkp.inventory import PoolEntry
 from bkp.zfs_health.model import PoolHealth, PoolSpace, Scan, ScanState
-from exporter.metrics.metric import MAX_PARTS, Labels, Metric, Section, Table, Value, label_text
+from exporter.metrics.metric import MAX_PARTS, Labels, Metric, MetricSection, Table, Value, label_text
 from exporter.model import Model
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def _checkpoint(health: PoolHealth) -> Value:
     return health.space.checkpoint if health.space is not None else None
 
 
-SECTION = Section[Model](
+SECTION = MetricSection[Model](
     "pools",
     "Pools",
     "By ZFS's name. What the configuration names is always here; `bkp_pool_state` says `missing` where it is not"

@@ -32,12 +32,12 @@ from exporter.metrics import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from exporter.metrics.metric import Metric, Sample, Section
+    from exporter.metrics.metric import Metric, MetricSection, Sample
     from exporter.model import Model
 
     Collect = Callable[[Model], Iterable[Sample]]
 
-_OF_THE_MODEL: tuple[Section[Model], ...] = (
+_OF_THE_MODEL: tuple[MetricSection[Model], ...] = (
     concerns.SECTION,
     jobs.SECTION,
     steps.SECTION,
@@ -57,7 +57,7 @@ _OF_THE_MODEL: tuple[Section[Model], ...] = (
     config.SECTION,
 )
 
-SECTIONS: tuple[Section[Any], ...] = (*_OF_THE_MODEL, own.SECTION)
+SECTIONS: tuple[MetricSection[Any], ...] = (*_OF_THE_MODEL, own.SECTION)
 COLLECTORS: Mapping[str, Collect] = {section.name: section.collect for section in _OF_THE_MODEL}
 CATALOGUE: Mapping[str, Metric[Any]] = {metric.name: metric for section in SECTIONS for metric in section.metrics}
 OWNERS: Mapping[str, str] = {metric.name: section.name for section in SECTIONS for metric in section.metrics}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bkp.holdings import Holding
 from bkp.state.results import RepositoryFacts
-from exporter.metrics.metric import Metric, Section, Table, Value, label_text
+from exporter.metrics.metric import Metric, MetricSection, Table, Value, label_text
 from exporter.model import Model
 
 _ABSENT = "no readable record has the figure"
@@ -15,7 +15,7 @@ def _identity(repository: Holding) -> Value:
     return None if facts is None else (label_text(facts.id), label_text(facts.encryption))
 
 
-SECTION = Section[Model](
+SECTION = MetricSection[Model](
     "repositories",
     "Repositories",
     "From the newest night whose record has the figure. The exporter itself never opens a repository.",

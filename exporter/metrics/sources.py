@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from bkp.holdings import SourceFacts
-from exporter.metrics.metric import Metric, Section, Table
+from exporter.metrics.metric import Metric, MetricSection, Table
 from exporter.model import Model
 
-SECTION = Section[Model](
+SECTION = MetricSection[Model](
     "sources",
     "Sources",
     "One for every source of every repository: a tree that drops out of the nightly archive shows here, even while the"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from exporter.metrics.metric import Metric, Section, Table, label_text, one_row
+from exporter.metrics.metric import Metric, MetricSection, Table, label_text, one_row
 from exporter.model import Model, StateFile
 
 _NO_DIRECTORY = "the state directory is not there"
@@ -12,7 +12,7 @@ def _unreadable(model: Model) -> int | None:
     return sum(file.problem is not None for file in model.files) if model.survey.presence.there is not False else None
 
 
-SECTION = Section[Model](
+SECTION = MetricSection[Model](
     "state",
     "State files",
     "file is the path below the state directory; the end of a run that waits beside the locks to be recorded has its"

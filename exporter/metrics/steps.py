@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from bkp.state.fields import Outcome
 from bkp.state.records import Step
-from exporter.metrics.metric import Labels, Metric, Section, Table, duration, label_text
+from exporter.metrics.metric import Labels, Metric, MetricSection, Table, duration, label_text
 from exporter.model import Model
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def _steps(model: Model) -> Iterator[tuple[Labels, Step]]:
                 yield (job.job, job.target, name), step
 
 
-SECTION = Section[Model](
+SECTION = MetricSection[Model](
     "steps",
     "Steps of the last attempt",
     "A step that a record names twice is there once, as it was the last time; at most 64 steps are shown.",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bkp.inventory import leaves
 from bkp.zfs_health.model import Vdev, every_vdev, gravity
-from exporter.metrics.metric import Labels, Metric, Section, Table, Value, label_text
+from exporter.metrics.metric import Labels, Metric, MetricSection, Table, Value, label_text
 from exporter.model import Model
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def _info(device: _Device) -> Labels:
     return (label_text(vdev.path or vdev.was or vdev.name), label_text(device.disk), label_text(device.model))
 
 
-SECTION = Section[Model](
+SECTION = MetricSection[Model](
     "vdevs",
     "Devices of the pools",
     "Devices and groups of devices, of any depth. vdev is the guid, or the name where zpool does not tell the guid;"

@@ -16,7 +16,7 @@ from runner.commands import options
 
 if TYPE_CHECKING:
     from bkp.config import Config
-    from runner.probe.look import Look
+    from runner.probe.look import ProbeLook
 
 
 @click.command(
@@ -73,7 +73,7 @@ def probe_command(
     return ExitCode.WARNING if seen.unseen and not unit else ExitCode.SUCCESS
 
 
-def _look(config: Config, *, all_disks: bool) -> Look:
+def _look(config: Config, *, all_disks: bool) -> ProbeLook:
     from bkp.observations import read_observations
     from runner.probe.asking import Asker
     from runner.probe.devices import Host
@@ -84,7 +84,7 @@ def _look(config: Config, *, all_disks: bool) -> Look:
     return look(config, before, ask, Host(), utc_now, all_disks=all_disks)
 
 
-def _write(config: Config, seen: Look) -> None:
+def _write(config: Config, seen: ProbeLook) -> None:
     import os
 
     from bkp.state.observed import write_observation
@@ -96,7 +96,7 @@ def _write(config: Config, seen: Look) -> None:
     write_observation(state, "host", host, seen.host)
 
 
-def _show(seen: Look, *, as_json: bool, quiet: bool) -> None:
+def _show(seen: ProbeLook, *, as_json: bool, quiet: bool) -> None:
     from runner.views import probe
     from runner.views.terminal import say
 

@@ -13,7 +13,7 @@ from runner.commands import options
 
 if TYPE_CHECKING:
     from bkp.config import Config
-    from runner.units.facts import Facts
+    from runner.units.facts import UnitFacts
     from runner.units.install import Difference
 
 DEFAULT_DIR = Path("/etc/systemd/system")
@@ -120,7 +120,7 @@ def install_command(config_path: Path, folder: Path, dry_run: bool, no_reload: b
     return ExitCode.SUCCESS
 
 
-def _render(config_path: Path) -> tuple[Config, Facts, dict[str, str]]:
+def _render(config_path: Path) -> tuple[Config, UnitFacts, dict[str, str]]:
     from runner.units.facts import host_facts
     from runner.units.render import render
 
@@ -169,7 +169,7 @@ def _make_known(differences: list[Difference], *, enable: bool) -> None:
         click.echo(f"restarted  {EXPORTER}, if it ran")
 
 
-def _warnings(config: Config, facts: Facts) -> list[str]:
+def _warnings(config: Config, facts: UnitFacts) -> list[str]:
     """Return what would keep an installed unit from doing its work."""
     from runner.units.render import folders, made_at_boot
 

@@ -12,7 +12,7 @@ from bkp.errors import StateError, StepFailedError
 from bkp.jobs import DRILL
 from bkp.state.files import make_dir
 from bkp.state.reading import Missing, Unreadable
-from bkp.state.records import Message, Sample, SampleFile
+from bkp.state.records import DrillSample, Message, SampleFile
 from bkp.state.results import DrillResult
 from bkp.tools.borg import commands
 from runner.borg_session import BorgSession, open_borg
@@ -62,7 +62,7 @@ def scratch_dir(config: Config, target: str) -> Path:
     return Path(config.paths.scratch_dir) / f"drill-{target}"
 
 
-def _read_sample(session: BorgSession) -> Sample:
+def _read_sample(session: BorgSession) -> DrillSample:
     reading = session.store.read_sample(session.target)
     if isinstance(reading, Missing):
         raise StepFailedError("no sample is recorded yet", remedy="run `bkp-run nightly` first: it draws one")
@@ -82,7 +82,7 @@ def _make_empty(folder: Path) -> None:
         raise StateError(f"cannot make scratch folder {folder}: {exc.strerror}", remedy="set paths.scratch") from exc
 
 
-def _extract(session: BorgSession, notes: StepNotes, sample: Sample, folder: Path) -> float:
+def _extract(session: BorgSession, notes: StepNotes, sample: DrillSample, folder: Path) -> float:
     """Extract the sample, in several calls where its paths are too long for one command line; return the seconds."""
     # What a program may be given (ARG_MAX) is a share of the stack's limit, and its environment counts, too.
     limit = min(ARGUMENT_BYTES, os.sysconf("SC_ARG_MAX") // 4)
@@ -97,7 +97,7 @@ def _extract(session: BorgSession, notes: StepNotes, sample: Sample, folder: Pat
     return time.monotonic() - started
 
 
-def compare(sample: Sample, folder: Path, seconds: float) -> tuple[DrillResult, list[str]]:
+def compare(sample: DrillSample, folder: Path, seconds: float) -> tuple[DrillResult, list[str]]:
     """Return the result of comparing restored files with their recorded hashes, and a sentence per difference."""
     matched = mismatched = missing = 0
     problems = []

@@ -26,7 +26,7 @@ _SHOWN = 200
 
 
 @dataclass(frozen=True)
-class Answer:
+class ToolAnswer:
     """What a program said. `problem` says why there is no answer at all; it is None where the program has ended."""
 
     argv: tuple[str, ...]
@@ -54,7 +54,7 @@ class Answer:
         return said[:_SHOWN] or f"{self.argv[0]} ended with {self.exit_code} and said nothing"
 
 
-Ask = Callable[[tuple[str, ...], float], Answer]
+Ask = Callable[[tuple[str, ...], float], ToolAnswer]
 
 
 class Asker:
@@ -67,25 +67,25 @@ class Asker:
         self._environment = {**clean_environment(), "LC_ALL": "C"} if environment is None else dict(environment)
         self._stuck = stuck_processes(proc)
 
-    def __call__(self, argv: tuple[str, ...], limit: float) -> Answer:
+    def __call__(self, argv: tuple[str, ...], limit: float) -> ToolAnswer:
         """Ask within `limit` seconds. Never raises for anything that a program does."""
         program = shutil.which(argv[0], path=self._environment.get("PATH"))
         if program is None:
-            return Answer(argv, problem=f"{argv[0]} is not installed")
+            return ToolAnswer(argv, problem=f"{argv[0]} is not installed")
         located = (program, *argv[1:])
         if (pid := self._stuck.get(located)) is not None:
-            return Answer(argv, problem=f"process {pid} hangs since an earlier look with the same question")
+            return ToolAnswer(argv, problem=f"process {pid} hangs since an earlier look with the same question")
         limit = min(limit, self._until - time.monotonic())
         if limit <= 0:
-            return Answer(argv, problem="no time was left to ask")
+            return ToolAnswer(argv, problem="no time was left to ask")
         try:
             # no grace: whoever only reads loses nothing, and helpers (pySMART's smartctl) must end as well
             ended = run(Command(argv=located, environment=self._environment), timeout=limit, grace=0)
         except BkpError as exc:
-            return Answer(argv, problem=exc.message)
+            return ToolAnswer(argv, problem=exc.message)
         if ended.timed_out:
-            return Answer(argv, problem=f"{argv[0]} gave no answer within {limit:.0f} s")
-        return Answer(argv, ended.stdout, ended.stderr_tail.decode("utf-8", "replace"), ended.exit_code)
+            return ToolAnswer(argv, problem=f"{argv[0]} gave no answer within {limit:.0f} s")
+        return ToolAnswer(argv, ended.stdout, ended.stderr_tail.decode("utf-8", "replace"), ended.exit_code)
 
 
 def stuck_processes(proc: Path) -> dict[tuple[str, ...], int]:

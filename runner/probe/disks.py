@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bkp.clock import Clock
     from bkp.config.storage import Disk
     from bkp.state.observed import Part
-    from runner.probe.asking import Answer, Ask
+    from runner.probe.asking import Ask, ToolAnswer
 
 _NOTHING_READ = frozenset({ExitBit.COMMAND_LINE, ExitBit.OPEN_FAILED})
 _NOT_THERE = ("No such device", "No such file")
@@ -72,7 +72,7 @@ def look_at_disk(
     return Sight(answer.source, at, value)
 
 
-def _health(answer: Answer) -> DiskHealth | Unseen:
+def _health(answer: ToolAnswer) -> DiskHealth | Unseen:
     if answer.problem is not None:
         return Unseen(answer.problem)
     health = read_attached(answer.stdout, ended_with=answer.exit_code)

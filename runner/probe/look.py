@@ -36,7 +36,7 @@ AT_ONCE = 8
 
 
 @dataclass(frozen=True)
-class Look:
+class ProbeLook:
     """What one look came to, by kind and part. `notes` are what could not be seen and is no part of its own."""
 
     pools: dict[str, Part[PoolSeen]]
@@ -58,7 +58,9 @@ class Look:
         return (*(f"{kind} {name}: {part.error}" for kind, name, part in parts if part.error), *self.notes)
 
 
-def look(config: Config, before: Observations, ask: Ask, host: Host, clock: Clock, *, all_disks: bool = False) -> Look:
+def look(
+    config: Config, before: Observations, ask: Ask, host: Host, clock: Clock, *, all_disks: bool = False
+) -> ProbeLook:
     """Look at all that is configured, and at what else is there. `all_disks`: ask every disk, however lately."""
     old_pools, old_disks = parts_of(before.pools), parts_of(before.disks)
     wanted = [config.zpool(name) for name in config.pools]
@@ -87,7 +89,7 @@ def look(config: Config, before: Observations, ask: Ask, host: Host, clock: Cloc
     seen = [part.value for part in pool_parts.values() if part.error is None and part.value is not None]
     # of a pool that hangs the devices are those of an earlier look: they may be gone
     vdevs = [each for pool in seen for each in pool.devices.values() if host.real_path(each) is not None]
-    return Look(
+    return ProbeLook(
         pools=pool_parts,
         datasets=merge_datasets(pool_looks, parts_of(before.datasets)),
         disks=merge_disks(disk_looks, config.disks, found_disks, vdevs, real_paths, old_disks),

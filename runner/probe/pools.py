@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from bkp.clock import Clock
     from bkp.state.observed import Part
     from bkp.zfs_health.model import Snapshots
-    from runner.probe.asking import Answer, Ask
+    from runner.probe.asking import Ask, ToolAnswer
     from runner.probe.devices import Host
 
 SUSPENDED = "SUSPENDED"
@@ -82,7 +82,7 @@ def _no_datasets(name: str, at: datetime, why: Unseen) -> Sight[tuple[DatasetHea
     return Sight(shlex.join(commands.datasets(name)), at, why)
 
 
-def _status(name: str, ask: Ask, clock: Clock) -> tuple[Answer, Reading]:
+def _status(name: str, ask: Ask, clock: Clock) -> tuple[ToolAnswer, Reading]:
     answer = ask(commands.status_json(name), commands.ZPOOL_SECONDS)
     if answer.exit_code and "invalid option" in answer.stderr:
         answer = ask(commands.status_text(name), commands.ZPOOL_SECONDS)
@@ -90,7 +90,7 @@ def _status(name: str, ask: Ask, clock: Clock) -> tuple[Answer, Reading]:
     return answer, read_status_json(answer.stdout, now=clock())
 
 
-def _pool(name: str, answer: Answer, reading: Reading) -> PoolHealth | Unseen:
+def _pool(name: str, answer: ToolAnswer, reading: Reading) -> PoolHealth | Unseen:
     if answer.problem is not None:
         return Unseen(answer.problem)
     pool = next((each for each in reading.pools if each.name == name), None)
@@ -101,7 +101,7 @@ def _pool(name: str, answer: Answer, reading: Reading) -> PoolHealth | Unseen:
     return Unseen(answer.refusal or reading.problem or f"zpool status does not tell of pool {name}")
 
 
-def _with_space(pool: PoolHealth, answer: Answer) -> tuple[PoolHealth, tuple[str, ...]]:
+def _with_space(pool: PoolHealth, answer: ToolAnswer) -> tuple[PoolHealth, tuple[str, ...]]:
     if (refusal := answer.refusal) is not None:
         return pool, (f"space of pool {pool.name}: {refusal}",)
     rows, problems = read_pools(answer.text)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Facts:
+class UnitFacts:
     """`programs` is the folder of bkp-run and its kin, `home` that of the account that the jobs run as."""
 
     programs: str
@@ -28,7 +28,7 @@ class Facts:
         return f"{self.programs}/{name}"
 
 
-def host_facts(config: Path, mail: Mail) -> Facts:
+def host_facts(config: Path, mail: Mail) -> UnitFacts:
     """Return the facts of this host. Raise `UsageError` where the programs are not beside this Python."""
     # Not resolved: python in a virtual environment is a link out of it, the programs are not.
     folder = Path(sys.executable).parent
@@ -38,7 +38,7 @@ def host_facts(config: Path, mail: Mail) -> Facts:
             remedy="install bkp-suite into a virtual environment, such as /opt/bkp, and call bkp-run from there",
         )
     home = "/root"
-    return Facts(str(folder), str(config.absolute()), home, _mail_logs(mail, home))
+    return UnitFacts(str(folder), str(config.absolute()), home, _mail_logs(mail, home))
 
 
 def _mail_logs(mail: Mail, home: str) -> tuple[str, ...]:

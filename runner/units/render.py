@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from bkp.calendar import Schedule
     from bkp.config.model import Config
-    from runner.units.facts import Facts
+    from runner.units.facts import UnitFacts
     from runner.units.sandbox import Sandbox
 
 UNITS, USERS, FOLDERS = "systemd/system", "sysusers.d", "tmpfiles.d"
@@ -42,7 +42,7 @@ class _Unit:
     box: Sandbox
 
 
-def render(config: Config, facts: Facts) -> dict[str, str]:
+def render(config: Config, facts: UnitFacts) -> dict[str, str]:
     """Return every file by its path below /etc: units, the exporter's account, the folders."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -85,7 +85,7 @@ def render(config: Config, facts: Facts) -> dict[str, str]:
     return found
 
 
-def _units(config: Config, facts: Facts) -> Iterator[_Unit]:
+def _units(config: Config, facts: UnitFacts) -> Iterator[_Unit]:
     """Yield the unit of every job that has a target, and that of the audit."""
     for name, job in RUNNER_JOBS.items():
         if config.targets(name):
@@ -113,7 +113,7 @@ def _failed_arguments(config: Config) -> str:
     return f"{own} {quoting.command(*arguments(config.mail))}"
 
 
-def folders(config: Config, facts: Facts) -> tuple[str, ...]:
+def folders(config: Config, facts: UnitFacts) -> tuple[str, ...]:
     """Return every folder that must be there before a unit starts: inside its sandbox it cannot be made."""
     found = [config.paths.log, config.paths.lock, config.paths.scratch_dir, f"{config.paths.state}/audit"]
     found += [sandbox.observed(config)] if config.pools or config.disks else []
@@ -123,7 +123,7 @@ def folders(config: Config, facts: Facts) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def made_at_boot(config: Config, facts: Facts) -> tuple[str, ...]:
+def made_at_boot(config: Config, facts: UnitFacts) -> tuple[str, ...]:
     """Return those of `folders` that may be made at every boot.
 
     Others may lie on a file system that is mounted later, and a folder made below its mount point would get in its way.

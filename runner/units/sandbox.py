@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from bkp.config.model import Config
-    from runner.units.facts import Facts
+    from runner.units.facts import UnitFacts
 
 _HOMES = ("/home", "/root", "/run/user")
 _TEMPORARY = ("/tmp", "/var/tmp")  # noqa: S108  # named, not used
@@ -38,7 +38,7 @@ class Sandbox:
     protect_home: str = "read-only"
 
 
-def of_job(rights: Rights, config: Config, facts: Facts) -> Sandbox:
+def of_job(rights: Rights, config: Config, facts: UnitFacts) -> Sandbox:
     """Return the sandbox of a job's unit: what its job asks for, and what every run writes."""
     paths = config.paths
     writable = [paths.state, paths.log, paths.lock, *facts.mail_logs, *rights.writable]
@@ -56,7 +56,7 @@ def of_job(rights: Rights, config: Config, facts: Facts) -> Sandbox:
     )
 
 
-def of_audit(config: Config, facts: Facts) -> Sandbox:
+def of_audit(config: Config, facts: UnitFacts) -> Sandbox:
     """Return the sandbox of the audit's unit: it asks borg, and zfs of what the backup lies on."""
     local = any(repository.path.startswith("/") for repository in config.repositories.values())
     datasets = any(source.dataset for source in config.sources.values())
@@ -64,7 +64,7 @@ def of_audit(config: Config, facts: Facts) -> Sandbox:
     return of_job(Rights(writable=written(config, facts.home), devices=devices), config, facts)
 
 
-def of_probe(config: Config, facts: Facts) -> Sandbox:
+def of_probe(config: Config, facts: UnitFacts) -> Sandbox:
     """Return what the probe's unit may do: ask ZFS and the configured disks, and write its observations.
 
     CAP_SYS_ADMIN: NVMe's health (nvme(4), admin commands), and ZFS' exact number of data errors. CAP_SYS_RAWIO: what a
@@ -85,7 +85,7 @@ def observed(config: Config) -> str:
     return f"{config.paths.state}/observed"
 
 
-def of_exporter(config: Config, facts: Facts) -> Sandbox:
+def of_exporter(config: Config, facts: UnitFacts) -> Sandbox:
     """Return what the exporter's unit may do: read, and listen."""
     read = (config.paths.state, facts.config, facts.programs)
     return Sandbox(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bkp.disk_health.attached import Attached
     from bkp.observations import DiskSeen, HostSeen, PoolSeen
     from bkp.state.observed import Part
-    from runner.probe.look import Look
+    from runner.probe.look import ProbeLook
 
 
 class Rank(IntEnum):
@@ -38,7 +38,7 @@ _SIGNS = {
 }
 
 
-class Line(NamedTuple):
+class LookLine(NamedTuple):
     """One line of the summary."""
 
     rank: Rank
@@ -47,13 +47,13 @@ class Line(NamedTuple):
     words: str
 
 
-def as_json(look: Look) -> bytes:
+def as_json(look: ProbeLook) -> bytes:
     """Return everything that was seen, in the words of the observations, and what could not be."""
     parts = {"pools": look.pools, "datasets": look.datasets, "disks": look.disks, "host": look.host}
     return encode_record({"schema": 1, **parts, "unseen": look.unseen})
 
 
-def as_text(lines: Iterable[Line]) -> str:
+def as_text(lines: Iterable[LookLine]) -> str:
     """Return the lines, the worst first."""
     rows = sorted(lines, key=lambda line: line.rank)
     kind = max((len(row.kind) for row in rows), default=0)
@@ -61,12 +61,12 @@ def as_text(lines: Iterable[Line]) -> str:
     return "\n".join(_row(row, kind, name) for row in rows)
 
 
-def _row(line: Line, kind: int, name: int) -> str:
+def _row(line: LookLine, kind: int, name: int) -> str:
     sign, colour = _SIGNS[line.rank]
     return f"{click.style(sign, fg=colour)}  {line.kind:<{kind}}  {line.name:<{name}}  {line.words}".rstrip()
 
 
-def lines_of(look: Look) -> Iterator[Line]:
+def lines_of(look: ProbeLook) -> Iterator[LookLine]:
     """Yield a line for each pool, disk and dataset that needs one, for all datasets together, and for the host."""
     for name, pool in look.pools.items():
         yield _unseen("pool", name, pool) or _pool_seen(name, pool.value)
@@ -79,30 +79,30 @@ def lines_of(look: Look) -> Iterator[Line]:
     locked = sum(each.key_status == "unavailable" for each in seen)
     if seen:
         words = f"{len(seen)} seen" + (f", {locked} with a key that is not loaded" if locked else "")
-        yield Line(Rank.NOTICE if locked else Rank.GOOD, "datasets", "", words)
+        yield LookLine(Rank.NOTICE if locked else Rank.GOOD, "datasets", "", words)
     for part in look.host.values():
         yield _unseen("host", "", part) or _host(part.value)
     for note in look.notes:
-        yield Line(Rank.UNKNOWN, "", "", note)
+        yield LookLine(Rank.UNKNOWN, "", "", note)
 
 
-def _unseen(kind: str, name: str, part: Part[Any]) -> Line | None:
+def _unseen(kind: str, name: str, part: Part[Any]) -> LookLine | None:
     if part.error is None:
         return None
     last = f"; last seen {part.seen_at:%Y-%m-%d %H:%M} UTC" if part.seen_at is not None else "; never seen"
-    return Line(Rank.BAD if part.missing else Rank.UNKNOWN, kind, name, part.error + last)
+    return LookLine(Rank.BAD if part.missing else Rank.UNKNOWN, kind, name, part.error + last)
 
 
-def _pool_seen(name: str, seen: PoolSeen | None) -> Line:
+def _pool_seen(name: str, seen: PoolSeen | None) -> LookLine:
     if seen is None:
-        return Line(Rank.UNKNOWN, "pool", name, "never seen")
+        return LookLine(Rank.UNKNOWN, "pool", name, "never seen")
     line = pool_line(seen.health)
     if seen.configured:
         return line
     return line._replace(rank=min(line.rank, Rank.NOTICE), words=f"{line.words}, not configured")
 
 
-def pool_line(pool: PoolHealth) -> Line:
+def pool_line(pool: PoolHealth) -> LookLine:
     """Return a pool's line, in ZFS's own words."""
     gravest, vdevs = worst(pool), list(every_vdev(pool))
     counts = {each: (each.read or 0) + (each.write or 0) + (each.checksum or 0) for each in vdevs}
@@ -123,25 +123,27 @@ def pool_line(pool: PoolHealth) -> Line:
         rank = Rank.UNKNOWN if gravest == "UNKNOWN" and pool.state == "ONLINE" and not errors else Rank.BAD
     else:
         rank = Rank.UNKNOWN if pool.state is None or pool.data_errors is None or pool.problems else Rank.GOOD
-    return Line(rank, "pool", pool.name, ", ".join(words))
+    return LookLine(rank, "pool", pool.name, ", ".join(words))
 
 
 _FINE = frozenset({"ONLINE", "AVAIL", "INUSE"})
 
 
-def _disk_seen(name: str, seen: DiskSeen | None) -> Line:
+def _disk_seen(name: str, seen: DiskSeen | None) -> LookLine:
     if seen is None:
-        return Line(Rank.UNKNOWN, "disk", name, "never seen")
+        return LookLine(Rank.UNKNOWN, "disk", name, "never seen")
     if not seen.configured:
-        return Line(Rank.NOTICE, "disk", name, "not configured, so not asked")
-    line = disk_line(name, seen.health) if seen.health else Line(Rank.UNKNOWN, "disk", name, "its health is not known")
+        return LookLine(Rank.NOTICE, "disk", name, "not configured, so not asked")
+    line = (
+        disk_line(name, seen.health) if seen.health else LookLine(Rank.UNKNOWN, "disk", name, "its health is not known")
+    )
     words = [f"asleep; when last awake: {line.words}" if seen.asleep else line.words]
     words += [f"pySMART says otherwise of {each.what}" for each in seen.disagreements[:3]]
     rank = min(line.rank, Rank.NOTICE) if seen.disagreements else line.rank
-    return Line(rank, "disk", name, ", ".join(words))
+    return LookLine(rank, "disk", name, ", ".join(words))
 
 
-def disk_line(name: str, health: DiskHealth) -> Line:
+def disk_line(name: str, health: DiskHealth) -> LookLine:
     """Return a disk's line."""
     values = health.values
     words = [f"health {health.health}"] if health.power is not PowerState.ASLEEP else ["asleep, left alone"]
@@ -157,12 +159,12 @@ def disk_line(name: str, health: DiskHealth) -> Line:
     rank = {Health.PASSED: Rank.GOOD, Health.FAILED: Rank.BAD}.get(health.health, Rank.UNKNOWN)
     if rank is Rank.GOOD and (health.exit_bits or any(counts.values())):
         rank = Rank.NOTICE
-    return Line(rank, "disk", name, ", ".join(words))
+    return LookLine(rank, "disk", name, ", ".join(words))
 
 
-def _host(host: HostSeen | None) -> Line:
+def _host(host: HostSeen | None) -> LookLine:
     if host is None:
-        return Line(Rank.UNKNOWN, "host", "", "nothing is known of it")
+        return LookLine(Rank.UNKNOWN, "host", "", "nothing is known of it")
     rank, words = Rank.GOOD, []
     if host.undervoltage:
         rank, words = Rank.NOTICE, ["its supply was too weak since it was started"]
@@ -173,12 +175,12 @@ def _host(host: HostSeen | None) -> Line:
         words.append(f"kernel {kernels.newest} has {'a' if kernels.newest_has_zfs else 'no'} ZFS module")
     if host.arc_bytes is not None:
         words.append(f"ZFS caches {format_size(host.arc_bytes)}")
-    return Line(rank, "host", "", ", ".join(words) or "nothing to tell")
+    return LookLine(rank, "host", "", ", ".join(words) or "nothing to tell")
 
 
 def pools_as_text(reading: Reading) -> str:
     """Return the pools of an attached output."""
-    told = [Line(Rank.UNKNOWN, "", "", reading.problem)] if reading.problem else []
+    told = [LookLine(Rank.UNKNOWN, "", "", reading.problem)] if reading.problem else []
     return as_text([*(pool_line(pool) for pool in reading.pools), *told]) or "no pool"
 
 
@@ -187,11 +189,11 @@ def disks_as_text(attached: Attached) -> str:
     if isinstance(attached, DiskHealth):
         return as_text([disk_line(attached.device or attached.identity.model or "?", attached)])
     if isinstance(attached, Unknown):
-        return as_text([Line(Rank.UNKNOWN, "disk", "?", attached.reason)])
+        return as_text([LookLine(Rank.UNKNOWN, "disk", "?", attached.reason)])
     return as_text(_scanned(each) for each in attached) or "no disk"
 
 
-def _scanned(device: ScannedDevice) -> Line:
+def _scanned(device: ScannedDevice) -> LookLine:
     if device.open_error is not None:
-        return Line(Rank.UNKNOWN, "disk", device.name, device.open_error)
-    return Line(Rank.GOOD, "disk", device.name, f"interface {device.interface}")
+        return LookLine(Rank.UNKNOWN, "disk", device.name, device.open_error)
+    return LookLine(Rank.GOOD, "disk", device.name, f"interface {device.interface}")

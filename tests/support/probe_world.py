@@ -13,9 +13,9 @@ from bkp.state.observed import Observed
 from bkp.state.reading import Missing, Readable
 from bkp.zfs_health.listing import DATASET_COLUMNS
 from runner.probe import commands
-from runner.probe.asking import Answer
+from runner.probe.asking import ToolAnswer
 from runner.probe.devices import Host
-from runner.probe.look import Look, look
+from runner.probe.look import ProbeLook, look
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,7 +84,7 @@ class ProbeWorld:
         self.root, self.host, self.now = root, Host(root), START
         self.config = a_config()
         self.asked: list[str] = []
-        self.answers: dict[tuple[str, ...], Answer] = {}
+        self.answers: dict[tuple[str, ...], ToolAnswer] = {}
         self.before = Observations(*(Missing(root) for _ in range(4)))
         self.kernel_says("tank", "ONLINE")
         for link, device in ((ONE, "sda"), (TWO, "sdb")):
@@ -129,18 +129,18 @@ class ProbeWorld:
 
     def say(self, argv: tuple[str, ...], stdout: str, *, exit_code: int = 0, stderr: str = "") -> None:
         """Say what a command answers."""
-        self.answers[argv] = Answer(argv, stdout.encode(), stderr, exit_code)
+        self.answers[argv] = ToolAnswer(argv, stdout.encode(), stderr, exit_code)
 
     def hang(self, argv: tuple[str, ...]) -> None:
         """Have a command give no answer."""
-        self.answers[argv] = Answer(argv, problem=f"{argv[0]} gave no answer within 20 s")
+        self.answers[argv] = ToolAnswer(argv, problem=f"{argv[0]} gave no answer within 20 s")
 
-    def ask(self, argv: tuple[str, ...], _limit: float) -> Answer:
-        """Answer as the programs would."""
+    def ask(self, argv: tuple[str, ...], _limit: float) -> ToolAnswer:
+        """ToolAnswer as the programs would."""
         self.asked.append(" ".join(argv))
-        return self.answers.get(argv, Answer(argv, problem=f"{argv[0]} is not installed"))
+        return self.answers.get(argv, ToolAnswer(argv, problem=f"{argv[0]} is not installed"))
 
-    def look(self, *, all_disks: bool = False, after: timedelta = timedelta(0)) -> Look:
+    def look(self, *, all_disks: bool = False, after: timedelta = timedelta(0)) -> ProbeLook:
         """Look, and remember what was seen as the state would."""
         self.now += after
         self.asked.clear()

@@ -18,7 +18,7 @@ import yaml
 from bkp.state.files import read_record
 from bkp.state.ledger import ChainReport, Ledger
 from bkp.state.reading import Readable
-from bkp.state.records import Run, Sample
+from bkp.state.records import DrillSample, Run
 from bkp.state.store import StateStore
 from tests.support.repositories import BORG, is_untouched, prove
 
@@ -210,8 +210,8 @@ class World:
     def last_success(self, job: str = "nightly", target: str = "main") -> Run:
         return self._readable(self.store.job_dir(job, target) / "success.json", Run)
 
-    def sample(self, target: str = "main") -> Sample:
-        return self._readable(self.store.sample_path(target), Sample)
+    def sample(self, target: str = "main") -> DrillSample:
+        return self._readable(self.store.sample_path(target), DrillSample)
 
     def _readable(self, path: Path, kind: type[T]) -> T:
         reading = read_record(path, kind)

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bkp.config import parse_config
-from runner.units.facts import Facts
+from runner.units.facts import UnitFacts
 from runner.units.render import render
 
 if TYPE_CHECKING:
     from bkp.config import Config
 
 PROGRAMS = str(Path(sys.executable).parent)
-FACTS = Facts(programs=PROGRAMS, config="/etc/bkp/config.yml")
+FACTS = UnitFacts(programs=PROGRAMS, config="/etc/bkp/config.yml")
 DATASET = "dataset: tank/Secure/backup"
 OWN_FILES = '["pp:/var/lib/bkp", "pp:/var/log/borg", "pp:/run/lock/bkp"]'  # what a source that holds them leaves out
 WATCHED = (
@@ -34,7 +34,7 @@ def a_config(extra: str = "", *, source: str = DATASET, repository: str = "/tank
     )
 
 
-def unit(name: str, config: Config | None = None, facts: Facts = FACTS) -> str:
+def unit(name: str, config: Config | None = None, facts: UnitFacts = FACTS) -> str:
     """Return one rendered unit."""
     return render(config or a_config(), facts)[f"systemd/system/{name}"]
 

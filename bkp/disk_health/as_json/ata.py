@@ -6,20 +6,20 @@ import msgspec
 
 from bkp.disk_health import attributes, selftests
 from bkp.disk_health.as_json import tree
-from bkp.disk_health.attributes import Table
+from bkp.disk_health.attributes import AttributeTable
 from bkp.disk_health.model import Attribute, Identity, Protocol, SelfTest, Values
 from bkp.disk_health.words import clean, first_known, hours_to_seconds, leading_number, plausible_celsius
 
 _ENDURANCE = "Percentage Used Endurance Indicator"
 
 
-def table(document: tree.Tree) -> Table:
+def table(document: tree.Tree) -> AttributeTable:
     """Return the table of attributes; None where the output has none."""
     found = tree.rows(document, "ata_smart_attributes", "table")
     if found is None:
-        return Table(None, whole=False)
+        return AttributeTable(None, whole=False)
     readable = [row for item in found if (row := _attribute(item)) is not None]
-    return Table(tuple(readable), whole=len(readable) == len(found))
+    return AttributeTable(tuple(readable), whole=len(readable) == len(found))
 
 
 def _attribute(item: object) -> Attribute | None:

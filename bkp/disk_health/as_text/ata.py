@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from bkp.disk_health import attributes, selftests
-from bkp.disk_health.attributes import Table
+from bkp.disk_health.attributes import AttributeTable
 from bkp.disk_health.model import Attribute, Identity, Protocol, SelfTest, SelfTestResult, Values
 from bkp.disk_health.words import block_number, clean, first_known, leading_number, percent_ratio, plausible_celsius
 
@@ -40,16 +40,16 @@ _TEST = re.compile(
 _STATUS = re.compile(r"Self-test execution status:\s+\(\s*(\d+)\)\s*(.*)")
 
 
-def table(text: Text) -> Table:
+def table(text: Text) -> AttributeTable:
     """Return the table of attributes; None where the text has none."""
     found = text.section(_TABLE)
     if found is None:
-        return Table(None, whole=False)
+        return AttributeTable(None, whole=False)
     lines, ended = found
     # below the brief form stands what the flags mean; a table that ends there is whole
     rows = [line for line in lines if not _LEGEND.fullmatch(line)]
     readable = tuple(row for line in rows if (row := _attribute(line)) is not None)
-    return Table(readable, whole=(ended or len(rows) < len(lines)) and len(readable) == len(rows))
+    return AttributeTable(readable, whole=(ended or len(rows) < len(lines)) and len(readable) == len(rows))
 
 
 def _attribute(line: str) -> Attribute | None:

@@ -78,7 +78,7 @@ class Zfs:
         what = f"cannot read properties of {', '.join(datasets)}"
         return replies.parse_properties(self.call(commands.properties(names, datasets, below=below), what))
 
-    def pool(self, pool: str) -> replies.Pool:
+    def pool(self, pool: str) -> replies.PoolSpace:
         """Return what `zpool list` says of one pool."""
         return replies.parse_pool(self.call(commands.list_pool(pool), f"cannot list pool {pool}"))
 

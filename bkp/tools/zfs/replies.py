@@ -58,7 +58,7 @@ class Property:
 
 
 @dataclass(frozen=True)
-class Pool:
+class PoolSpace:
     """What `zpool list` says. Sizes in bytes, `capacity` in percent used; None where the pool cannot say (UNAVAIL)."""
 
     name: str
@@ -101,13 +101,15 @@ def parse_properties(text: str) -> list[Property]:
     return [Property(*cells) for cells in _rows(text, 4, "get")]
 
 
-def parse_pool(text: str) -> Pool:
+def parse_pool(text: str) -> PoolSpace:
     """Return what `zpool list` of `commands.POOL_COLUMNS` printed; raise `StepFailedError` for another form."""
     rows = _rows(text, 6, "list", program="zpool")
     if len(rows) != 1:
         raise StepFailedError(f"zpool list printed {len(rows)} pools, and one was asked for")
     name, size, free, capacity, health, readonly = rows[0]
-    return Pool(name, _number(size), _number(free), _number(capacity), health, {"on": True, "off": False}.get(readonly))
+    return PoolSpace(
+        name, _number(size), _number(free), _number(capacity), health, {"on": True, "off": False}.get(readonly)
+    )
 
 
 def _number(cell: str) -> int | None:

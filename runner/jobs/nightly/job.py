@@ -15,7 +15,7 @@ from bkp.errors import StateError, StepFailedError
 from bkp.jobs import NIGHTLY
 from bkp.state.archives import REMEMBERED, flaw
 from bkp.state.parked import parked
-from bkp.state.records import Sample
+from bkp.state.records import DrillSample
 from bkp.tools.borg.client import BorgError
 from runner.borg_session import BorgSession, open_borg
 from runner.jobs.identity import insist_on_repository
@@ -192,7 +192,7 @@ def _write_sample(session: BorgSession, drawer: SampleDrawer, archive: Archive, 
     """Write the sample of a good archive: the drill restores from no other."""
     if not files:
         return
-    sample = Sample(
+    sample = DrillSample(
         target=session.target,
         archive=archive.name,
         archive_id=archive.id,

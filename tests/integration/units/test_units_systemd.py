@@ -12,7 +12,7 @@ import pytest
 
 from bkp.calendar import Schedule
 from bkp.config import Config
-from runner.units.facts import Facts
+from runner.units.facts import UnitFacts
 from runner.units.render import render
 from tests.support.mailbox import Mailbox
 from tests.support.units import DATASET, FACTS, JOBS, OWN_FILES, PROGRAMS, WATCHED, a_config, settings, unit
@@ -40,7 +40,7 @@ CONFIGS = {
     ),
     "everything in sight": a_config(source=f"path: /, exclude: {OWN_FILES}"),
 }
-ODD = Facts(PROGRAMS, "/etc/my config $x/100%.yml", mail_logs=("/var/log/ms mtp.log",))
+ODD = UnitFacts(PROGRAMS, "/etc/my config $x/100%.yml", mail_logs=("/var/log/ms mtp.log",))
 
 
 def run(*argv: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
@@ -50,7 +50,7 @@ def run(*argv: str | Path, **options: object) -> subprocess.CompletedProcess[str
     )
 
 
-def write(folder: Path, config: Config, facts: Facts = FACTS) -> dict[str, Path]:
+def write(folder: Path, config: Config, facts: UnitFacts = FACTS) -> dict[str, Path]:
     """Write all files below `folder`; return the units by name."""
     found = {}
     for name, text in render(config, facts).items():
@@ -64,7 +64,7 @@ def write(folder: Path, config: Config, facts: Facts = FACTS) -> dict[str, Path]
 
 @pytest.mark.parametrize("facts", [FACTS, ODD], ids=["plain", "odd"])
 @pytest.mark.parametrize("name", CONFIGS)
-def test_systemd_accepts_every_unit_without_a_word(tmp_path: Path, name: str, facts: Facts) -> None:
+def test_systemd_accepts_every_unit_without_a_word(tmp_path: Path, name: str, facts: UnitFacts) -> None:
     units = write(tmp_path, CONFIGS[name], facts)
     names = [
         path.with_name("bkp-unit-failed@borg-backup.service") if "@" in key else path for key, path in units.items()

@@ -27,7 +27,7 @@ from bkp.state.files import (
     write_record,
 )
 from bkp.state.reading import Missing, Readable, Unreadable
-from bkp.state.records import LedgerLine, LockHolder, Message, Run, Sample, SampleFile
+from bkp.state.records import DrillSample, LedgerLine, LockHolder, Message, Run, SampleFile
 from bkp.state.store import JobState, StateStore, value_of
 from tests.unit.core.support import ROOT, START, a_run, run_unprivileged
 
@@ -79,9 +79,9 @@ def test_a_tight_umask_does_not_lock_the_readers_out(path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == FILE_MODE
 
 
-def a_sample(name: str = "tank/file") -> Sample:
+def a_sample(name: str = "tank/file") -> DrillSample:
     files = (SampleFile(path=name, bytes=3, sha256="0" * 64),)
-    return Sample(target="main", archive="a", archive_id="i", drawn_at=START, files=files, candidates=1)
+    return DrillSample(target="main", archive="a", archive_id="i", drawn_at=START, files=files, candidates=1)
 
 
 def test_names_that_are_not_utf_8_do_not_keep_a_record_from_being_written(path: Path) -> None:
@@ -323,7 +323,7 @@ def mutated(content: bytes, changes: list[tuple[int, int]]) -> bytes:
 def test_whatever_the_bytes_every_reader_gives_a_record_or_a_reason(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "file.json"
     path.write_bytes(content)
-    for kind in (Run, Sample, LockHolder, LedgerLine):
+    for kind in (Run, DrillSample, LockHolder, LedgerLine):
         reading = read_record(path, kind)
         if isinstance(reading, Unreadable):
             assert reading.reason

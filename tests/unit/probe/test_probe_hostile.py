@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bkp.disk_health.model import Health
 from bkp.state.observed import write_observation
 from bkp.zfs_health.attached import read_attached as read_pools
-from runner.probe.asking import Answer
+from runner.probe.asking import ToolAnswer
 from runner.views import probe as view
 from tests.support.probe_world import ProbeWorld, recorded
 
@@ -35,7 +35,7 @@ def test_a_look_never_raises_and_can_be_written_read_and_shown(data: st.DataObje
         world = ProbeWorld(Path(folder))
         originals = [answer.text for answer in world.answers.values()]
         for argv in list(world.answers):
-            world.answers[argv] = Answer(
+            world.answers[argv] = ToolAnswer(
                 argv,
                 data.draw(spoilt(originals) | ANY),
                 data.draw(st.text(max_size=40)),
@@ -64,7 +64,7 @@ def test_a_disk_of_which_nothing_is_read_is_never_healthy(printed: bytes) -> Non
     with TemporaryDirectory() as folder:
         world = ProbeWorld(Path(folder))
         for argv in [each for each in world.answers if each[:2] == ("smartctl", "--json")]:
-            world.answers[argv] = Answer(argv, printed, "", 0)
+            world.answers[argv] = ToolAnswer(argv, printed, "", 0)
         value = world.look().disks["one"].value
         assert value is None or value.health is None or value.health.health is not Health.PASSED
 

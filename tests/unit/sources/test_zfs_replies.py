@@ -11,7 +11,7 @@ from bkp.tools.zfs.replies import (
     Dataset,
     ErrorCounts,
     Mark,
-    Pool,
+    PoolSpace,
     Property,
     dataset_on_device,
     parse_datasets,
@@ -150,13 +150,13 @@ def test_properties_keep_their_source_and_say_its_kind() -> None:
 
 
 def test_a_pool_is_read_in_bytes_and_percent() -> None:
-    assert parse_pool("tank\t3985729650688\t1992864825344\t50\tONLINE\toff\n") == Pool(
+    assert parse_pool("tank\t3985729650688\t1992864825344\t50\tONLINE\toff\n") == PoolSpace(
         "tank", 3985729650688, 1992864825344, 50, "ONLINE", readonly=False
     )
 
 
 def test_a_pool_that_cannot_be_opened_says_nothing_and_not_zero() -> None:
-    assert parse_pool("tank\t-\t-\t-\tUNAVAIL\t-\n") == Pool("tank", None, None, None, "UNAVAIL", readonly=None)
+    assert parse_pool("tank\t-\t-\t-\tUNAVAIL\t-\n") == PoolSpace("tank", None, None, None, "UNAVAIL", readonly=None)
 
 
 @pytest.mark.parametrize("text", ["", "tank\tONLINE\n", "tank\t1\t1\t1\tONLINE\toff\n" * 2])

@@ -6,7 +6,7 @@ from bkp.config import parse_config
 from bkp.config.values import Duration
 from runner.probe.look import SECONDS
 from runner.sources.dataset import BUSY_SECONDS
-from runner.units.facts import Facts
+from runner.units.facts import UnitFacts
 from runner.units.quoting import command, glob, plain, word
 from runner.units.render import MARK, folders, made_at_boot, render
 from tests.support.units import DATASET, FACTS, JOBS, OWN_FILES, WATCHED, a_config, settings, unit
@@ -106,7 +106,7 @@ def test_only_a_nightly_of_datasets_may_mount() -> None:
 @pytest.mark.parametrize("name", SERVICES)
 def test_a_job_writes_where_the_configuration_says_and_nowhere_else(name: str) -> None:
     config = a_config("paths: {state: /var/lib/s, log: /var/log/l, lock: /run/k, scratch: /srv/scratch}\n")
-    found = settings(unit(name, config, Facts("/opt/bkp/bin", "/etc/bkp/config.yml")))
+    found = settings(unit(name, config, UnitFacts("/opt/bkp/bin", "/etc/bkp/config.yml")))
     assert found["ProtectSystem"] == ["strict"]
     wanted = {"/var/lib/s", "/var/log/l", "/run/k", "/tank/Secure/Borg/backup-repo"}
     wanted |= {"/root/.cache/borg", "/root/.config/borg"} | (
@@ -133,14 +133,14 @@ def test_a_remote_repository_opens_no_path_and_a_base_folder_moves_borgs_own() -
 
 
 def test_msmtps_log_can_be_written() -> None:
-    facts = Facts("/opt/bkp/bin", "/etc/bkp/config.yml", mail_logs=("/var/log/msmtp.log",))
+    facts = UnitFacts("/opt/bkp/bin", "/etc/bkp/config.yml", mail_logs=("/var/log/msmtp.log",))
     for name in (*SERVICES, "bkp-unit-failed@.service"):
         assert "-/var/log/msmtp.log" in settings(unit(name, facts=facts))["ReadWritePaths"][0].split()
 
 
 @pytest.mark.parametrize("path", ["/", "/tmp/data", "/var", "/var/tmp", "/var/tmp/x"])
 def test_what_a_source_holds_is_never_replaced_by_an_empty_private_folder(path: str) -> None:
-    facts = Facts("/opt/bkp/bin", "/etc/bkp/config.yml")
+    facts = UnitFacts("/opt/bkp/bin", "/etc/bkp/config.yml")
     config = a_config(source=f"path: {path}, exclude: {OWN_FILES}")
     nightly = settings(unit("borg-backup.service", config, facts))
     assert nightly["PrivateTmp"] == ["no"]
@@ -172,7 +172,7 @@ def test_only_the_drill_may_restore_owners_and_setuid_modes() -> None:
 
 
 def test_the_exporter_has_an_account_of_its_own_no_capability_and_writes_nothing() -> None:
-    facts = Facts("/opt/bkp/bin", "/etc/bkp/config.yml")
+    facts = UnitFacts("/opt/bkp/bin", "/etc/bkp/config.yml")
     found = settings(unit("bkp-exporter.service", facts=facts))
     assert (found["User"], found["Group"]) == (["bkp-exporter"], ["bkp"])
     assert found["CapabilityBoundingSet"] == [""]
