@@ -104,6 +104,12 @@ class DiskEntry:
         return self.seen.health.health
 
     @property
+    def paths(self) -> tuple[str, ...]:
+        """Return the configured path of a disk, and the device that it was last seen to lead to."""
+        paths = (self.settings.path if self.settings else None, self.seen.real_path if self.seen else None)
+        return tuple(path for path in paths if path is not None)
+
+    @property
     def place(self) -> str:
         """Return the pools that it belongs to and what of the backup lies on them, in words."""
         return ", ".join((*(f"pool {pool}" for pool in self.pools), *self.uses))

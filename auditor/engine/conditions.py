@@ -100,10 +100,10 @@ def _condition(condition: Condition, context: Context) -> tuple[Truth, Observati
         if problem := _unusable(other, context):
             return Truth.ERROR, _observation(name, None, f"{other_name}: {problem}", other)
         if other is None or other.value is None:
-            sentence = f"{name}: wanted the same as {other_name}, and that is not there"
+            sentence = f"{name}: wanted {condition.operator.words.format(other_name)}, and that is not there"
             return _absent(condition), _observation(name, None, sentence, other)
         operand = other.value
-        wanted = f"the same as {other_name}, {show(condition.other.spec, operand, context.now)}"
+        wanted = f"{condition.operator.words.format(other_name)}, {show(condition.other.spec, operand, context.now)}"
     wanted = wanted or condition.operator.wanted(condition.fact.spec, operand)
     if fact is None and condition.operator.judges_absence:
         sentence = f"{name}: was never looked for, wanted {wanted}"

@@ -52,8 +52,8 @@ class FactGroup:
             if fields or f"{self._prefix}.{field}" not in self._builder.facts:
                 self._builder.facts[f"{self._prefix}.{field}"] = Fact(None, source, self._builder.now, reason)
 
-    def add_known(self, source: str, values: Mapping[str, object], reason: str) -> None:
+    def add_known(self, source: str, values: Mapping[str, object], reason: str, *, at: datetime | None = None) -> None:
         """Add facts, and for each whose value is None the error that it is not known, for this reason."""
-        self.add(source, {field: value for field, value in values.items() if value is not None})
+        self.add(source, {field: value for field, value in values.items() if value is not None}, at=at)
         if unknown := tuple(field for field, value in values.items() if value is None):
             self.fail(source, reason, unknown)

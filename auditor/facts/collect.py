@@ -12,6 +12,7 @@ from auditor.facts import borg
 from auditor.facts.builder import FactBuilder
 from auditor.facts.history import collect_history
 from auditor.facts.host import collect_config, collect_escrow, collect_host
+from auditor.facts.observed import collect_observed
 from auditor.facts.permissions import collect_permissions, not_in_time, places
 from auditor.facts.runs import collect_archives, collect_jobs, collect_mail, collect_restores
 from auditor.facts.schedules import collect_schedules, collect_timers
@@ -66,6 +67,7 @@ def collect(
     collect_archives(builder, config, seen, answers.listings)
     collect_restores(builder, config, seen)
     collect_mail(builder, config.mail, seen)
+    collect_observed(builder, config, seen.observations)
     collect_escrow(builder, config)
     attestations = read_attestations(attestation_path)
     count, problem = len(attestations.records), attestations.problem

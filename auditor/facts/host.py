@@ -48,6 +48,8 @@ def collect_config(builder: FactBuilder, config: Config) -> None:
         "repositories": tuple(config.repositories),
         "local_repositories": local,
         "sources": tuple(config.sources),
+        "pools": tuple(config.zpool(name) for name in config.pools),
+        "disks": tuple(config.disks),
         "scheduled_jobs": tuple(name for name, job in jobs if job.schedule is not None),
         "unscheduled_jobs": tuple(name for name, job in jobs if job.schedule is None and JOBS[name].schedule),
         "escrow_locations": tuple(place.name for place in locations),

@@ -34,6 +34,7 @@ _NUMBER = Form(_ORDERED, "a number", typed, show)
 _ONE_OF = Form(_PLAIN, "a list of values", _choices, _either)
 _NONE_OF = Form(_PLAIN, "a list of values", _choices, _neither)
 _FACT = Form(_REFERABLE, "the name of a fact", lambda _spec, value: value, show)
+_NUMBER_FACT = Form(_ORDERED, "the name of a fact", lambda _spec, value: value, show)
 
 register("eq", "The fact is the value; text is compared exactly.", _VALUE, holds_if(operator.eq))
 register("ne", "The fact is anything but the value.", _VALUE, holds_if(operator.ne), "anything but {}")
@@ -43,4 +44,19 @@ register("lt", "The number is less than the value.", _NUMBER, holds_if(operator.
 register("le", "The number is at most the value.", _NUMBER, holds_if(operator.le), "at most {}")
 register("gt", "The number is more than the value.", _NUMBER, holds_if(operator.gt), "more than {}")
 register("ge", "The number is at least the value.", _NUMBER, holds_if(operator.ge), "at least {}")
-register("same_as", "The fact equals another fact of the same type.", _FACT, holds_if(operator.eq), reference=True)
+register(
+    "same_as",
+    "The fact equals another fact of the same type.",
+    _FACT,
+    holds_if(operator.eq),
+    "the same as {}",
+    reference=True,
+)
+register(
+    "lt_fact",
+    "The number is less than another fact of the same type.",
+    _NUMBER_FACT,
+    holds_if(operator.lt),
+    "less than {}",
+    reference=True,
+)

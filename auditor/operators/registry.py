@@ -43,7 +43,7 @@ class Operator:
     """A comparison of a fact with what a rule wants.
 
     `words` say what is wanted; `{}` stands in them for the operand. A `reference` compares with another fact, whose
-    name is the rule's value.
+    name is the rule's value, and which stands in its words for the operand.
     """
 
     name: str

@@ -42,7 +42,7 @@ def describe_check(check: Check, depth: int) -> Iterator[str]:
     indent = "  " * depth
     if isinstance(check, Condition):
         if check.other is not None:
-            wanted = f"the same as {check.other.name()}"
+            wanted = check.operator.words.format(check.other.name())
         else:
             wanted = check.operator.wanted(check.fact.spec, check.operand)
         yield f"{indent}{check.fact.name()}: {wanted}"

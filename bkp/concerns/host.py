@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bkp.concerns.model import Concern
+from bkp.concerns.model import Concern, some
+from bkp.other_schedules import scrub_schedulers, self_test_schedulers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +40,7 @@ def concerns(config: Config, inventory: Inventory) -> Iterator[Concern]:
     if config.pools and seen.kernels is not None:
         yield from _kernel(seen.kernels)
     if seen.schedulers is not None:
-        yield from _schedules(config, seen.schedulers)
+        yield from _schedules(config, inventory, seen.schedulers)
 
 
 def _kernel(kernels: Kernels) -> Iterator[Concern]:
@@ -53,16 +54,20 @@ def _kernel(kernels: Kernels) -> Iterator[Concern]:
         yield _about("host_no_zfs_module", "info", why, "`dkms status` says so")
 
 
-def _schedules(config: Config, schedulers: Schedulers) -> Iterator[Concern]:
-    for what, found, wanted in (
-        ("scrubs", schedulers.scrubs, bool(config.pools)),
-        ("self-tests", schedulers.self_tests, bool(config.disks)),
-    ):
-        if len(found) > 1:
+def _schedules(config: Config, inventory: Inventory, schedulers: Schedulers) -> Iterator[Concern]:
+    pools = {f"pool {name}": scrub_schedulers(schedulers.scrubs, name) for name in map(config.zpool, config.pools)}
+    disks = {
+        f"disk {entry.name}": self_test_schedulers(schedulers.self_tests, entry.paths)
+        for entry in inventory.disks
+        if entry.settings is not None
+    }
+    for what, subjects in (("scrubs", pools), ("self-tests", disks)):
+        for found in dict.fromkeys(found for found in subjects.values() if len(found) > 1):
             why = f"{len(found)} schedules start {what}: {', '.join(found)}"
             yield _about("host_schedules", "warning", why, "keep one of them")
-        elif wanted and not found:
-            yield _about("host_schedules", "warning", f"nothing starts {what}", "set up one schedule for them")
+        if lacking := [name for name, found in subjects.items() if not found]:
+            whose = "" if len(lacking) == len(subjects) else f" of {some(lacking)}"
+            yield _about("host_schedules", "warning", f"nothing starts {what}{whose}", "set up one schedule for them")
 
 
 def _about(kind: str, severity: ConcernSeverity, why: str, remedy: str) -> Concern:

@@ -133,7 +133,16 @@ def _room(entry: PoolEntry, settings: Pool, health: PoolHealth) -> Iterator[Conc
 
 
 def _unknown(entry: PoolEntry, health: PoolHealth) -> Iterator[Concern]:
-    """What was not told, or could not be read: it may hide anything."""
+    reasons = untold(health)
+    if health.space is None or health.space.capacity is None:
+        reasons.append("how full it is is not told")
+    if reasons:
+        remedy = f"read `zpool status {entry.name}` and `zpool list {entry.name}` yourself"
+        yield _about(entry, "pool_unknown", "warning", f"not all of it is known: {some(reasons)}", remedy)
+
+
+def untold(health: PoolHealth) -> list[str]:
+    """Return what zpool did not tell of a pool's health, or could not be read: it may hide anything."""
     reasons = list(health.problems)
     if health.state in {None, UNKNOWN_STATE} and not any(vdev.state not in WELL for vdev in every_vdev(health)):
         reasons.append("its state is not told")
@@ -150,11 +159,7 @@ def _unknown(entry: PoolEntry, health: PoolHealth) -> Iterator[Concern]:
     ]
     if silent:
         reasons.append(f"the errors of {some([device_name(vdev) for vdev in silent])} are not told")
-    if health.space is None or health.space.capacity is None:
-        reasons.append("how full it is is not told")
-    if reasons:
-        remedy = f"read `zpool status {entry.name}` and `zpool list {entry.name}` yourself"
-        yield _about(entry, "pool_unknown", "warning", f"not all of it is known: {some(reasons)}", remedy)
+    return reasons
 
 
 def _foreign(entry: PoolEntry, settings: Pool, seen: PoolSeen, names: Mapping[str, str]) -> Iterator[Concern]:

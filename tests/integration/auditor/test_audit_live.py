@@ -13,7 +13,8 @@ import pytest
 from tests.integration.auditor.conftest import BIN, PASSPHRASE, Server, make_server
 from tests.support.privilege import close_to_us, without_privilege
 
-OF_ZFS = {"ENC-003", "ENC-007", "ZFS-001", "ZFS-002", "ZFS-003", "ZFS-004", "ZFS-006"}
+OF_ZFS = {"ENC-003", "ENC-007", *(f"ZFS-{number:03d}" for number in range(1, 11))}
+OF_DISKS = {f"SMT-{number:03d}" for number in range(1, 7)}  # they apply where the backup lies on a pool, too
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,7 @@ def report(lived: Server) -> dict[str, Any]:
 def test_what_can_be_shown_passes_and_the_rest_is_said_honestly(report: dict[str, Any]) -> None:
     verdicts: dict[str, list[str]] = {}
     for result in report["results"]:
-        if result["id"] not in OF_ZFS:
+        if result["id"] not in OF_ZFS | OF_DISKS:
             verdicts.setdefault(result["verdict"], []).append(result["id"])
     assert sorted(verdicts.pop("pass")) == [
         "AUD-001", "ENC-001", "ENC-002", "ENC-006", "ENC-008", "HIS-001", "KEY-010", "KEY-011", "PRM-001", "PRM-002",
@@ -46,7 +47,9 @@ def test_what_can_be_shown_passes_and_the_rest_is_said_honestly(report: dict[str
     ]  # fmt: skip
     assert verdicts.pop("fail") == ["ALR-001"], "mail is switched off here"
     assert sorted(verdicts.pop("unattested")) == ["KEY-001", "KEY-002", "KEY-003", "KEY-004", "KEY-005", "KEY-006"]
-    assert sorted(verdicts.pop("not_applicable")) == ["ALR-005", "AUD-004", "PRM-010", "PRM-015", "RUN-008", "RUN-010"]
+    assert sorted(verdicts.pop("not_applicable")) == [
+        "ALR-005", "AUD-004", "HST-001", "PRM-010", "PRM-015", "RUN-008", "RUN-010",
+    ]  # fmt: skip
     assert verdicts == {}
     assert report["exit_code"] == 1
 
@@ -70,9 +73,9 @@ def test_rules_of_zfs_apply_where_the_repository_lies_on_it_and_say_so_elsewhere
 ) -> None:
     asked = ["findmnt", "--noheadings", "--output", "FSTYPE", "--target", str(lived.repository)]
     kind = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
-    found = {result["id"]: result for result in report["results"] if result["id"] in OF_ZFS}
-    assert found.keys() == OF_ZFS
-    for name in ("ZFS-001", "ZFS-004"):
+    found = {result["id"]: result for result in report["results"] if result["id"] in OF_ZFS | OF_DISKS}
+    assert found.keys() == OF_ZFS | OF_DISKS
+    for name in ("ZFS-001", "ZFS-004", "ZFS-005", "SMT-001"):
         assert (found[name]["verdict"] == "not_applicable") is (kind != "zfs"), found[name]["reason"]
     if kind != "zfs":
         assert {result["verdict"] for result in found.values()} == {"not_applicable"}

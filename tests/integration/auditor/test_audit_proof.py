@@ -1,7 +1,8 @@
 """For each rule one violation on a live host that turns it red, and nothing else: docs/audit-proof.md has the table.
 
 Where rules overlap by their nature (who lacks a key lacks its copies, too), the others are named with the violation.
-Rules of ZFS and of systemd are for the lab.
+Rules of ZFS and of systemd are for the lab; of pools, disks and the host the probe's observation is written as it
+would be, with one thing amiss.
 """
 
 from __future__ import annotations
@@ -13,13 +14,27 @@ import shutil
 import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from auditor.rules.folder import rule_names
 from bkp.config import load_config
+from bkp.disk_health.model import Health, SelfTestKind, SelfTestResult
+from bkp.observations import HOST_PART, Kernels, Schedulers
+from bkp.zfs_health.model import Scan
 from tests.integration.auditor.conftest import Server, make_server
+from tests.support.observed import (
+    CONFIGURED,
+    LEFT,
+    Observer,
+    a_disk,
+    a_disk_seen,
+    a_host,
+    a_leaf,
+    a_test,
+    a_tree,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,6 +44,7 @@ PLACES = ("vaultwarden", "codes.hc", "locked.hc")
 ELSEWHERE = frozenset(
     {"ENC-003", "ENC-007", "RUN-010", "ZFS-001", "ZFS-002", "ZFS-003", "ZFS-004", "ZFS-006", "PRM-010"}
 )
+BROKEN, ELSEWHERE_LEAF = a_leaf("ata-RIGHT_02", "102", "FAULTED"), a_leaf("ata-OTHER_07", "107")
 OF_PLACES = {"KEY-001", "KEY-002", "KEY-003", "KEY-004", "KEY-005", "KEY-006"}
 
 Seen = list[tuple[str, str, str]]  # topic, subject, level
@@ -71,7 +87,7 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     text = server.config.read_text().replace(f"{root}/env", f"{root}/secrets/env")
     text = text.replace("{when: never}", f"{{to: a@example.com, msmtp: /bin/true, config: {root}/msmtprc}}")
     text = text.replace("audit:\n", f"audit:\n  rules: {root}/rules\n  waivers: {root}/waivers.yml\n")
-    server.config.write_text(f"{text}jobs: {{nightly: {{schedule: '02:30'}}}}\n")
+    server.config.write_text(f"{text}jobs: {{nightly: {{schedule: '02:30'}}}}\n{CONFIGURED}")
     for job in ("nightly", "nightly", "nightly", "nightly", "check", "verify", "drill"):
         assert server.program("bkp-run", job).returncode in {0, 1}
     attest(server, everything())
@@ -79,14 +95,44 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server.prove()
 
 
+def seen(change: Callable[[Observer], None] = lambda _observer: None) -> Callable[[Server], None]:
+    """The probe has looked just now, and saw this amiss."""
+
+    def write(server: Server) -> None:
+        observer = Observer(server.root / "state", datetime.now(UTC))
+        change(observer)
+        observer.write()
+
+    return write
+
+
+def the_host(**changes: Any) -> Callable[[Server], None]:
+    return seen(lambda observer: observer.host.update({HOST_PART: observer.part(a_host(**changes))}))
+
+
+def the_disk(**changes: Any) -> Callable[[Server], None]:
+    return seen(lambda observer: observer.disk(a_disk(**changes)))
+
+
+def passed(*tests: tuple[SelfTestKind, int]) -> Callable[[Server], None]:
+    return the_disk(self_tests=tuple(a_test(SelfTestResult.PASSED, kind, hours) for kind, hours in tests))
+
+
+def a_disk_more(observer: Observer) -> None:
+    found = a_disk_seen(observer.now, device="sdx", configured=False)
+    observer.disks["/dev/sdx"] = observer.part(found)
+
+
 @pytest.fixture(scope="module")
 def sound(host: Server) -> dict[str, str]:
+    seen()(host)
     return host.verdicts()
 
 
 @pytest.fixture
 def kept(host: Server, tmp_path: Path) -> Iterator[Server]:
     subprocess.run(["cp", "-a", str(host.root), str(tmp_path / "kept")], check=True)
+    seen()(host)
     yield host
     shutil.rmtree(host.root)
     subprocess.run(["cp", "-a", str(tmp_path / "kept"), str(host.root)], check=True)
@@ -196,6 +242,7 @@ VIOLATIONS: dict[str, tuple[Callable[[Server], None], str, set[str]]] = {
     "ENC-002": (another_passphrase(""), "fail", OF_PLACES | {"ENC-008"}),
     "ENC-006": (edit("secrets/env", "canary", "kanary"), "fail", {"ENC-001", "RUN-007", "RUN-009"}),
     "ENC-008": (another_passphrase("x"), "fail", OF_PLACES),
+    "HST-001": (the_host(undervoltage=True), "fail", set()),
     "HIS-001": (edit("state/history.jsonl", '"success"', '"warning"'), "fail", {"ALR-001", "RUN-008"}),
     "KEY-001": (renamed("vaultwarden"), "fail", set()),
     "KEY-002": (renamed("codes.hc"), "fail", set()),
@@ -229,6 +276,17 @@ VIOLATIONS: dict[str, tuple[Callable[[Server], None], str, set[str]]] = {
     ),
     "RUN-008": (three_times_as_large, "fail", set()),
     "RUN-009": (an_archive_of_last_week, "fail", set()),
+    "SMT-001": (the_disk(health=Health.FAILED), "fail", set()),
+    "SMT-002": (passed((SelfTestKind.SHORT, 240), (SelfTestKind.LONG, 300)), "fail", set()),
+    "SMT-003": (passed((SelfTestKind.SHORT, 20), (SelfTestKind.LONG, 900)), "fail", set()),
+    "SMT-004": (the_disk(values={"pending_sectors": 8}), "fail", set()),
+    "SMT-005": (the_host(schedulers=Schedulers(scrubs=("cron",), self_tests=("smartd", "cron"))), "fail", set()),
+    "SMT-006": (seen(a_disk_more), "fail", set()),
+    "ZFS-005": (seen(lambda observer: observer.pool(scrub=Scan(state="paused"))), "fail", set()),
+    "ZFS-007": (seen(lambda observer: observer.pool(vdevs=a_tree(LEFT, BROKEN))), "fail", set()),
+    "ZFS-008": (seen(lambda observer: observer.pool(vdevs=a_tree(LEFT, ELSEWHERE_LEAF))), "fail", set()),
+    "ZFS-009": (the_host(schedulers=Schedulers(scrubs=("cron", "a.timer"), self_tests=("smartd",))), "fail", set()),
+    "ZFS-010": (the_host(kernels=Kernels(running="6.1", newest="6.12", newest_has_zfs=False)), "fail", set()),
     "TST-001": (lambda server: shutil.rmtree(server.root / "state/jobs/drill"), "fail", {"TST-004"}),
     "TST-004": (a_run_that_fails("drill", "extract"), "fail", set()),
 }

@@ -92,7 +92,9 @@ def test_operator(op: str, name: str, value: Any, wanted: Any, holds: bool, sent
 
 def test_every_operator_is_tested_both_ways() -> None:
     tested = {(op, holds) for op, _name, _value, _wanted, holds, _sentence in CASES}
-    assert tested == {(name, holds) for name in OPERATORS if name != "same_as" for holds in (True, False)}
+    assert tested == {
+        (name, holds) for name, each in OPERATORS.items() if not each.reference for holds in (True, False)
+    }
 
 
 @pytest.mark.parametrize(
@@ -109,6 +111,23 @@ def test_same_as_compares_two_facts_and_nothing_equals_nothing(live: str, export
     names = ("borg.repo.main.key_export_fingerprint", "borg.repo.main.key_fingerprint")
     one = rule(check={"fact": names[0], "op": "same_as", "value": names[1]})
     assert result_of(one, {names[0]: export, names[1]: live}).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("found", "limit", "verdict", "words"),
+    [
+        (49, 50, Verdict.PASS, "found 49 degrees Celsius, wanted less than disk.left.temperature_limit, 50"),
+        (50, 50, Verdict.FAIL, "found 50 degrees Celsius, wanted less than disk.left.temperature_limit, 50"),
+        (None, 50, Verdict.FAIL, "found nothing"),
+        (49, None, Verdict.FAIL, "wanted less than disk.left.temperature_limit, and that is not there"),
+    ],
+)
+def test_lt_fact_compares_two_numbers(found: int | None, limit: int | None, verdict: Verdict, words: str) -> None:
+    names = ("disk.left.temperature", "disk.left.temperature_limit")
+    one = rule(check={"fact": names[0], "op": "lt_fact", "value": names[1]})
+    result = result_of(one, {names[0]: found, names[1]: limit})
+    assert result.verdict is verdict
+    assert words in result.reason
 
 
 def test_same_as_is_an_error_where_the_other_fact_could_not_be_had() -> None:

@@ -75,6 +75,7 @@ def test_a_sound_rule_is_read() -> None:
         ({"check": {"fact": "host.uid", "op": "eq", "value": True}}, ["found true", "a whole number"]),
         ({"check": {"fact": "host.uid", "op": "same_as", "value": "host.name"}}, ["they are never the same"]),
         ({"check": {"fact": "host.uid", "op": "same_as", "value": "host.uidd"}}, ["unknown fact", "host.uid"]),
+        ({"check": {"fact": "host.name", "op": "lt_fact", "value": "host.os"}}, ["lt_fact does not take host.name"]),
         ({"check": {"fact": "config.sources", "op": "count", "value": {"least": 1}}}, ["a mapping of min and max"]),
         ({"check": {"fact": "config.sources", "op": "count", "value": {"min": 3, "max": 1}}}, ["min and max"]),
         ({"check": {"fact": "borg.repo.*.opens", "op": "exists"}}, ["one fact per borg.repo", "add for_each"]),

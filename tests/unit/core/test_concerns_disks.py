@@ -147,6 +147,20 @@ def test_every_bad_state_of_the_host_is_said(server: Server, changes: dict[str, 
     assert server.kinds() == {kind: severity}
 
 
+def test_each_pool_wants_one_schedule_and_another_pools_timer_is_none(server: Server) -> None:
+    timers = ("timers.target.wants/zfs-scrub-weekly@tank.timer", "timers.target.wants/zfs-scrub-weekly@other.timer")
+    server.observer.host[HOST_PART] = server.observer.part(
+        a_host(schedulers=Schedulers(scrubs=timers, self_tests=("a",)))
+    )
+    assert server.seen() == []
+    server.observer.host[HOST_PART] = server.observer.part(
+        a_host(schedulers=Schedulers(scrubs=timers[1:], self_tests=("/etc/smartd.conf: /dev/sda -s L",)))
+    )
+    assert sorted(each.sentence for each in server.seen()) == [
+        "nothing starts scrubs", "nothing starts self-tests of disk right",
+    ]  # fmt: skip
+
+
 def test_what_a_host_does_not_tell_of_is_no_concern(server: Server) -> None:
     untold = a_host(undervoltage=None, usb_resets=None, kernels=None, schedulers=None)
     server.observer.host[HOST_PART] = server.observer.part(untold)

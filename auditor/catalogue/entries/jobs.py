@@ -1,0 +1,51 @@
+"""Facts of what bkp-run does, when, and what the drills came to."""
+
+from __future__ import annotations
+
+from auditor.catalogue.entries.form import T, space
+from bkp.jobs import DRILL, JOBS
+
+_OUTCOMES = ("running", "success", "warning", "failure", "interrupted", "skipped", "deferred")
+_STATUSES = ("ok", "late", "failed", "never", "running", "unknown")
+
+ENTRIES = (
+    space(
+        "job",
+        "Each job of bkp-run on each of its targets.",
+        "state: jobs/JOB/TARGET/*.json, judged by bkp.status",
+        ("job", T.TEXT, "name of the job", {"values": tuple(JOBS)}),
+        ("target", T.TEXT, "what it works on"),
+        ("scheduled", T.BOOLEAN, "whether the configuration gives it a schedule"),
+        ("status", T.TEXT, "what it is, seen when the facts were collected", {"values": _STATUSES}),
+        ("explanation", T.TEXT, "the sentence that explains the status"),
+        ("last_outcome", T.TEXT, "how the last attempt ended", {"values": _OUTCOMES}),
+        ("last_attempt_at", T.TIME, "start of the last attempt"),
+        ("last_success_at", T.TIME, "end of the last attempt that ended well"),
+        ("deadline", T.TIME, "when it counts as late"),
+        instance="a job on a target, JOB.TARGET",
+    ),
+    space(
+        "schedule",
+        "When each job of bkp-run is due, and whether systemd will start it.",
+        "the configuration, systemctl show",
+        ("job", T.TEXT, "name of the job", {"values": tuple(JOBS)}),
+        ("scheduled", T.BOOLEAN, "whether the configuration gives it a schedule"),
+        ("longest_pause", T.NUMBER, "most time between two elapses within the next year", {"unit": "days"}),
+        ("timer_enabled", T.BOOLEAN, "whether its timer starts with the system"),
+        ("timer_active", T.BOOLEAN, "whether its timer is armed now"),
+        ("timer_as_configured", T.BOOLEAN, "whether the timer elapses when the configuration says"),
+        instance="a job, by its name",
+    ),
+    space(
+        "restore",
+        "The restore drill of each repository: a recorded sample restored and compared.",
+        f"state: jobs/{DRILL.name}/TARGET/success.json",
+        ("last_success_at", T.TIME, "end of the last drill that ended well"),
+        ("files", T.INTEGER, "files of the sample", {"unit": "files"}),
+        ("matched", T.INTEGER, "files restored with the recorded SHA-256", {"unit": "files"}),
+        ("mismatched", T.INTEGER, "files restored with another content", {"unit": "files"}),
+        ("missing", T.INTEGER, "files that the archive did not give back", {"unit": "files"}),
+        ("seconds", T.DURATION, "how long the restore took", {"unit": "seconds"}),
+        instance="a configured repository",
+    ),
+)

@@ -1,0 +1,50 @@
+"""Facts of mail, of escrow and of what people attested."""
+
+from __future__ import annotations
+
+from auditor.catalogue.entries.form import T, space
+
+_SENT = ("sent", "failed")
+
+ENTRIES = (
+    space(
+        "mail",
+        "Whether a failure can reach a person.",
+        "the configuration, the mail program's file, the records of runs",
+        ("when", T.TEXT, "when runs send mail", {"values": ("problems", "always", "never")}),
+        ("program_runnable", T.BOOLEAN, "whether the mail program is there and may be executed"),
+        ("configuration_found", T.BOOLEAN, "whether the mail program has a configuration file"),
+        ("last_result", T.TEXT, "what became of the newest mail that a run wanted to send", {"values": _SENT}),
+        ("last_result_at", T.TIME, "end of that run"),
+    ),
+    space(
+        "location",
+        "Each place outside this server that is to hold what opens the backup.",
+        "the configuration, audit.escrow",
+        ("description", T.TEXT, "what and where it is, for people"),
+        ("holds", T.TEXT_LIST, "what it holds: key, passphrase, zfs-key, runbook"),
+        ("valid_for", T.DURATION, "how long an attestation of it holds", {"unit": "seconds"}),
+        instance="a configured place, by its name",
+    ),
+    space(
+        "escrow",
+        "What each place outside this server must hold.",
+        "the configuration, borg key export",
+        ("location", T.TEXT, "name of the place"),
+        ("repository", T.TEXT, "name of the repository whose key it holds"),
+        ("holds", T.TEXT_LIST, "what it holds: key, passphrase, zfs-key, runbook"),
+        ("holds_key", T.BOOLEAN, "whether it is to hold the repository's key"),
+        ("holds_passphrase", T.BOOLEAN, "whether it is to hold the repository's passphrase"),
+        ("repository_id", T.TEXT, "repository id now"),
+        ("key_fingerprint", T.FINGERPRINT, "fingerprint of the repository's key now"),
+        instance="a place and a repository, LOCATION.REPOSITORY",
+    ),
+    space(
+        "attestation",
+        "The record of what people attested.",
+        "the attestation file, append-only and chained",
+        ("records", T.INTEGER, "attestations on record", {"unit": "records"}),
+        ("intact", T.BOOLEAN, "whether every line is there, readable and chained to the one before"),
+        ("problem", T.TEXT, "the first thing that is wrong with it"),
+    ),
+)

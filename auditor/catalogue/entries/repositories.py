@@ -1,0 +1,64 @@
+"""Facts of Borg repositories and their archives."""
+
+from __future__ import annotations
+
+from auditor.catalogue.entries.form import T, space
+from bkp.jobs import NIGHTLY
+
+ENTRIES = (
+    space(
+        "borg.repo",
+        "Each Borg repository, as borg describes it now.",
+        "borg info, borg key export",
+        ("name", T.TEXT, "its name in the configuration"),
+        ("id", T.TEXT, "repository id (64 hexadecimal digits)"),
+        ("encryption", T.TEXT, "encryption mode that borg reports; the set of modes is open"),
+        ("configured_encryption", T.TEXT, "encryption mode that the configuration asks for"),
+        ("opens", T.BOOLEAN, "whether the configured passphrase opens it"),
+        ("empty_passphrase_refused", T.BOOLEAN, "whether an attempt with an empty passphrase was refused"),
+        (
+            "passphrase_strength",
+            T.INTEGER,
+            "guesses that would find the configured passphrase, estimated, as a power of ten, at most 20",
+            {"unit": "digits"},
+        ),
+        ("key_fingerprint", T.FINGERPRINT, "SHA-256 of the decoded key blob; 12 digits of it are the paper key's id"),
+        ("key_export_fingerprint", T.FINGERPRINT, "the same of the configured key export file"),
+        ("key_export_repository_id", T.TEXT, "repository id in the header of the key export file"),
+        ("key_export_usable", T.BOOLEAN, "whether `borg key import` takes the key export file as it is"),
+        ("archives", T.INTEGER, "complete archives in it", {"unit": "archives"}),
+        ("newest_archive_at", T.TIME, "start of its newest archive"),
+        instance="a configured repository",
+    ),
+    space(
+        "retention",
+        "How many points in time each repository keeps.",
+        "the configuration, borg list",
+        ("keep_daily", T.INTEGER, "daily archives that prune keeps", {"unit": "archives"}),
+        ("keep_weekly", T.INTEGER, "weekly archives that prune keeps", {"unit": "archives"}),
+        ("keep_monthly", T.INTEGER, "monthly archives that prune keeps", {"unit": "archives"}),
+        ("keep_yearly", T.INTEGER, "yearly archives that prune keeps", {"unit": "archives"}),
+        ("archives", T.INTEGER, "archives in the repository that retention counts", {"unit": "archives"}),
+        (
+            "nights_missing",
+            T.TEXT_LIST,
+            "scheduled backups of the last `keep_daily` days, from the oldest archive on, that have no archive",
+        ),
+        instance="a configured repository",
+    ),
+    space(
+        "archive",
+        "The newest good archive of each repository, as its run recorded it.",
+        f"state: jobs/{NIGHTLY.name}/TARGET/success.json, history.jsonl, borg list",
+        ("id", T.TEXT, "archive id"),
+        ("started_at", T.TIME, "when it was begun"),
+        ("confirmed", T.BOOLEAN, "whether the run found it in the repository before pruning"),
+        ("in_repository", T.BOOLEAN, "whether borg lists it now"),
+        ("files", T.INTEGER, "files in it", {"unit": "files"}),
+        ("original_bytes", T.INTEGER, "size before compression and deduplication", {"unit": "bytes"}),
+        ("missing_sources", T.TEXT_LIST, "configured sources that are not in it"),
+        ("earlier_archives", T.INTEGER, "usual archives the median is taken over, at most 30", {"unit": "archives"}),
+        ("size_ratio", T.NUMBER, "its original size over the median of the usual ones", {"unit": "1 = the same"}),
+        instance="a configured repository",
+    ),
+)

@@ -1,0 +1,124 @@
+"""Facts of disk.*: each disk that is configured, and each that the probe found."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from auditor.facts.observed.host import SOURCE as HOST
+from auditor.facts.observed.sight import doubt, source
+from bkp.disk_health.model import ExitBit, Health, SelfTestKind, SelfTestResult
+from bkp.disk_health.selftests import newest_of_each_kind
+from bkp.other_schedules import self_test_schedulers
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from auditor.facts.builder import FactBuilder, FactGroup
+    from auditor.facts.observed.host import SchedulersSeen
+    from bkp.disk_health.model import DiskHealth, SelfTest
+    from bkp.inventory import DiskEntry, Inventory
+    from bkp.observations import DiskSeen
+    from bkp.state.observed import Observed
+    from bkp.state.reading import Reading
+
+SOURCE = source("disks")
+_TESTS = ("failed_self_tests", "short_test_days", "long_test_days")
+_COUNTS = ("reallocated_sectors", "pending_sectors", "media_errors")
+_READ = ("asleep", "health", "disagreements", *_TESTS, "temperature", "wear", "spare", "spare_limit", *_COUNTS)
+_JUDGED = frozenset({SelfTestResult.PASSED, SelfTestResult.FAILED})
+_DAY = timedelta(days=1)
+
+
+def collect_disks(
+    builder: FactBuilder, reading: Reading[Observed[DiskSeen]], inventory: Inventory, schedulers: SchedulersSeen
+) -> None:
+    """Add disk.*."""
+    for entry in inventory.disks:
+        facts, settings = builder.of("disk", entry.name), entry.settings
+        values = {
+            "name": entry.name,
+            "configured": settings is not None,
+            "temperature_limit": settings.temperature_warning if settings is not None else None,
+            "wear_limit": float(settings.wear_warning) if settings is not None else None,
+        }
+        facts.add("the configuration", values)
+        facts.add(f"the configuration, {source('pools')}", {"pools": entry.pools})
+        found = schedulers.schedulers
+        who = {"self_test_schedulers": self_test_schedulers(found.self_tests, entry.paths) if found else None}
+        facts.add_known(HOST, who, schedulers.problem, at=schedulers.at)
+        _observed(facts, entry, doubt(entry.part, "disks", reading, builder.now), builder.now)
+
+
+def _observed(facts: FactGroup, entry: DiskEntry, problem: str | None, now: datetime) -> None:
+    part, seen = entry.part, entry.seen
+    if problem is not None:
+        facts.fail(SOURCE, problem)
+    elif entry.missing or part is None or seen is None:
+        facts.add(SOURCE, {"present": False, **dict.fromkeys((*_READ, "uncorrectable_sectors"))})
+    else:
+        facts.add(SOURCE, {"present": True}, at=part.seen_at)
+        if entry.settings is None:
+            facts.fail(SOURCE, "nobody configured it, so it is not read")
+            return
+        facts.add(SOURCE, {"asleep": seen.asleep}, at=part.seen_at)
+        if seen.health is None:
+            facts.fail(SOURCE, "it slept at every look" if seen.asleep else "smartctl told nothing of it")
+            return
+        # of a disk that sleeps this is what it said when it was awake: so old the facts are
+        at = seen.health_at or part.seen_at
+        _health(facts, seen, seen.health, at)
+        _values(facts, seen, seen.health, at)
+        _self_tests(facts, seen.health, now, at)
+
+
+def _health(facts: FactGroup, seen: DiskSeen, health: DiskHealth, at: datetime | None) -> None:
+    ended = f"it ended with {health.exit_status}" if health.exit_status else ""
+    said = f": {why}" if (why := next(iter(health.messages), ended)) else ""
+    word = None if health.health is Health.UNKNOWN else str(health.health)
+    facts.add_known(SOURCE, {"health": word}, f"smartctl does not tell{said}", at=at)
+    differing = tuple(f"{each.what}: {each.smartctl}, pySMART {each.pysmart}" for each in seen.disagreements)
+    facts.add(SOURCE, {"disagreements": differing}, at=at)
+
+
+def _values(facts: FactGroup, seen: DiskSeen, health: DiskHealth, at: datetime | None) -> None:
+    """Add what the disk measures; a kind of disk does not tell all of it, and what it does not tell is absent."""
+    values = health.values
+    told = {
+        "temperature": None if seen.asleep else values.temperature_celsius,
+        "wear": values.wear_ratio,
+        "spare": values.spare_ratio,
+        "spare_limit": values.spare_threshold_ratio,
+        "uncorrectable_sectors": values.offline_uncorrectable_sectors,
+        **{field: getattr(values, field) for field in _COUNTS},
+    }
+    facts.add(SOURCE, told, at=at)
+
+
+def _self_tests(facts: FactGroup, health: DiskHealth, now: datetime, at: datetime | None) -> None:
+    """Add what became of self-tests. One that was aborted, interrupted or still runs says nothing of the disk."""
+    tests = health.self_tests
+    if tests is None:
+        if ExitBit.SELF_TEST_LOG in (health.exit_bits or ()):  # smartctl saw a failure that it does not show
+            facts.add(SOURCE, {"failed_self_tests": (str(SelfTestKind.UNKNOWN),)}, at=at)
+        facts.fail(SOURCE, "smartctl shows no self-test log of it")
+        return
+    judged = [test for test in tests if test.result in _JUDGED]
+    newest = newest_of_each_kind(judged)
+    failed = tuple(str(kind) for kind, test in newest.items() if test.result is SelfTestResult.FAILED)
+    facts.add(SOURCE, {"failed_self_tests": failed}, at=at)
+    since = now - at if at is not None else timedelta()
+    for field, kinds in (
+        ("short_test_days", {SelfTestKind.SHORT, SelfTestKind.LONG}),  # a long one covers what a short one does
+        ("long_test_days", {SelfTestKind.LONG}),
+    ):
+        test = next((test for test in judged if test.kind in kinds), None)
+        if test is None or test.result is SelfTestResult.FAILED:
+            facts.add(SOURCE, {field: None}, at=at)
+        else:
+            facts.add_known(SOURCE, {field: _days(test, since)}, "smartctl does not tell how long ago it ended", at=at)
+
+
+def _days(test: SelfTest, since: timedelta) -> float | None:
+    """Return the days with power since a test, counting the time `since` the log was read as with power."""
+    return None if test.age_hours is None else (timedelta(hours=test.age_hours) + since) / _DAY

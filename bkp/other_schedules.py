@@ -1,0 +1,58 @@
+"""Which of the schedules that the probe found start scrubs of a pool, and self-tests of a disk. Pure.
+
+One file is one scheduler, however many of its lines belong to it: a cron file may test short on weekdays and long on
+Sundays. A schedule that names no pool or disk, or names it by a pattern or a variable, counts for all of them.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable
+
+_TIMER = re.compile(r"@(?P<instance>.+)\.timer$")
+_ESCAPED = re.compile(r"\\x([0-9a-f]{2})")  # systemd-escape(1)
+_SCRUB = re.compile(r"\bzpool\s+scrub\b([^;&|<>]*)")
+_DEVICE = re.compile(r"/dev/[^\s;&|<>\"']+")
+_POOL = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]*")
+_OPEN = frozenset("$*?[`(")
+
+
+def scrub_schedulers(schedules: Iterable[str], pool: str) -> tuple[str, ...]:
+    """Return the files and timers that start scrubs of a pool."""
+    return _schedulers(schedules, _pools_named, (pool,))
+
+
+def self_test_schedulers(schedules: Iterable[str], paths: Collection[str]) -> tuple[str, ...]:
+    """Return the files that start self-tests of the disk that these paths lead to."""
+    return _schedulers(schedules, _devices_named, paths)
+
+
+def _schedulers(
+    schedules: Iterable[str], named: Callable[[str, str], list[str] | None], names: Collection[str]
+) -> tuple[str, ...]:
+    found: dict[str, None] = {}
+    for schedule in schedules:
+        place, _, line = schedule.partition(": ")
+        meant = named(place, line)
+        if meant is None or any(name in meant for name in names):
+            found[place] = None
+    return tuple(found)
+
+
+def _pools_named(place: str, line: str) -> list[str] | None:
+    """Return the pools that a schedule names; None: all of them."""
+    if (timer := _TIMER.search(place)) is not None:
+        return [_ESCAPED.sub(lambda match: chr(int(match[1], 16)), timer["instance"])]
+    words = [word.strip("\"'") for call in _SCRUB.findall(line) for word in call.split() if not word.startswith("-")]
+    if any(_OPEN & set(word) for word in words):
+        return None
+    return [word for word in words if _POOL.fullmatch(word)] or None
+
+
+def _devices_named(_place: str, line: str) -> list[str] | None:
+    """Return the devices that a schedule names; None: all of them."""
+    devices = _DEVICE.findall(re.sub(r"[0-9&]*>+\s*\S+", "", line))
+    return None if not devices or any(_OPEN & set(device) for device in devices) else devices
