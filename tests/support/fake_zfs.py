@@ -16,6 +16,8 @@ from itertools import pairwise
 from pathlib import Path
 from urllib.parse import quote, unquote
 
+USUAL = {"guid": "1", "inconsistent": "0", "receive_resume_token": "-"}
+
 
 class Pool:
     """A pool in a folder: datasets.json, live/, snapshots/, and the switch that halts a program at a step."""
@@ -85,27 +87,55 @@ def zfs(pool: Pool, verb: str, *arguments: str) -> None:
     """Do what zfs(8) does with the command lines of bkp.tools.zfs.commands."""
     words, top = arguments[:-1], arguments[-1]
     if verb == "list":
-        for name, facts in pool.datasets(top).items():
-            _row(name, *(facts[key] for key in ("mountpoint", "canmount", "keystatus", "encryption")))
+        _list(pool, words, top)
     elif verb == "get":
-        for snapshot, state in pool.existing().items():
-            for key in words[-1].split(","):
-                value, source = next(((mark[1], mark[2]) for mark in state["marks"] if mark[0] == key), ("-", "-"))
-                if snapshot.partition("@")[0] == top:
-                    _row(snapshot, key, value, source)
+        _get(pool, words, top)
     elif verb == "snapshot":
-        marks = [[*word.split("=", 1), "local"] for flag, word in pairwise(words) if flag == "-o"]
-        dataset, _, short = top.partition("@")
-        if _of_snapshot(pool, top):
-            sys.exit(f"cannot create snapshot '{top}': dataset already exists")
-        for name in pool.datasets(dataset):
-            pool.write(f"{name}@{short}", marks, [])
+        _snapshot(pool, words, top)
     else:
         _change(pool, verb, words, top)
 
 
+def _list(pool: Pool, words: tuple[str, ...], top: str) -> None:
+    if "snapshot" in words:
+        for snapshot in pool.existing():
+            if snapshot.startswith((f"{top}@", f"{top}/")):
+                _row(snapshot)
+        return
+    columns = words[words.index("-o") + 1].split(",")
+    for name, facts in pool.datasets(top).items():
+        _row(*({"name": name, **USUAL, **facts}[column] for column in columns))
+
+
+def _get(pool: Pool, words: tuple[str, ...], top: str) -> None:
+    if words[-1] == "mountpoint":
+        _row(pool.datasets(top)[top]["mountpoint"])
+        return
+    for snapshot, state in pool.existing().items():
+        for key in words[-1].split(","):
+            value, source = next(((mark[1], mark[2]) for mark in state["marks"] if mark[0] == key), ("-", "-"))
+            if snapshot.partition("@")[0] == top:
+                _row(snapshot, key, value, source)
+
+
+def _snapshot(pool: Pool, words: tuple[str, ...], top: str) -> None:
+    marks = [[*word.split("=", 1), "local"] for flag, word in pairwise(words) if flag == "-o"]
+    dataset, _, short = top.partition("@")
+    if _of_snapshot(pool, top):
+        sys.exit(f"cannot create snapshot '{top}': dataset already exists")
+    known = pool.datasets(dataset)
+    pool.halt("snapshot within")
+    if lost := sorted({*known} - {*pool.datasets(dataset)}):
+        sys.exit(f"cannot create snapshot '{lost[0]}@{short}': dataset does not exist\nno snapshots were created")
+    for name, facts in known.items():
+        if facts.get("inconsistent") != "1":  # zfs passes over what is still being received
+            pool.write(f"{name}@{short}", marks, [])
+
+
 def _change(pool: Pool, verb: str, words: tuple[str, ...], top: str) -> None:
     found, existing = _of_snapshot(pool, top), pool.existing()
+    if not found and verb == "hold":
+        sys.exit(f"cannot hold snapshot '{top}': dataset does not exist")
     if not found:
         sys.exit(f"could not find any snapshots to {verb}; check snapshot names.")
     for snapshot in found:

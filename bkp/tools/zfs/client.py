@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 TIMEOUT = 300.0
+MISSING = "dataset does not exist"
 
 
 class ZfsError(StepFailedError):
@@ -59,7 +60,17 @@ class Zfs:
 
     def datasets(self, dataset: str) -> list[replies.Dataset]:
         """Return a file system and all below it, volumes among them."""
-        return replies.parse_datasets(self.call(commands.list_datasets(dataset), f"cannot list dataset {dataset}"))
+        what = f"cannot list dataset {dataset}"
+        found = self._listed(commands.list_datasets(dataset), commands.list_mount_points(dataset), what)
+        if not found or found[0].name != dataset:  # it went between two questions
+            raise ZfsError(what, f"cannot open '{dataset}': {MISSING}")
+        return found
+
+    def having(self, dataset: str, snapshot: str) -> frozenset[str]:
+        """Return which of the dataset and all below it have a snapshot of that name."""
+        text = self.call(commands.list_snapshots(dataset), f"cannot list snapshots of {dataset}")
+        found = (line.partition("@") for line in text.split("\n"))
+        return frozenset(name for name, _, short in found if short == snapshot)
 
     def marks(self, dataset: str, properties: tuple[str, ...]) -> list[replies.Mark]:
         """Return the user properties of the dataset's own snapshots."""
@@ -69,7 +80,24 @@ class Zfs:
 
     def all_datasets(self) -> list[replies.Dataset]:
         """Return every file system of every imported pool."""
-        return replies.parse_datasets(self.call(commands.list_all_datasets(), "cannot list datasets"))
+        return self._listed(commands.list_all_datasets(), commands.list_all_mount_points(), "cannot list datasets")
+
+    def _listed(self, datasets: tuple[str, ...], mount_points: tuple[str, ...], what: str) -> list[replies.Dataset]:
+        text = self.call(datasets, what)
+        names = replies.parse_names(text)
+        found = replies.parse_mount_points(self.call(mount_points, what), names)
+        return replies.parse_datasets(text, self._each_mount_point(names, what) if found is None else found)
+
+    def _each_mount_point(self, names: Sequence[str], what: str) -> dict[str, str]:
+        """Ask for one after the other: a list with odd values in it cannot be told apart. What is gone has none."""
+        found = {}
+        for name in names:
+            try:
+                found[name] = self.call(commands.mount_point(name), what).removesuffix("\n")
+            except ZfsError as exc:
+                if MISSING not in exc.said:
+                    raise
+        return found
 
     def properties(
         self, names: Sequence[str], datasets: Sequence[str], *, below: bool = False

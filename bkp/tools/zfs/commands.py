@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 ZFS, ZPOOL, MOUNT = "zfs", "zpool", "mount"
-DATASET_COLUMNS = ("name", "mountpoint", "canmount", "keystatus", "encryption")
+# None of these can hold a tab or a line feed. `inconsistent`, not in zfsprops(7), is 1 during a first receive.
+DATASET_COLUMNS = ("name", "canmount", "keystatus", "encryption", "guid", "inconsistent", "receive_resume_token")
+_MOUNT_POINT_COLUMNS = ("name", "mountpoint")
 _GET_COLUMNS = "name,property,value,source"
 POOL_COLUMNS = ("name", "size", "free", "capacity", "health", "readonly")
 
@@ -35,12 +37,31 @@ class Programs:
 
 def list_datasets(dataset: str) -> tuple[str, ...]:
     """Return `zfs list` of a file system and all below it: file systems, and volumes, of which borg sees no files."""
-    return (ZFS, "list", "-Hp", "-r", "-t", "filesystem,volume", "-o", ",".join(DATASET_COLUMNS), dataset)
+    return _list(DATASET_COLUMNS, "-r", "-t", "filesystem,volume", dataset)
+
+
+def list_mount_points(dataset: str) -> tuple[str, ...]:
+    """Return `zfs list` of the mount points of the same datasets, in the same order."""
+    return _list(_MOUNT_POINT_COLUMNS, "-r", "-t", "filesystem,volume", dataset)
 
 
 def list_all_datasets() -> tuple[str, ...]:
     """Return `zfs list` of every file system of every imported pool."""
-    return (ZFS, "list", "-Hp", "-t", "filesystem", "-o", ",".join(DATASET_COLUMNS))
+    return _list(DATASET_COLUMNS, "-t", "filesystem")
+
+
+def list_all_mount_points() -> tuple[str, ...]:
+    """Return `zfs list` of the mount points of the same file systems, in the same order."""
+    return _list(_MOUNT_POINT_COLUMNS, "-t", "filesystem")
+
+
+def mount_point(dataset: str) -> tuple[str, ...]:
+    """Return `zfs get` of one mount point: nothing but the value is printed."""
+    return (ZFS, "get", "-Hp", "-o", "value", "mountpoint", dataset)
+
+
+def _list(columns: Sequence[str], *rest: str) -> tuple[str, ...]:
+    return (ZFS, "list", "-Hp", "-o", ",".join(columns), *rest)
 
 
 def properties(names: Sequence[str], datasets: Sequence[str], *, below: bool = False) -> tuple[str, ...]:
@@ -82,6 +103,11 @@ def destroy_snapshot(dataset: str, name: str) -> tuple[str, ...]:
     if not name:
         raise ValueError("a snapshot to destroy needs a name: without one this would destroy the dataset")
     return (ZFS, "destroy", "-r", f"{dataset}@{name}")
+
+
+def list_snapshots(dataset: str) -> tuple[str, ...]:
+    """Return `zfs list` of the names of all snapshots of a dataset and of all below it: of names alone it is quick."""
+    return (ZFS, "list", "-H", "-r", "-t", "snapshot", "-o", "name", "-s", "name", dataset)
 
 
 def snapshot_marks(dataset: str, properties: Sequence[str]) -> tuple[str, ...]:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from bkp.errors import StepFailedError
 from bkp.tools.mounts import parse_mountinfo
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 # zpool status, `config:`: a tab, the name indented by depth, the state, three counters, perhaps a remark
 _VDEV = re.compile(r"\t *\S.*? +[A-Z]+ +([0-9]+) +([0-9]+) +([0-9]+)(?: .*)?")
@@ -17,7 +21,8 @@ _DATA_ERRORS = re.compile(r"errors: ([0-9]+) data errors?\b.*")
 class Dataset:
     """A file system or volume. `key_loaded` is None where it is not encrypted. `mountpoint` may be `none` or `legacy`.
 
-    A volume has a dash for mountpoint and canmount (zfsprops(7): they are of file systems).
+    A volume has a dash for mountpoint and canmount (zfsprops(7): they are of file systems). `guid` tells it from
+    a later one of the same name. `receiving` is True until its first receive is complete: it has no content before.
     """
 
     name: str
@@ -25,6 +30,9 @@ class Dataset:
     canmount: str
     encryption: str
     key_loaded: bool | None
+    guid: str = ""
+    receiving: bool = False
+    resumable: bool = False
 
     @property
     def is_volume(self) -> bool:
@@ -82,13 +90,36 @@ class ErrorCounts:
     data: int | None
 
 
-def parse_datasets(text: str) -> list[Dataset]:
-    """Return what `zfs list` of `commands.DATASET_COLUMNS` printed; raise `StepFailedError` for another form."""
+def parse_datasets(text: str, mount_points: Mapping[str, str]) -> list[Dataset]:
+    """Return what `zfs list` of `commands.DATASET_COLUMNS` printed; raise `StepFailedError` for another form.
+
+    A dataset without an entry in `mount_points` is gone since, and is left out.
+    """
     found = []
-    for name, mountpoint, canmount, keystatus, encryption in _rows(text, 5, "list"):
-        key_loaded = None if encryption in {"off", "-"} else keystatus == "available"
-        found.append(Dataset(name, mountpoint, canmount, encryption, key_loaded))
+    for name, canmount, keystatus, encryption, guid, inconsistent, token in _rows(text, 7, "list"):
+        if name in mount_points:
+            key_loaded = None if encryption in {"off", "-"} else keystatus == "available"
+            receiving = inconsistent == "1"
+            found.append(
+                Dataset(
+                    name, mount_points[name], canmount, encryption, key_loaded, guid, receiving, token not in {"-", ""}
+                )
+            )
     return found
+
+
+def parse_names(text: str) -> list[str]:
+    """Return the names of the datasets, of the same output; raise `StepFailedError` for another form."""
+    return [name for name, *_ in _rows(text, 7, "list")]
+
+
+def parse_mount_points(text: str, names: Sequence[str]) -> dict[str, str] | None:
+    """Return what `zfs list` of `commands.list_mount_points` printed of these datasets, each on a line of its own.
+
+    None if it is not that: a mount point may hold a line feed, and one more line looks like one more dataset.
+    """
+    rows = [line.partition("\t") for line in text.removesuffix("\n").split("\n")] if text else []
+    return {name: path for name, _, path in rows} if [name for name, *_ in rows] == list(names) else None
 
 
 def parse_marks(text: str) -> list[Mark]:
@@ -137,7 +168,7 @@ def _rows(text: str, columns: int, verb: str, *, program: str = "zfs") -> list[l
             shown = "\t".join(cells)[:200]
             raise StepFailedError(
                 f"{program} {verb} printed a line of another form than asked for: {shown!r}",
-                remedy="give datasets and mount points names without tabs and line feeds",
+                remedy="see `zfs version`: OpenZFS 2.1 to 2.3 print the asked-for columns, one dataset a line",
             )
     return rows
 

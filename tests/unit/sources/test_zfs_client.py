@@ -40,3 +40,40 @@ def test_the_dataset_of_a_path_is_that_of_its_device(tmp_path: Path) -> None:
     assert dataset_of(tmp_path, table.replace("zfs", "ext4")) is None
     with pytest.raises(FileNotFoundError):
         dataset_of(tmp_path / "nowhere", table)
+
+
+ODD = r"""
+row() { printf '%s\ton\t-\toff\t%s\t0\t-\n' "$1" "$2"; }
+case "$*" in
+    *canmount*) row tank 1; row tank/odd 2; row tank/gone 3 ;;
+    *name,mountpoint*) printf 'tank\t/tank\ntank/odd\t/new\ntank/gone\t/forged\ntank/gone\t/gone\n' ;;
+    *value*tank/odd) printf '/new\ntank/gone\t/forged\n' ;;
+    *value*tank/gone) echo "cannot open 'tank/gone': dataset does not exist" >&2; exit 1 ;;
+    *value*tank) echo /tank ;;
+esac
+"""
+
+
+def test_a_mount_point_with_a_line_feed_is_asked_for_by_itself(tmp_path: Path) -> None:
+    zfs = Zfs(lambda _: None, programs=script(tmp_path, ODD))
+    found = {each.name: each.mountpoint for each in zfs.datasets("tank")}
+    assert found == {"tank": "/tank", "tank/odd": "/new\ntank/gone\t/forged"}
+
+
+def test_what_refuses_while_mount_points_are_asked_for_is_an_error(tmp_path: Path) -> None:
+    zfs = Zfs(lambda _: None, programs=script(tmp_path, ODD.replace("dataset does not exist", "I/O error")))
+    with pytest.raises(ZfsError, match="I/O error"):
+        zfs.datasets("tank")
+
+
+def test_a_dataset_that_goes_between_two_questions_does_not_exist(tmp_path: Path) -> None:
+    gone = "echo \"cannot open 'tank': dataset does not exist\" >&2; exit 1"
+    text = f"""case "$*" in *canmount*) printf 'tank\\ton\\t-\\toff\\t1\\t0\\t-\\n' ;; *get*) {gone} ;; esac"""
+    with pytest.raises(ZfsError) as caught:
+        Zfs(lambda _: None, programs=script(tmp_path, text)).datasets("tank")
+    assert caught.value.said == "cannot open 'tank': dataset does not exist"
+
+
+def test_only_the_snapshots_of_that_name_are_counted(tmp_path: Path) -> None:
+    text = "printf 'tank@bkp-1\\ntank@bkp-10\\ntank/a b@bkp-1\\ntank/c@daily\\n'"
+    assert Zfs(lambda _: None, programs=script(tmp_path, text)).having("tank", "bkp-1") == {"tank", "tank/a b"}

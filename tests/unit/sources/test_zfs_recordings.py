@@ -22,11 +22,13 @@ def recorded(release: str, state: str) -> tuple[list[Dataset], dict[str, tuple[s
         name, key, value, _source = line.split("\t")
         values.setdefault(name, {"name": name})[key] = value
     below = [each for each in values.values() if f"{each['name']}/".startswith(f"{BACKUP}/")]
+    below = [{"mountpoint": "-", **each} for each in below]
     rows = ("\t".join(each.get(column, "-") for column in DATASET_COLUMNS) for each in below)
+    points = {each["name"]: each["mountpoint"] for each in below}
     mounts: dict[str, tuple[str, ...]] = {
         each["name"]: (each["mountpoint"],) for each in below if each.get("mounted") == "yes"
     }
-    return parse_datasets("".join(f"{row}\n" for row in rows)), mounts
+    return parse_datasets("".join(f"{row}\n" for row in rows), points), mounts
 
 
 @pytest.mark.parametrize("release", RELEASES)

@@ -17,39 +17,68 @@ from bkp.tools.zfs.replies import (
     parse_datasets,
     parse_error_counts,
     parse_marks,
+    parse_mount_points,
     parse_mounts,
+    parse_names,
     parse_pool,
     parse_properties,
 )
 
+LISTED = (
+    "tank/Secure/backup\ton\tavailable\taes-256-gcm\t81\t0\t-\n"
+    "tank/Secure/backup/lo cked\tnoauto\tunavailable\taes-256-gcm\t82\t0\t-\n"
+    "tank/plain\toff\t-\toff\t83\t0\t1-af4179be3-b8-789c\n"
+    "tank/arriving\ton\t-\toff\t84\t1\t1-9d602655a-b8-789c\n"
+)
+POINTS = {
+    "tank/Secure/backup": "/tank/Secure/backup",
+    "tank/Secure/backup/lo cked": "legacy",
+    "tank/plain": "none",
+    "tank/arriving": "/tank/arriving",
+}
+
 
 def test_datasets_are_read_column_by_column() -> None:
-    text = (
-        "tank/Secure/backup\t/tank/Secure/backup\ton\tavailable\taes-256-gcm\n"
-        "tank/Secure/backup/lo cked\tlegacy\tnoauto\tunavailable\taes-256-gcm\n"
-        "tank/plain\tnone\toff\t-\toff\n"
-    )
-    assert parse_datasets(text) == [
-        Dataset("tank/Secure/backup", "/tank/Secure/backup", "on", "aes-256-gcm", key_loaded=True),
-        Dataset("tank/Secure/backup/lo cked", "legacy", "noauto", "aes-256-gcm", key_loaded=False),
-        Dataset("tank/plain", "none", "off", "off", key_loaded=None),
+    assert parse_datasets(LISTED, POINTS) == [
+        Dataset("tank/Secure/backup", "/tank/Secure/backup", "on", "aes-256-gcm", key_loaded=True, guid="81"),
+        Dataset("tank/Secure/backup/lo cked", "legacy", "noauto", "aes-256-gcm", key_loaded=False, guid="82"),
+        Dataset("tank/plain", "none", "off", "off", key_loaded=None, guid="83", resumable=True),
+        Dataset(
+            "tank/arriving", "/tank/arriving", "on", "off", key_loaded=None, guid="84", receiving=True, resumable=True
+        ),
     ]
+    assert parse_names(LISTED) == list(POINTS)
 
 
-def test_a_mount_point_may_hold_what_python_takes_for_the_end_of_a_line() -> None:
-    (found,) = parse_datasets("tank/a\t/tank/a\x85b\u2028c\x0b\rd\ton\t-\toff\n")
-    assert found.mountpoint == "/tank/a\x85b\u2028c\x0b\rd"
+def test_a_dataset_without_a_mount_point_in_the_second_list_is_gone() -> None:
+    assert [each.name for each in parse_datasets(LISTED, {"tank/plain": "none"})] == ["tank/plain"]
+
+
+@pytest.mark.parametrize("path", ["/tank/a", "/tank/a\x85b\u2028c\x0b\rd", "/tank/ta\tb", "none", ""])
+def test_a_mount_point_may_hold_anything_but_a_line_feed(path: str) -> None:
+    assert parse_mount_points(f"tank/a\t{path}\ntank/b\t/b\n", ["tank/a", "tank/b"]) == {
+        "tank/a": path,
+        "tank/b": "/b",
+    }
+
+
+@pytest.mark.parametrize(
+    "path", ["/tank/new\nline", "/tank/a\n", "/tank/a\ntank/b\t/elsewhere"], ids=["broken", "at the end", "forged"]
+)
+def test_a_mount_point_with_a_line_feed_is_never_taken_for_another_dataset(path: str) -> None:
+    assert parse_mount_points(f"tank/a\t{path}\ntank/b\t/b\n", ["tank/a", "tank/b"]) is None
 
 
 def test_no_output_is_no_dataset() -> None:
-    assert parse_datasets("") == []
+    assert parse_datasets("", {}) == []
+    assert parse_mount_points("", []) == {}
     assert parse_marks("") == []
 
 
-@pytest.mark.parametrize("text", ["tank\n", "NAME  MOUNTPOINT\n", "a\tb\tc\td\te\tf\n", "a\tb\tc\td\te\n\n", "\x00"])
+@pytest.mark.parametrize("text", ["tank\n", "NAME  MOUNTPOINT\n", "a\tb\tc\td\te\tf\n", f"{LISTED}\n", "\x00"])
 def test_another_form_than_asked_for_is_a_typed_error_that_shows_the_line(text: str) -> None:
     with pytest.raises(StepFailedError, match="another form than asked for") as caught:
-        parse_datasets(text)
+        parse_datasets(text, {})
     assert caught.value.remedy
     with pytest.raises(StepFailedError, match="zfs get printed"):
         parse_marks(text)
@@ -122,6 +151,10 @@ def test_every_command_line_finds_its_program_by_an_absolute_path() -> None:
         commands.snapshot_marks("tank", ("bkp:run",)),
         commands.mount_snapshot("tank", "s", "/tank"),
         commands.list_all_datasets(),
+        commands.list_mount_points("tank"),
+        commands.list_all_mount_points(),
+        commands.mount_point("tank"),
+        commands.list_snapshots("tank"),
         commands.properties(("atime",), ("tank",)),
         commands.list_pool("tank"),
         commands.pool_status("tank"),
