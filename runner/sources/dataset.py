@@ -19,21 +19,22 @@ from bkp.tools.cleanup import to_the_end
 from bkp.tools.mounts import mount_table
 from bkp.tools.namespace import private_mounts
 from bkp.tools.zfs import commands
-from bkp.tools.zfs.client import Zfs, ZfsError, dataset_of
+from bkp.tools.zfs.client import MISSING, Zfs, ZfsError, dataset_of
 from bkp.tools.zfs.replies import parse_mounts
 from runner.sources import marks
-from runner.sources.base import PreparedRoot, PreparedSource, identity
-from runner.sources.plan import hidden, is_skipped, plan, swallowed
+from runner.sources.base import Omitted, PreparedRoot, PreparedSource, identity
+from runner.sources.plan import hidden, plan, swallowed
+from runner.sources.unheld import GONE, taken_away, unheld
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from bkp.config.repositories import Source
     from bkp.state.records import Process
-    from bkp.tools.zfs.replies import Dataset
     from runner.sources.plan import Placement
 
 BUSY_SECONDS = 30.0
+SNAPSHOT_TRIES = 10
 NOT_THERE = "could not find any snapshots"
 
 
@@ -57,31 +58,85 @@ class DatasetSource:
 
     @contextmanager
     def prepare(self, name: str, source: Source) -> Iterator[PreparedSource]:
-        """Snapshot, hold and mount the dataset; release and destroy when the block ends, whatever ended it."""
+        """Snapshot, hold and mount the dataset; release and destroy when the block ends, whatever ended it.
+
+        A dataset that is not there, or whose snapshot somebody takes away, is a root with a problem.
+        """
         dataset = source.dataset or ""
+        with contextlib.ExitStack() as stack:
+            try:
+                prepared = self._prepared(stack, name, source, dataset)
+            except ZfsError as exc:
+                if not _is_not_there(exc, dataset):
+                    raise
+                why = "does not exist: was it destroyed or renamed, or is its pool not imported?"
+                prepared = _without_snapshot(name, source, dataset, why)
+            yield prepared
+
+    def _prepared(self, stack: contextlib.ExitStack, name: str, source: Source, dataset: str) -> PreparedSource:
+        before = after = self.zfs.datasets(dataset)
         host = marks.host_mark()
         self._clean_up_dead(dataset, host)
-        datasets = self.zfs.datasets(dataset)
+        snapshot, held = marks.snapshot_name(self.run_id), frozenset[str]()
+        if not before[0].receiving:  # zfs snapshot -r of nothing ends by a segmentation fault in 2.1
+            stack.enter_context(self._snapshot(dataset, snapshot, host))
+            held, after = self.zfs.having(dataset, snapshot), self.zfs.datasets(dataset)
+            if not held:
+                return _without_snapshot(name, source, dataset, taken_away(dataset))
+        without = unheld(before, after, held)
+        gone = [each for each in before if without.get(each.name) is GONE]
         mountinfo = mount_table(self.zfs.programs.mountinfo)
         mounts = parse_mounts(mountinfo)
-        planned = plan(datasets, mounts, mount_at=source.mount_at, skip=source.skip)
+        planned = plan([*after, *gone], mounts, mount_at=source.mount_at, skip=source.skip, unheld=without)
         self._refuse(name, planned, mounts, mountinfo)
-        snapshot = marks.snapshot_name(self.run_id)
+        stack.enter_context(private_mounts())
+        roots = self._mount_all(planned, snapshot, source, mounts)
+        lost = self._gone(dataset, roots)
+        left_out = [Omitted(each.dataset or "", GONE.reason, warn=True) for each in lost]
+        return PreparedSource(
+            name, source, tuple(root for root in roots if root not in lost), (*planned.left_out, *left_out)
+        )
+
+    @contextmanager
+    def _snapshot(self, dataset: str, snapshot: str, host: str) -> Iterator[None]:
+        """Take the snapshot and hold it; release and destroy it when the block ends.
+
+        That it is not there any more to be held is for the caller to find: other snapshots of it may be.
+        """
+        take = commands.snapshot(dataset, snapshot, marks.marks_of(self.run_id, self.process, host))
         refused = False
         try:
             try:
-                taken = commands.snapshot(dataset, snapshot, marks.marks_of(self.run_id, self.process, host))
-                self.zfs.call(taken, f"cannot snapshot {dataset}")
+                self._take(dataset, take)
             except ZfsError as exc:
                 refused = exc.ended
                 raise
-            self.zfs.call(commands.hold(dataset, snapshot, snapshot), f"cannot hold {dataset}@{snapshot}")
-            self._name_newcomers(dataset, source, datasets)
-            with private_mounts():
-                yield PreparedSource(name, source, self._mount_all(planned, snapshot, source, mounts), planned.left_out)
+            try:
+                self.zfs.call(commands.hold(dataset, snapshot, snapshot), f"cannot hold {dataset}@{snapshot}")
+            except ZfsError as exc:
+                if MISSING not in exc.said:
+                    raise
+            yield
         finally:
             if not refused:  # a signal may have come while zfs was at it
                 to_the_end(lambda: self._let_go(dataset, snapshot))
+
+    def _take(self, dataset: str, command: tuple[str, ...]) -> None:
+        """Snapshot all or none: one child that is destroyed while zfs collects them makes it refuse, so ask again."""
+        for tries_left in reversed(range(SNAPSHOT_TRIES)):
+            try:
+                self.zfs.call(command, f"cannot snapshot {dataset}")
+            except ZfsError as exc:
+                if not (exc.ended and tries_left and MISSING in exc.said) or _is_not_there(exc, dataset):
+                    raise
+                continue
+            return
+
+    def _gone(self, dataset: str, roots: Iterable[PreparedRoot]) -> list[PreparedRoot]:
+        """Return the roots that could not be made ready because their dataset is not there any more."""
+        broken = [root for root in roots if root.problem is not None]
+        there = {each.name for each in self.zfs.datasets(dataset)} if broken else set()
+        return [root for root in broken if root.dataset not in there]
 
     def _refuse(self, name: str, planned: Placement, mounts: Mapping[str, tuple[str, ...]], mountinfo: str) -> None:
         """Raise `StepFailedError` if these snapshots would cover what the run needs, or hold its own repository."""
@@ -100,15 +155,6 @@ class DatasetSource:
                 f"the repository {repository} lies in this source: it would be archived into itself, as {place}",
                 remedy=f"write sources.{name}.skip: [{owner}] or sources.{name}.exclude: ['pp:{place}']",
             )
-
-    def _name_newcomers(self, dataset: str, source: Source, known: Iterable[Dataset]) -> None:
-        """Warn of datasets that came between the list and the snapshot: tonight's archive does not hold them."""
-        names = {each.name for each in known}
-        for each in self.zfs.datasets(dataset):
-            if each.name not in names and not is_skipped(each.name, source.skip):
-                self.warn(
-                    f"{each.name} is not archived: it was created while the snapshot was taken; the next night has it"
-                )
 
     def _mount_all(
         self, planned: Placement, snapshot: str, source: Source, mounts: Mapping[str, tuple[str, ...]]
@@ -171,6 +217,15 @@ class DatasetSource:
         for run_id in marks.dead_snapshots(self.zfs.marks(dataset, marks.KEYS), host, is_alive):
             self.info(f"removing the snapshot that run {run_id} left behind on {dataset}")
             self._let_go(dataset, marks.snapshot_name(run_id))
+
+
+def _is_not_there(error: ZfsError, dataset: str) -> bool:
+    return error.said == f"cannot open '{dataset}': {MISSING}"
+
+
+def _without_snapshot(name: str, source: Source, dataset: str, problem: str) -> PreparedSource:
+    path = os.path.normpath(source.mount_at) if source.mount_at else dataset
+    return PreparedSource(name, source, (PreparedRoot(path, dataset, problem),))
 
 
 def _unusable(folder: str, *, empty: bool) -> str | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bkp.config.places import archived, is_below
-from runner.sources.plan import is_skipped
+from runner.sources.plan import is_within
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -71,7 +71,7 @@ def _trees(source: Source, mounts: Mounts) -> Iterator[tuple[str, str]]:
         return
     top = next(iter(mounts.get(source.dataset, ())), None)
     for dataset, points in mounts.items():
-        if f"{dataset}/".startswith(f"{source.dataset}/") and not is_skipped(dataset, source.skip):
+        if f"{dataset}/".startswith(f"{source.dataset}/") and not is_within(dataset, source.skip):
             live = points[0]
             fixed = source.mount_at is not None and top is not None
             yield live, os.path.normpath(f"{source.mount_at}/{os.path.relpath(live, top)}") if fixed else live

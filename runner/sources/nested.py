@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bkp.config.places import archived, is_below
 from bkp.tools.mounts import parse_mountinfo
+from runner.sources.plan import is_within
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -34,19 +35,18 @@ class LiveTree:
 
 
 def unarchived(
-    mountinfo: str, trees: Sequence[LiveTree], left_out: Iterable[str], exclude: Sequence[str]
+    mountinfo: str, trees: Sequence[LiveTree], judged: Collection[str], exclude: Sequence[str]
 ) -> list[tuple[Mount, str]]:
     """Return the file systems that lie below one of the trees and in no archive, each with where that tree is seen.
 
     Args:
         mountinfo: /proc/self/mountinfo (proc(5)), before any snapshot was mounted.
         trees: all roots from which borg does not go on to other file systems.
-        left_out: datasets that are named as left out already.
+        judged: datasets whose source has said of each below what becomes of it, also of one that is gone since.
         exclude: what borg leaves out; what somebody excluded is known not to be archived.
     """
     mounts = parse_mountinfo(mountinfo)
     seen = {tree: _seen_at(tree, mounts) for tree in trees}
-    known = {*left_out, *(tree.dataset for tree in trees)}
     found: dict[str, tuple[Mount, str]] = {}
     for tree, live in seen.items():
         own = _device_of(live, mounts)
@@ -54,7 +54,7 @@ def unarchived(
             if mount.point in seen.values() or not is_below(mount.point, live):
                 continue
             # a bind mount of the tree's own files is archived where they are; a snapshot is what somebody looks into
-            if mount.device == own or mount.kind in _PASSING or mount.source in known or "@" in mount.source:
+            if mount.device == own or mount.kind in _PASSING or is_within(mount.source, judged) or "@" in mount.source:
                 continue
             place = os.path.normpath(f"{tree.path}/{os.path.relpath(mount.point, live)}")
             if archived(place, tree.path, exclude):

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from bkp.tools.zfs.replies import Dataset
+    from runner.sources.unheld import Unheld
 
     Mounts = Mapping[str, Sequence[str]]
 
@@ -26,16 +27,21 @@ class Placement:
 
 
 def plan(
-    datasets: Sequence[Dataset], mounts: Mounts, *, mount_at: str | None = None, skip: Iterable[str] = ()
+    datasets: Sequence[Dataset],
+    mounts: Mounts,
+    *,
+    mount_at: str | None = None,
+    skip: Iterable[str] = (),
+    unheld: Mapping[str, Unheld] | None = None,
 ) -> Placement:
     """Return where each dataset's snapshot is to be mounted: over its own live path, or below the fixed `mount_at`.
 
-    `datasets` begins with the source's own; `mounts` says where each is mounted now. A source none of whose datasets
-    can be archived is a root that is missing: it must never pass for archived.
+    `datasets` begins with the source's own; `mounts` says where each is mounted now, `unheld` why some have no
+    snapshot. A source none of whose datasets can be archived is a missing root: it must never pass for archived.
     """
     fixed = os.path.normpath(mount_at) if mount_at else None
     found = [
-        _place(dataset, datasets[0], mounts, fixed, frozenset(skip))
+        _place(dataset, datasets[0], mounts, fixed, frozenset(skip), (unheld or {}).get(dataset.name))
         for dataset in sorted(datasets, key=lambda each: each.name)
     ]
     roots = [each for each in found if isinstance(each, PreparedRoot)]
@@ -54,10 +60,12 @@ def plan(
 
 
 def _place(
-    dataset: Dataset, top: Dataset, mounts: Mounts, mount_at: str | None, skip: frozenset[str]
+    dataset: Dataset, top: Dataset, mounts: Mounts, mount_at: str | None, skip: frozenset[str], unheld: Unheld | None
 ) -> PreparedRoot | Omitted:
-    if is_skipped(dataset.name, skip):
+    if is_within(dataset.name, skip):
         return Omitted(dataset.name, "skipped by the configuration", warn=False)
+    if unheld is not None and not unheld.lost:
+        return Omitted(dataset.name, unheld.reason, warn=True)
     if dataset.is_volume:
         return Omitted(
             dataset.name, "it is a volume, of which borg sees no files; back it up otherwise and skip it", True
@@ -66,6 +74,11 @@ def _place(
         return Omitted(dataset.name, "canmount=off: it has no files of its own to see", warn=False)
     live = _live_path(dataset, mounts)
     path = _fixed(dataset, top, live, _live_path(top, mounts), mount_at) if mount_at else live
+    if unheld is not None:
+        return PreparedRoot(path or dataset.name, dataset.name, unheld.reason)
+    if path is not None and ("\n" in path or "\t" in path):  # neither borg's messages nor ours could name it
+        reason = f"its path {path!r} holds a line feed or a tab; give it another mount point, or skip it"
+        return Omitted(dataset.name, reason, warn=True)
     if dataset.key_loaded is False:
         return PreparedRoot(path or dataset.name, dataset.name, f"is locked: the key of {dataset.name} is not loaded")
     if path is not None:
@@ -78,9 +91,9 @@ def _place(
     return Omitted(dataset.name, reason + remedy, warn=True)
 
 
-def is_skipped(dataset: str, skip: Iterable[str]) -> bool:
-    """Return whether the configuration leaves a dataset out, by its own name or that of one above it."""
-    return any(dataset == each or dataset.startswith(f"{each}/") for each in skip)
+def is_within(dataset: str, tops: Iterable[str]) -> bool:
+    """Return whether a dataset is one of these, or below one of them."""
+    return any(dataset == each or dataset.startswith(f"{each}/") for each in tops)
 
 
 def _live_path(dataset: Dataset, mounts: Mounts) -> str | None:

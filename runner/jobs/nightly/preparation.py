@@ -108,11 +108,11 @@ def _nested(mountinfo: str, prepared: Sequence[PreparedSource], excludes: Sequen
         for root in each.roots
         if each.source.one_file_system and root.problem is None
     ]
-    left_out = [out.dataset for each in prepared for out in each.left_out]
+    judged = [each.source.dataset for each in prepared if each.source.dataset is not None]
     return [
         f"{mount.point} ({mount.source}) is mounted below {tree} and not archived: "
         "make it a source of its own, or exclude it"
-        for mount, tree in unarchived(mountinfo, trees, left_out, excludes)
+        for mount, tree in unarchived(mountinfo, trees, judged, excludes)
     ]
 
 

@@ -122,6 +122,44 @@ class Server:
         lines = [f"9 9 {device} / {_escaped(path)} rw - zfs {_escaped(name)} rw\n" for name, path in mounts.items()]
         (self.folder / "bin/mountinfo").write_text("".join(lines))
 
+    def add(self, dataset: str, **facts: str) -> None:
+        """Let a dataset come to be."""
+        self._write_datasets(self._datasets() | {dataset: {"keystatus": "-", "encryption": "off", **facts}})
+
+    def change(self, dataset: str, **facts: str) -> None:
+        """Change properties of a dataset; one with another mount point is not mounted."""
+        if "mountpoint" in facts:
+            self.tell_mounts({name: path for name, path in self.mounts.items() if name != dataset})
+        known = self._datasets()
+        self._write_datasets(known | {dataset: known[dataset] | facts})
+
+    def destroy(self, dataset: str) -> None:
+        """Take a mounted dataset away with its snapshots, as zfs destroy -r does."""
+        for snapshot in self.pool.existing():
+            if snapshot.startswith(f"{dataset}@"):
+                self.pool.file_of(snapshot).unlink()
+        self._write_datasets({name: facts for name, facts in self._datasets().items() if name != dataset})
+        self.tell_mounts({name: path for name, path in self.mounts.items() if name != dataset})
+        self.call("umount", self.mounts[dataset])
+        self.call("rmdir", self.mounts[dataset])
+
+    def skip(self, dataset: str) -> None:
+        """Leave a dataset out on purpose."""
+        config = self.folder / "config.yml"
+        text = config.read_text()
+        if "skip: [" not in text:
+            text = text.replace(f"dataset: {TOP}", f"dataset: {TOP}, skip: []")
+        config.write_text(text.replace("skip: [", f"skip: [{dataset!r}, ").replace(", ]", "]"))
+
+    def _datasets(self) -> dict[str, dict[str, str]]:
+        known: dict[str, dict[str, str]] = json.loads((self.pool.folder / "datasets.json").read_text())
+        return known
+
+    def _write_datasets(self, datasets: dict[str, dict[str, str]]) -> None:
+        path = self.pool.folder / "datasets.json"
+        path.with_suffix(".new").write_text(json.dumps(datasets))
+        path.with_suffix(".new").rename(path)
+
     def halt_at(self, step: str) -> None:
         """Let the next run wait at that step."""
         (self.pool.folder / "halt").write_text(step)

@@ -139,7 +139,7 @@ def test_foreign_snapshots_with_our_prefix_lose_nothing(server: Server) -> None:
 
 
 def test_a_locked_child_fails_the_night_and_what_can_be_read_is_kept_apart(server: Server) -> None:
-    _change(server, CHILD, keystatus="unavailable", encryption="aes-256-gcm")
+    server.change(CHILD, keystatus="unavailable", encryption="aes-256-gcm")
     record = server.nightly(expect=3)
     assert record["result"]["archive"]["name"].startswith("incomplete-")
     assert [root["path"] for root in record["result"]["archive"]["roots"] if not root["present"]] == [
@@ -151,7 +151,7 @@ def test_a_locked_child_fails_the_night_and_what_can_be_read_is_kept_apart(serve
 
 
 def test_a_snapshot_that_cannot_be_mounted_is_a_missing_root(server: Server) -> None:
-    _change(server, CHILD, mountpoint=f"{server.folder}/nowhere")
+    server.change(CHILD, mountpoint=f"{server.folder}/nowhere")
     record = server.nightly(expect=3)
     assert any("no folder to be mounted over: mount it once" in message["text"] for message in record["messages"])
     assert server.left() == []
@@ -159,7 +159,7 @@ def test_a_snapshot_that_cannot_be_mounted_is_a_missing_root(server: Server) -> 
 
 @pytest.mark.parametrize("what", ["state", "log", "lock", "main", "borg/.cache"])
 def test_what_the_run_needs_below_a_covered_mount_point_is_refused_with_the_way_out(server: Server, what: str) -> None:
-    _change(server, ODD, mountpoint=str(server.folder / what))
+    server.change(ODD, mountpoint=str(server.folder / what))
     record = server.nightly(expect=3)
     assert "would cover" in record["reason"]
     log = (server.folder / "log").glob("nightly-main-*.log")
@@ -194,7 +194,7 @@ def test_whatever_fails_nothing_is_left_behind(server: Server, step: str) -> Non
 
 
 def test_a_source_of_which_nothing_can_be_archived_fails_the_night_although_another_can(server: Server) -> None:
-    _add(server, "tank/off", mountpoint="/tank/off", canmount="off")
+    server.add("tank/off", mountpoint="/tank/off", canmount="off")
     config = server.folder / "config.yml"
     text = config.read_text().replace("sources: [data]", "sources: [data, off]")
     config.write_text(text.replace(f"dataset: {TOP}}}", f"dataset: {TOP}}}, off: {{dataset: tank/off}}"))
@@ -223,7 +223,7 @@ def test_at_a_fixed_path_that_is_a_link_the_link_alone_would_be_archived(server:
     (server.folder / "run/link").symlink_to(server.folder / "elsewhere")
     (server.folder / "elsewhere").mkdir()
     config = server.folder / "config.yml"
-    _skip(server, CHILD)
+    server.skip(CHILD)
     config.write_text(
         config.read_text().replace(f"dataset: {TOP}", f"dataset: {TOP}, mount_at: {server.folder}/run/link")
     )
@@ -243,10 +243,10 @@ def test_a_snapshot_that_is_covered_by_that_of_another_is_a_missing_root(server:
 
 
 def test_a_volume_is_named_because_borg_sees_no_files_of_it(server: Server) -> None:
-    _add(server, f"{TOP}/disk", mountpoint="-", canmount="-")
+    server.add(f"{TOP}/disk", mountpoint="-", canmount="-")
     record = server.nightly(expect=1)
     assert any(f"{TOP}/disk is not archived: it is a volume" in each["text"] for each in record["messages"])
-    _skip(server, f"{TOP}/disk")
+    server.skip(f"{TOP}/disk")
     server.nightly()
 
 
@@ -263,11 +263,11 @@ def test_a_file_system_from_elsewhere_below_a_dataset_is_named_until_it_is_exclu
     server.nightly()
 
 
-def test_a_dataset_that_comes_between_list_and_snapshot_is_named(server: Server) -> None:
-    server.halt_at("snapshot before")
+def test_a_dataset_that_comes_too_late_for_the_snapshot_is_named(server: Server) -> None:
+    server.halt_at("snapshot within")
     process = server.start()
     server.wait_halted()
-    _add(server, f"{TOP}/new", mountpoint=f"{server.tree}/new", canmount="on")
+    server.add(f"{TOP}/new", mountpoint=f"{server.tree}/new", canmount="on")
     server.go_on()
     record = server.ended(process, expect=1)
     assert any(f"{TOP}/new is not archived: it was created while" in each["text"] for each in record["messages"])
@@ -283,27 +283,3 @@ def test_at_a_fixed_path_a_repository_inside_is_never_archived_into_itself(serve
     assert f"the repository {server.folder}/main lies in this source" in record["reason"]
     assert "exclude: ['pp:/run/bkp-test/main']" in record["remedy"]
     assert server.left() == []
-
-
-def _add(server: Server, dataset: str, **facts: str) -> None:
-    path = server.pool.folder / "datasets.json"
-    known = json.loads(path.read_text())
-    known[dataset] = {"keystatus": "-", "encryption": "off", **facts}
-    path.write_text(json.dumps(known))
-
-
-def _skip(server: Server, dataset: str) -> None:
-    config = server.folder / "config.yml"
-    text = config.read_text()
-    if "skip: [" not in text:
-        text = text.replace(f"dataset: {TOP}", f"dataset: {TOP}, skip: []")
-    config.write_text(text.replace("skip: [", f"skip: [{dataset!r}, ").replace(", ]", "]"))
-
-
-def _change(server: Server, dataset: str, **facts: str) -> None:
-    if "mountpoint" in facts:
-        server.tell_mounts({name: path for name, path in server.mounts.items() if name != dataset})
-    path = server.pool.folder / "datasets.json"
-    known = json.loads(path.read_text())
-    known[dataset] |= facts
-    path.write_text(json.dumps(known))

@@ -5,6 +5,7 @@ import pytest
 from bkp.tools.zfs.replies import Dataset
 from runner.sources.base import Omitted, PreparedRoot
 from runner.sources.plan import Placement, hidden, plan, swallowed
+from runner.sources.unheld import Unheld
 
 TOP = "tank/Secure/backup"
 
@@ -130,6 +131,40 @@ def test_skipped_datasets_are_left_out_with_all_below_and_without_a_warning() ->
 def test_a_locked_dataset_that_is_skipped_is_no_problem() -> None:
     top, child = a_dataset(), a_dataset(f"{TOP}/locked", key_loaded=False)
     assert paths(plan([top, child], mounted(top), skip=[child.name])) == [f"/{TOP}"]
+
+
+@pytest.mark.parametrize("odd", ["ta\tb", "new\nline"])
+def test_a_path_that_no_message_could_name_is_left_out_with_a_warning_and_shown_escaped(odd: str) -> None:
+    top, child = a_dataset(), a_dataset(f"{TOP}/x", f"/srv/{odd}")
+    found = plan([top, child], mounted(top, child))
+    assert paths(found) == [f"/{TOP}"]
+    (out,) = found.left_out
+    assert (out.dataset, out.warn) == (child.name, True)
+    assert repr(f"/srv/{odd}") in out.reason
+    assert paths(plan([child], mounted(child), mount_at="/run/bkp/x")) == ["/run/bkp/x"]
+
+
+def test_what_the_snapshot_does_not_hold_is_left_out_whatever_else_it_is() -> None:
+    names = [f"{TOP}/{each}" for each in ("locked", "disk", "off")]
+    kinds = [
+        a_dataset(names[0], key_loaded=False),
+        a_dataset(names[1], "-", canmount="-"),
+        a_dataset(names[2], canmount="off"),
+    ]
+    top, without = a_dataset(), {each: Unheld("it is still being received") for each in names}
+    found = plan([top, *kinds], mounted(top), unheld=without)
+    assert paths(found) == [f"/{TOP}"]
+    assert left(found) == dict.fromkeys(names, "it is still being received")
+    skipped = plan([top, *kinds], mounted(top), skip=names, unheld=without)
+    assert set(left(skipped).values()) == {"skipped by the configuration"}
+
+
+def test_one_whose_snapshot_was_taken_away_is_a_root_that_is_missing_where_it_would_be_archived() -> None:
+    top, child, off = a_dataset(), a_dataset(f"{TOP}/a"), a_dataset(f"{TOP}/off", canmount="off")
+    without = {each.name: Unheld("has no snapshot", lost=True) for each in (child, off)}
+    found = plan([top, child, off], mounted(top, child), unheld=without)
+    assert found.roots[1] == PreparedRoot(f"/{TOP}/a", child.name, "has no snapshot")
+    assert list(left(found)) == [off.name]
 
 
 def test_of_two_datasets_with_one_path_the_one_that_people_see_is_archived_and_the_other_named() -> None:
