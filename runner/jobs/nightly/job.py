@@ -28,6 +28,7 @@ from runner.jobs.nightly.old_logs import tidy_logs
 from runner.jobs.nightly.plan import dry_run, rights
 from runner.jobs.nightly.preparation import needed_paths, prepare, tell_passed_over
 from runner.jobs.nightly.retention import Pruned, compact_if_due, needs_tidying, prune, tidy
+from runner.jobs.nightly.vanished import held_before
 from runner.sample import SampleDrawer, Tree
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ def nightly(session: BorgSession, *, programs: Programs | None = None) -> None:
     with contextlib.ExitStack() as stack:
         with session.recorder.step("prepare") as notes:
             known = insist_on_repository(session, notes)
-            ready = prepare(session, stack, programs)
+            nights = past_nights(session)
+            ready = prepare(session, stack, programs, held_before(nights or (), known.id))
             prepared = ready.sources
             roots = [(each, root) for each in prepared for root in each.roots]
             trees = [(each.source, root.path) for each, root in roots if root.problem is None]
@@ -74,7 +76,6 @@ def nightly(session: BorgSession, *, programs: Programs | None = None) -> None:
             f"the archive {flawed}; it is kept apart and nothing was pruned",
             remedy="mount or correct the source or its excludes, then run the nightly again",
         )
-    nights = past_nights(session)
     night, shrunk = _judge_size(session, night, nights)
     night = rename(session, night, "name", SUSPICIOUS if shrunk else "")
     if shrunk is None:  # before anything is removed: a prune that fails leaves the drill its sample

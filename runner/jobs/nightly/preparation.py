@@ -15,6 +15,7 @@ from bkp.patterns import excluder
 from bkp.tools.mounts import mount_table, parse_mountinfo
 from bkp.tools.zfs.commands import Programs
 from bkp.tools.zfs.replies import parse_mounts
+from runner.jobs.nightly.vanished import with_vanished
 from runner.sources.base import PATIENCE
 from runner.sources.directory import DirectorySource
 from runner.sources.each_other import each_other
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from bkp.config.model import Config
     from bkp.patterns import Matcher
     from runner.borg_session import BorgSession
+    from runner.jobs.nightly.vanished import Held
     from runner.sources.base import PreparedSource, SourceKind
 
 
@@ -39,10 +41,15 @@ class Ready:
     mount_points: frozenset[str]
 
 
-def prepare(session: BorgSession, stack: contextlib.ExitStack, programs: Programs | None) -> Ready:
+def prepare(
+    session: BorgSession,
+    stack: contextlib.ExitStack,
+    programs: Programs | None,
+    held: Mapping[tuple[str, str], Held],
+) -> Ready:
     """Make all sources of the repository readable until `stack` closes, and tell what is wrong with any of them.
 
-    Raise `StepFailedError` if nothing can be read at all.
+    `held` is what earlier archives hold. Raise `StepFailedError` if nothing can be read at all.
     """
     mountinfo = mount_table((programs or Programs()).mountinfo)  # before any snapshot is mounted
     patience = _patience(session)
@@ -50,7 +57,7 @@ def prepare(session: BorgSession, stack: contextlib.ExitStack, programs: Program
     for name in session.repository.sources:
         source = session.config.sources[name]
         kind = DirectorySource(patience) if source.dataset is None else _dataset_source(session, name, found, programs)
-        found.append(stack.enter_context(kind.prepare(name, source)))
+        found.append(with_vanished(stack.enter_context(kind.prepare(name, source)), held))
     found = _with_own_excludes(found, _each_other(session, mountinfo, patience))
     excludes = tuple(pattern for each in found for pattern in each.source.exclude)
     found = [_without_excluded(each, excluder(excludes)) for each in found]

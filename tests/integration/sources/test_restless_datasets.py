@@ -56,6 +56,28 @@ def test_a_child_that_is_destroyed_while_the_night_begins_is_named_once_and_the_
     assert server.left() == []
 
 
+def test_a_child_that_is_gone_since_the_last_night_is_named_once_with_the_archive_that_holds_it(server: Server) -> None:
+    first = server.nightly()
+    server.halt_at("list before")  # its mount was still in the table when the night began
+    process = server.start()
+    server.wait_halted()
+    server.destroy(CHILD)
+    server.go_on()
+    record = server.ended(process, expect=1)
+    why = f"it is not there any more; was it destroyed or renamed? {name_of(first)} holds it"
+    assert said(record) == [f"{CHILD} is not archived: {why}"]
+    assert is_good_without_child(record)
+    assert said(server.nightly()) == []
+
+
+def test_a_child_that_is_skipped_from_now_on_is_not_missed(server: Server) -> None:
+    server.nightly()
+    server.skip(CHILD)
+    assert said(server.nightly()) == []
+    server.destroy(CHILD)
+    assert said(server.nightly()) == []
+
+
 @pytest.mark.parametrize("facts", [{}, {"keystatus": "unavailable", "encryption": "aes-256-gcm"}], ids=["plain", "raw"])
 def test_a_child_whose_first_receive_is_not_complete_is_left_out_and_the_archive_counts(
     server: Server, facts: dict[str, str]
@@ -71,6 +93,15 @@ def test_a_child_whose_first_receive_is_not_complete_is_left_out_and_the_archive
     server.change(CHILD, inconsistent="0", receive_resume_token="-", keystatus="-", encryption="off")
     server.tell_mounts(server.mounts)
     assert server.nightly()["result"]["archive"]["files"] == WHOLE
+
+
+def test_a_child_that_is_received_anew_is_no_first_receive_in_any_night(server: Server) -> None:
+    first = server.nightly()
+    be_received(server, CHILD)
+    for _ in range(2):
+        (text,) = said(server.nightly(expect=1))
+        assert text.startswith(RECEIVING)
+        assert text.endswith(f"; it was archived before, at last in {name_of(first)}")
 
 
 def test_a_child_whose_next_receive_was_cut_off_is_archived_as_it_is(server: Server) -> None:
