@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("startup", "imports", "nightly", "exporter_scrape", "audit_rules", "audit_live")
+NAMES = ("startup", "imports", "nightly", "exporter_scrape", "audit_rules", "audit_live", "probe")
 
 
 def run(argv: list[str]) -> None:

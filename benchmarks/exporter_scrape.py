@@ -63,9 +63,9 @@ def make_world(folder: Path, repositories: int, nights: int) -> World:
 
 
 @contextlib.contextmanager
-def exporter(world: World) -> Iterator[tuple[int, str, int]]:
+def exporter(config: Path) -> Iterator[tuple[int, str, int]]:
     """Start bkp-exporter; give its pid and address once it is ready."""
-    command = [sys.executable, "-m", "exporter.cli", "--config", str(world.config_path), "--listen", "127.0.0.1:0"]
+    command = [sys.executable, "-m", "exporter.cli", "--config", str(config), "--listen", "127.0.0.1:0"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
@@ -140,7 +140,7 @@ def main(argv: list[str]) -> None:
     }
     with tempfile.TemporaryDirectory(prefix="bkp-bench-") as folder:
         world = make_world(Path(folder), repositories, options.nights)
-        with exporter(world) as (pid, host, port):
+        with exporter(world.config_path) as (pid, host, port):
             _, body = ask(http.client.HTTPConnection(host, port), "/metrics", packed)
             plain = gzip.decompress(body)
             series = sum(not line.startswith(b"#") for line in plain.splitlines())
