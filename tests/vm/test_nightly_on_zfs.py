@@ -127,6 +127,69 @@ def test_every_kind_of_dataset_is_handled_and_named(site: Site) -> None:
     assert site.left_behind() == []
 
 
+def test_children_that_come_and_go_or_have_odd_paths_take_nothing_from_the_others(site: Site) -> None:
+    """What is being received, cut off, oddly mounted or destroyed is named once each; the archives are good ones."""
+    backup, origin = site.pool.backup, f"{site.pool.name}/origin"
+    leaving = [f"{backup}/leaving-{number}" for number in range(12)]
+    coming, odd = f"{backup}/coming", {f"{backup}/tab": "ta\\tb", f"{backup}/feed": "new\\nline"}
+    in_background = "> /dev/null 2>&1 < /dev/null &"
+    site.guest.script(
+        f"""
+        for each in {" ".join(leaving)}; do zfs create $each; echo here > {site.tree}/${{each##*/}}/file; done
+        {"; ".join(f'zfs create -o mountpoint="$(printf "{site.tree}/{path}")" {each}' for each, path in odd.items())}
+        zfs create {origin}; head -c 3M /dev/urandom > {site.pool.path(origin)}/file; zfs snapshot {origin}@s
+        zfs send {origin}@s | head -c 1M | zfs recv -s {backup}/cut || test "$(zfs list -H -o name {backup}/cut)"
+        ( zfs send {origin}@s | ( head -c 1M; until test -e {site.tools}/go; do sleep 0.2; done; cat ) \
+            | zfs recv {coming} ) {in_background}
+        until zfs list {coming} 2> /dev/null; do sleep 0.2; done
+        """
+    )
+    try:
+        first = site.job("nightly", expect=1)
+        site.guest.script(
+            f"""
+            touch {site.tools}/go
+            until test "$(zfs get -H -o value mounted {coming})" = yes; do sleep 0.2; done
+            zfs receive -A {backup}/cut
+            zfs destroy -r {leaving[0]}
+            ( until grep -qs '"running"' {site.record()}; do sleep 0.1; done
+              for each in {" ".join(leaving[1:])}; do zfs destroy -r $each; sleep 0.1; done ) {in_background}
+            """
+        )
+        second = site.job("nightly", expect=1)
+    finally:
+        site.guest.run(
+            f"touch {site.tools}/go; zfs receive -A {backup}/cut; zfs destroy -r {origin};"
+            f"for each in {coming} {' '.join([*odd, *leaving])}; do zfs destroy -r $each; done",
+            check=False,
+        )
+
+    third = site.job("nightly", expect=1)
+    nights = (first, second, third)
+    names = [each["result"]["archive"]["name"] for each in nights]
+    held = [{root["dataset"] for root in each["result"]["archive"]["roots"]} for each in nights]
+    named = [{out["dataset"]: out["reason"] for out in each["result"]["archive"]["left_out"]} for each in nights]
+    for number, record in enumerate(nights):
+        assert names[number] == f"{record['host']}-{record['run_id']}"
+        assert all(root["present"] for root in record["result"]["archive"]["roots"])
+        said = [each["text"].partition(" is not archived: ")[0] for each in record["messages"]]
+        assert sorted(said) == sorted(named[number])
+        assert not held[number] & set(named[number])
+    earlier = {each for each, why in named[0].items() if "is not there any more" in why}  # of another test
+    assert set(named[0]) - earlier == {*odd, coming, f"{backup}/cut"}
+    assert "is still being received" in named[0][coming]
+    assert f"zfs receive -A {backup}/cut" in named[0][f"{backup}/cut"]
+    assert all(path in named[0][each] for each, path in odd.items())
+    kept = {backup, f"{backup}/child"}
+    assert held[1] >= {*kept, coming}
+    assert held[1] | set(named[1]) == {*kept, coming, *odd, *leaving}
+    assert all("destroyed or renamed" in why for each, why in named[1].items() if each not in odd)
+    assert names[0] in named[1][leaving[0]]
+    assert set(named[2]) == held[1] - kept
+    assert all(names[1] in why for why in named[2].values())
+    assert site.left_behind() == []
+
+
 def test_a_locked_dataset_fails_the_night_and_never_counts_for_retention(site: Site) -> None:
     locked, key = f"{site.pool.backup}/locked", f"{site.tools}/locked.key"
     site.guest.script(
