@@ -12,7 +12,7 @@ import msgspec
 
 from bkp.jobs import JOBS
 from bkp.state.archives import missing_sources
-from bkp.state.results import Archive, DrillResult, NightlyResult, RepositoryFacts
+from bkp.state.results import Archive, DrillResult, Listed, NightlyResult, RepositoryFacts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +46,8 @@ class Holding:
     """One repository: what borg last said of it (`facts`, none older than `facts_at`), its last archive, its proofs.
 
     `missing` are the sources that the last archive lacks; empty where there is no archive. `drilled` is None where no
-    drill has compared files, or a later one may be hidden.
+    drill has compared files, or a later one may be hidden. `listed` is what the repository listed when it was last
+    asked; None where that is not known.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Holding:
     sources: tuple[SourceFacts, ...]
     checks: tuple[Check, ...]
     drilled: Drilled | None
+    listed: Listed | None = None
 
 
 def holding_of(config: Config, survey: Survey, name: str) -> Holding:
@@ -74,6 +76,7 @@ def holding_of(config: Config, survey: Survey, name: str) -> Holding:
         sources=tuple(_source(survey, name, source) for source in settings.sources),
         checks=tuple(_checks(survey, name)),
         drilled=_drilled(survey, name),
+        listed=survey.past.listed.get(name),
     )
 
 

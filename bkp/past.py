@@ -20,7 +20,7 @@ from bkp.state.archives import REMEMBERED, is_whole, sources_held
 from bkp.state.files import encode_record, modified_at, open_regular
 from bkp.state.ledger import fitting
 from bkp.state.reading import Missing, Unreadable
-from bkp.state.results import Archive, DrillResult
+from bkp.state.results import Archive, DrillResult, Listed
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -72,6 +72,7 @@ class Past:
         run_ids: every run that has a line in the history, and the digest of what that line says.
         subjects: the id of what is there now, by kind and name of the target.
         untrusted: sources whose newest archive is dated in the future.
+        listed: what each repository listed when it was last asked, by target.
     """
 
     sources: dict[TargetSource, datetime] = field(default_factory=dict)
@@ -83,6 +84,7 @@ class Past:
     run_ids: dict[str, int] = field(default_factory=dict)
     subjects: dict[tuple[Kind, str], str] = field(default_factory=dict)
     untrusted: set[TargetSource] = field(default_factory=set)
+    listed: dict[str, Listed] = field(default_factory=dict)
 
     def see(self, run: Run) -> None:
         """Take in a run of the history. They come in its order: the last is the newest, whatever its clock said."""
@@ -91,6 +93,8 @@ class Past:
             slim = msgspec.structs.replace(run.archive, roots=(), left_out=())  # hundreds of them are kept in memory
             self.archives.setdefault(run.target, deque(maxlen=REMEMBERED)).append(slim)
         self._see_subject(run)
+        if run.listed is not None:
+            self.listed[run.target] = run.listed
         key = (run.job, run.target)
         if run.outcome.is_good:
             self.succeeded.add(key)
@@ -120,6 +124,7 @@ class Past:
         if spec.kind is Kind.REPOSITORY:
             self.drills.pop(run.target, None)
             self.archives.pop(run.target, None)
+            self.listed.pop(run.target, None)
             self.sources = {key: moment for key, moment in self.sources.items() if key[0] != run.target}
 
     def see_mail(self, run: Run) -> None:
@@ -140,6 +145,7 @@ class Past:
             archives=dict(self.archives),
             run_ids=dict(self.run_ids),
             subjects=dict(self.subjects),
+            listed=dict(self.listed),
         )
         for run in sorted(records, key=lambda each: each.ended_at or each.started_at):
             if run.run_id in self.run_ids:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from auditor.facts.history import SOURCE as HISTORY
+from auditor.facts.history import doubt
 from auditor.facts.key import MAX_BYTES, parse_key_export
 from auditor.facts.nights import nights_missing
 from auditor.facts.passphrase import strength
 from auditor.facts.side_by_side import Probe
+from bkp.archive_names import good_ones
 from bkp.errors import BkpError, SecretFileError
 from bkp.jobs import NIGHTLY
+from bkp.listings import missed
 from bkp.secrets import Secret
 from bkp.state.files import read_bytes
 from bkp.state.reading import Missing, Unreadable
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from auditor.facts.builder import FactBuilder, FactGroup
     from bkp.config.model import Config
     from bkp.config.repositories import Repository
+    from bkp.survey import Survey
 
 LOCK_WAIT_SECONDS = 20.0
 TIMEOUT_SECONDS = 60.0
@@ -42,6 +46,7 @@ _OF_CONFIGURATION = (
     "key_export_repository_id",
     "key_export_usable",
 )
+_PERIODS = (("days", "%Y-%m-%d"), ("weeks", "%G-%V"), ("months", "%Y-%m"))
 _LISTED = ("id", "encryption", "archives", "newest_archive_at")
 
 
@@ -77,13 +82,13 @@ def _probe(name: str, ask: Callable[[FactGroup], None], fields: tuple[str, ...])
     return Probe(lambda builder: ask(builder.of("borg.repo", name)), late)
 
 
-def conclude(builder: FactBuilder, config: Config, zone: tzinfo, answers: Answers) -> None:
+def conclude(builder: FactBuilder, config: Config, zone: tzinfo, answers: Answers, seen: Survey) -> None:
     """Add what follows from several answers: retention.*, and the id of a repository that only its key told."""
-    for name, repository in config.repositories.items():
+    for name in config.repositories:
         listing, key_id = answers.listings.get(name), answers.key_ids.get(name)
         if listing is None and key_id is not None:  # the header names the repository even if it cannot be opened
             builder.of("borg.repo", name).add(_KEY_SOURCE, {"id": key_id})
-        _retention(builder, config, zone, name, repository, listing)
+        _retention(builder, config, zone, name, listing, seen)
 
 
 def _configured(facts: FactGroup, *, name: str, repository: Repository) -> None:
@@ -135,8 +140,8 @@ def _list(facts: FactGroup, name: str, repository: Repository) -> Listing | None
         "id": listing.repository_id,
         "encryption": listing.encryption,
         "opens": True,
-        "archives": len(_counted(repository, listing)),
-        "newest_archive_at": max((archive.started_at for archive in listing.archives), default=None),
+        "archives": len(_counted(repository, listing, facts.now)),
+        "newest_archive_at": max(_counted(repository, listing, facts.now), default=None),
     }
     facts.add(source, values)
     return listing
@@ -190,20 +195,32 @@ def _exported_key(facts: FactGroup, name: str, repository: Repository) -> None:
     facts.add(source, dict(zip(fields, (key.fingerprint, key.repository_id, key.usable), strict=True)))
 
 
-def _counted(repository: Repository, listing: Listing) -> list[datetime]:
-    """Return the starts of the archives that retention counts, oldest first."""
-    pattern = commands.archive_glob(repository)
-    return sorted(archive.started_at for archive in listing.archives if fnmatchcase(archive.name, pattern))
+def _counted(repository: Repository, listing: Listing, now: datetime) -> list[datetime]:
+    """Return the starts of the archives that retention counts, oldest first. One of the future proves nothing."""
+    good = good_ones(listing.archives, repository.prefix)
+    return [each.started_at for each in good if each.started_at <= now]
 
 
 def _retention(
-    builder: FactBuilder, config: Config, zone: tzinfo, name: str, repository: Repository, listing: Listing | None
+    builder: FactBuilder, config: Config, zone: tzinfo, name: str, listing: Listing | None, seen: Survey
 ) -> None:
-    facts = builder.of("retention", name)
+    facts, repository = builder.of("retention", name), config.repositories[name]
     if listing is None:
         facts.fail("borg list", "the repository could not be listed")
         return
-    starts, job = _counted(repository, listing), config.job(NIGHTLY.name)
+    starts, job = _counted(repository, listing, builder.now), config.job(NIGHTLY.name)
     missing = nights_missing(starts, job.schedule, job.grace, repository.keep.daily, builder.now, zone)
-    values = {"archives": len(starts), "nights_missing": missing}
-    facts.add(f"borg list, against jobs.{NIGHTLY.name}.schedule", values)
+    facts.add(f"borg list, against jobs.{NIGHTLY.name}.schedule", {"nights_missing": missing})
+    held = {name: len({each.strftime(period) for each in starts}) for name, period in _PERIODS}
+    facts.add("borg list", {"archives": len(starts), **held})
+    if (reason := doubt(seen)) is not None:
+        facts.fail(HISTORY, reason, ("begun_at", "gone"))
+        return
+    recorded, listed = seen.past.archives.get(name), seen.past.listed.get(name)
+    begun = [*starts[:1], *([recorded[0].started_at] if recorded else [])]
+    source = f"borg list, against {HISTORY}"
+    facts.add(source, {"begun_at": min(begun, default=None)})
+    if listed is None:
+        facts.fail(source, "no run has recorded yet what the repository lists", ("gone",))
+    else:
+        facts.add(source, {"gone": tuple(missed(listed, listing.archives, builder.now))})

@@ -35,6 +35,7 @@ class FactGroup:
 
     def __init__(self, builder: FactBuilder, space: Namespace, prefix: str) -> None:
         self.fields = space.fields
+        self.now = builder.now
         self._builder = builder
         self._prefix = prefix
 

@@ -61,7 +61,7 @@ def collect(
         Probe(timers, lambda own, why: own.of("host").fail("sd_booted(3)", why, ("systemd",))),
     ]
     gather(builder, probes, limit)
-    borg.conclude(builder, config, zone, answers)
+    borg.conclude(builder, config, zone, answers, seen)
     collect_jobs(builder, seen)
     collect_history(builder, seen)
     collect_archives(builder, config, seen, answers.listings)

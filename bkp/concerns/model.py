@@ -35,6 +35,7 @@ KINDS: dict[str, str] = {
     "archive_unconfirmed": "the repository has not confirmed the newest archive",
     "archive_small": "the newest archive is suspiciously small",
     "archive_old": "the newest archive in the repository is older than the schedule allows",
+    "archives_gone": "archives that count are gone from the repository, and no prune of ours removed them",
     "archives_incomplete": "the repository holds archives that were set aside",
     "source_stale": "a source has been in no good archive for longer than the schedule allows",
     "probe_stale": "the probe has not looked for longer than it should",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bkp.concerns.model import Concern
+from bkp.concerns.model import Concern, some
 from bkp.holdings import holding_of
 from bkp.jobs import JOBS, NIGHTLY
+from bkp.listings import GONE_REMEDY, gone_words
 from bkp.quantities import format_duration, format_size
 from bkp.state.archives import doubt, flaw
 from bkp.status import Status, deadline
@@ -64,6 +65,13 @@ def _archive(config: Config, survey: Survey, holding: Holding) -> Iterator[Conce
             *("archive_old", "critical", f"its newest archive is {format_duration(survey.now - newest)} old"),
             "`bkp-run list` shows what is there; find out who removed the newer ones",
             due,
+        )
+    if holding.listed is not None and (gone := holding.listed.gone):
+        yield _about(
+            holding,
+            *("archives_gone", "warning", f"{gone_words(gone)}: {some(list(gone))}"),
+            GONE_REMEDY,
+            min(each.since for each in gone.values()),
         )
     if facts is not None and facts.incomplete_archives:
         yield _about(

@@ -169,6 +169,15 @@ class Ledger:
                         break
         return found[::-1]
 
+    def newest(self, wanted: Callable[[Run], bool]) -> Run | None:
+        """Return the newest readable run that is wanted. Raise `StateError` if the file is there but cannot be read."""
+        with self._opened() as handle:
+            for raw in _lines_backwards(handle.fileno()) if handle else ():
+                line = _decode(raw)
+                if isinstance(line, LedgerLine) and line.run is not None and wanted(line.run):
+                    return line.run
+        return None
+
     def verify(self) -> ChainReport:
         """Walk the whole chain; return how many lines hold and the first that does not."""
         try:

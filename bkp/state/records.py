@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 
 from bkp.state.fields import Count, Outcome, Record, UtcTime
-from bkp.state.results import Archive, NightlyResult, Result
+from bkp.state.results import Archive, CheckResult, Listed, NightlyResult, PruneResult, Result
 
 SCHEMA_VERSION = 1
 
@@ -95,6 +95,11 @@ class Run(Record, frozen=True, kw_only=True):
     def archive(self) -> Archive | None:
         """Return the archive that a night made; None for a night without one, and for any other job."""
         return self.result.archive if isinstance(self.result, NightlyResult) else None
+
+    @property
+    def listed(self) -> Listed | None:
+        """Return what the repository listed, where the run has asked it."""
+        return self.result.listed if isinstance(self.result, NightlyResult | CheckResult | PruneResult) else None
 
     @property
     def end(self) -> Ended | None:

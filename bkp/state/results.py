@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import msgspec
+
 from bkp.quantities import format_size
 from bkp.state.fields import Count, Record, UtcTime
 
@@ -74,17 +76,41 @@ class RepositoryFacts(Record, frozen=True, kw_only=True):
     size_bytes: Count | None = None
 
 
+class Gone(Record, frozen=True, kw_only=True):
+    """An archive that is missed: the beginning of its id, and when that was noticed first."""
+
+    id: str
+    since: UtcTime
+
+
+class Listed(Record, frozen=True, kw_only=True):
+    """This server's archives that count, as the repository listed them, held against what earlier runs recorded.
+
+    `held` are those that are there at the end of the run, by name, with the first 16 digits of their ids, but for those
+    dated in the future. `removed` are those that this run gave up, or was about to when it died; None where it pruned
+    nothing. `gone` are missed: recorded once, listed no more, and given up by no run. `accepted` are those of them of
+    which a person has said, in this run, that this is right.
+    """
+
+    held: dict[str, str]
+    removed: tuple[str, ...] | None = None
+    gone: dict[str, Gone] = msgspec.field(default_factory=dict)
+    accepted: tuple[str, ...] = ()
+
+
 class NightlyResult(Record, frozen=True, kw_only=True, tag="nightly"):
-    """The archive that a night made, and the repository after it."""
+    """The archive that a night made, the repository after it, and what that lists."""
 
     archive: Archive
     repository: RepositoryFacts
+    listed: Listed | None = None
 
 
 class CheckResult(Record, frozen=True, kw_only=True, tag="check"):
     """How far borg's own look at the repository went; `all_data`: every chunk was decrypted and authenticated."""
 
     all_data: bool
+    listed: Listed | None = None
 
 
 class DrillResult(Record, frozen=True, kw_only=True, tag="drill"):
@@ -111,6 +137,7 @@ class PruneResult(Record, frozen=True, kw_only=True, tag="prune"):
     deleted: Count
     kept: Count
     given_up_bytes: Count | None = None
+    listed: Listed | None = None
 
 
 Result = NightlyResult | CheckResult | DrillResult | PruneResult
@@ -127,9 +154,10 @@ def describe(result: Result | None) -> list[Line]:
     """Return what a result says, line by line."""
     match result:
         case NightlyResult():
-            return [*describe_archive(result.archive), *_repository(result.repository)]
+            return [*describe_archive(result.archive), *_repository(result.repository), *_gone(result.listed)]
         case CheckResult():
-            return [Line("Checked", "structure and all data" if result.all_data else "structure")]
+            checked = Line("Checked", "structure and all data" if result.all_data else "structure")
+            return [checked, *_gone(result.listed)]
         case DrillResult():
             return [
                 Line("Restored", f"{result.files:,} files, {format_size(result.bytes)} from {result.archive}"),
@@ -140,7 +168,7 @@ def describe(result: Result | None) -> list[Line]:
             ]
         case PruneResult():
             size = "" if result.given_up_bytes is None else f", {format_size(result.given_up_bytes)} given up"
-            return [Line("Archives", f"{result.deleted:,} deleted, {result.kept:,} kept{size}")]
+            return [Line("Archives", f"{result.deleted:,} deleted, {result.kept:,} kept{size}"), *_gone(result.listed)]
         case None:
             return []
 
@@ -154,6 +182,10 @@ def describe_archive(archive: Archive) -> list[Line]:
         Line("New data", format_size(archive.deduplicated_bytes)),
         *(Line("Missing root", root.path) for root in archive.roots if not root.present),
     ]
+
+
+def _gone(listed: Listed | None) -> list[Line]:
+    return [Line("Gone archive", name) for name in listed.gone] if listed is not None else []
 
 
 def _repository(facts: RepositoryFacts) -> list[Line]:

@@ -35,6 +35,14 @@ SECTION = MetricSection[Model](
             "result.repository.* (started_at of its run)",
             lambda repository: repository.facts_at,
         ),
+        Metric(
+            "bkp_repository_gone_archives",
+            "Archives that were recorded, are listed no more, and were given up by no prune of ours, when the"
+            " repository was last asked; until somebody accepts that.",
+            "result.listed.gone",
+            lambda repository: None if repository.listed is None else len(repository.listed.gone),
+            absent="no readable record says what the repository listed",
+        ),
         absent=_ABSENT,
     ),
     Table[Model, RepositoryFacts](

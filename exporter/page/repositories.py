@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bkp.concerns.model import some
 from bkp.jobs import JOBS, Kind
 from bkp.quantities import format_size
 from bkp.state.archives import doubt
@@ -76,6 +77,8 @@ def _contents(model: Model, repository: Holding) -> list[Row]:
     if facts.archives is not None:
         extra = f", and {facts.incomplete_archives} set aside" if facts.incomplete_archives else ""
         found.append(Row("archives", f"{facts.archives}{extra}", tone="warn" if facts.incomplete_archives else ""))
+    if repository.listed is not None and (gone := repository.listed.gone):
+        found.append(Row("gone", some(list(gone)), tone="bad"))
     found.append(Row("encryption", facts.encryption))
     return found
 

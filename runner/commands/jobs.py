@@ -13,7 +13,7 @@ from bkp.config import Config, load_config
 from bkp.errors import ExitCode, UsageError
 from bkp.jobs import JOBS
 from runner.commands import options
-from runner.jobs.nightly import ACCEPT_REPOSITORY, ACCEPT_SIZE
+from runner.jobs.nightly import ACCEPT_GONE, ACCEPT_REMOVAL, ACCEPT_REPOSITORY, ACCEPT_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,6 +73,12 @@ _HELP = {
                 help="The repository at this path is the right one, though it is another than before, and all its "
                 "archives with this prefix are this server's.",
             ),
+            click.option(
+                "--accept-gone",
+                ACCEPT_GONE,
+                is_flag=True,
+                help="It is right that the archives are gone which no prune of ours removed: miss them no more.",
+            ),
         ),
     ),
     "check": _Help(
@@ -93,8 +99,17 @@ _HELP = {
     "prune": _Help(
         "Prune by the rules and compact, without making an archive first.",
         "For a disk that is too full for a nightly. Refuses where the repository lists no archive that a recorded "
-        "night has proven, and where archives are dated in the future or are another server's.",
+        "night has proven, where archives are dated in the future or are another server's, and where the rules would "
+        "remove far more archives than is usual.",
         ("bkp-run prune --dry-run               say what would be run", "bkp-run prune --target main"),
+        (
+            click.option(
+                "--accept-removal",
+                ACCEPT_REMOVAL,
+                is_flag=True,
+                help="It is right that the rules remove so many archives, as after a change of `keep`.",
+            ),
+        ),
     ),
 }
 

@@ -1,4 +1,7 @@
-"""check and verify: borg's own look at the repository, the second with every chunk decrypted and authenticated."""
+"""check and verify: borg's own look at the repository, the second with every chunk decrypted and authenticated.
+
+A check of what is there cannot see what is gone, so the archives are held against the records besides.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from bkp.state.results import CheckResult
 from bkp.tools.borg import commands
 from runner.borg_session import BorgSession, open_borg
 from runner.jobs import repository
+from runner.jobs.listed import list_all, look
 from runner.jobs.model import Rights, RunnerJob
 
 if TYPE_CHECKING:
@@ -26,9 +30,17 @@ def _job(spec: JobSpec, *, all_data: bool) -> RunnerJob[BorgSession]:
             arguments = commands.check(session.repository, lock_wait=session.options.lock_wait, verify_data=all_data)
             session.run_borg(notes, arguments)
             session.recorder.update(result=CheckResult(all_data=all_data))
+        with session.recorder.step("list") as notes:
+            listing = list_all(session, notes)
+            listed = look(session, notes, listing)
+            session.recorder.update(result=CheckResult(all_data=all_data, listed=listed), subject=listing.repository_id)
 
     def dry_run(config: Config, target: str, lock_wait: float) -> DryRun:
-        calls = [commands.check(config.repositories[target], lock_wait=lock_wait, verify_data=all_data)]
+        section = config.repositories[target]
+        calls = [
+            commands.check(section, lock_wait=lock_wait, verify_data=all_data),
+            commands.list_archives(section, lock_wait=lock_wait, checkpoints=True),
+        ]
         return repository.dry_run(spec.name, config, target, calls)
 
     return RunnerJob(

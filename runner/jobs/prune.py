@@ -7,25 +7,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from bkp.archive_names import good_ones
 from bkp.errors import StepFailedError
 from bkp.jobs import NIGHTLY, PRUNE
+from bkp.listings import counted
 from bkp.state.archives import REMEMBERED, doubt
 from bkp.state.results import PruneResult
 from bkp.tools.borg import commands
 from runner.borg_session import BorgSession, open_borg
 from runner.jobs import repository
 from runner.jobs.identity import insist_on_repository
+from runner.jobs.listed import held_after_prune, list_all, look
 from runner.jobs.model import Rights, RunnerJob
-from runner.jobs.nightly.archive import list_all
+from runner.jobs.nightly import ACCEPT_REMOVAL
+from runner.jobs.nightly.by_rules import given_up, too_many
 from runner.jobs.nightly.holding import hold
-from runner.jobs.nightly.retention import compact, prune
+from runner.jobs.nightly.retention import Pruned, compact, prune
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from bkp.config.model import Config
     from bkp.state.records import Run
+    from bkp.state.results import Listed
     from bkp.tools.borg.client import Listing
     from runner.jobs.model import DryRun
 
@@ -36,19 +42,39 @@ def prune_on_demand(session: BorgSession) -> None:
         known = insist_on_repository(session, notes)
         runs = session.store.ledger.last_runs(REMEMBERED, job=NIGHTLY.name, target=session.target)
         listing = list_all(session, notes)
+        listed = look(session, notes, listing)
         notes.counters["archives"] = len(listing.archives)
         _insist_on_a_good_archive(listing, session.repository.prefix, runs)
+        good = good_ones(listing.archives, session.repository.prefix)
+        doomed = given_up(good, session.repository.keep, session.clock())
         held = hold(listing.archives, session.repository.prefix, session.clock(), runs, known.accepted_at)
+        if held is None and ACCEPT_REMOVAL not in session.options.flags:
+            left = held_after_prune(session, listing.repository_id)
+            held = too_many(doomed, good, session.repository.keep, left, session.target)
         if held is not None:
             raise StepFailedError(f"{held.reason}; nothing was pruned", remedy=held.remedy)
+    _record(session, listed, listing, {each.id for each in doomed}, Pruned())  # should we die in it
     with session.recorder.step("prune") as notes:
         pruned = prune(session, notes, listing.archives)
-        given_up = pruned.given_up.unique if pruned.given_up else None
-        session.recorder.update(
-            result=PruneResult(deleted=len(pruned.deleted), kept=len(pruned.kept), given_up_bytes=given_up)
-        )
+        _record(session, listed, listing, pruned.deleted, pruned)
     with session.recorder.step("compact") as notes:
         compact(session, notes)
+
+
+def _record(session: BorgSession, listed: Listed, listing: Listing, ids: Collection[str], pruned: Pruned) -> None:
+    """Put into the record which archives are given up, and which stay."""
+    left = [each for each in listing.archives if each.id not in ids]
+    result = PruneResult(
+        deleted=len(pruned.deleted),
+        kept=len(pruned.kept),
+        given_up_bytes=pruned.given_up.unique if pruned.given_up else None,
+        listed=replace(
+            listed,
+            held=counted(left, session.repository.prefix, session.clock()),
+            removed=tuple(each.name for each in listing.archives if each.id in ids),
+        ),
+    )
+    session.recorder.update(result=result, subject=listing.repository_id)
 
 
 def _insist_on_a_good_archive(listing: Listing, prefix: str, runs: Sequence[Run]) -> None:

@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from bkp.archive_names import INCOMPLETE, UNPROVEN, good_ones, kind_of, renamed
+from bkp.archive_names import INCOMPLETE, UNPROVEN, good_ones, kind_of, of_the_future, renamed
 from bkp.errors import StepFailedError
 from bkp.state.results import Archive, LeftOut, NightlyResult, RepositoryFacts, Root
 from bkp.tools.borg import commands
-from bkp.tools.borg.client import ArchiveListing, Listing, parse_listing
 from bkp.tools.borg.outcome import missing_roots
 from bkp.tools.borg.replies import CreateReply, decode, utc
+from runner.jobs.listed import list_all, look
 from runner.sources.base import identity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from bkp.tools.borg.client import ArchiveListing, Listing
     from runner.borg_session import BorgSession
-    from runner.lifecycle.recorder import StepNotes
     from runner.sample import SampleDrawer
     from runner.sources.base import PreparedSource
 
@@ -110,6 +110,7 @@ def confirm(session: BorgSession, night: NightlyResult) -> tuple[NightlyResult, 
     """Ask the repository for tonight's archive. Without that answer it gets no good name, and nothing is pruned."""
     with session.recorder.step("confirm") as notes:
         listing = list_all(session, notes)
+        listed = look(session, notes, listing, removed=night.listed.removed if night.listed else None)
         archive = night.archive
         found = next((each for each in listing.archives if each.name == archive.name), None)
         # what was renamed since has a new id
@@ -119,27 +120,24 @@ def confirm(session: BorgSession, night: NightlyResult) -> tuple[NightlyResult, 
                 remedy="run `bkp-run check`, and look at the log of this run",
             )
         notes.counters["archives"] = len(listing.archives)
-    confirmed = msgspec.structs.replace(night, archive=msgspec.structs.replace(archive, id=found.id, confirmed=True))
+    archive = msgspec.structs.replace(archive, id=found.id, confirmed=True)
+    confirmed = msgspec.structs.replace(night, archive=archive, listed=listed)
     return record(session, with_listing(session, confirmed, listing.archives)), listing
-
-
-def list_all(session: BorgSession, notes: StepNotes) -> Listing:
-    """Return all archives that the repository has, what a killed night left of one among them."""
-    arguments = commands.list_archives(session.repository, lock_wait=session.options.lock_wait, checkpoints=True)
-    return parse_listing(session.run_borg(notes, arguments).completed.stdout)
 
 
 def with_listing(session: BorgSession, night: NightlyResult, archives: Sequence[ArchiveListing]) -> NightlyResult:
     """Return the night with the repository's archives counted anew."""
     prefix = session.repository.prefix
     good = good_ones(archives, prefix)
+    early = of_the_future(good, session.clock())  # whose date vouches for nothing
+    dated = [each.started_at for each in good if each not in early]
     free, size = space_of(session.repository.path)
     facts = msgspec.structs.replace(
         night.repository,
         archives=len(good),
         incomplete_archives=sum(kind_of(each.name, prefix) is not None for each in archives),
-        oldest_archive_at=good[0].started_at if good else None,
-        newest_archive_at=good[-1].started_at if good else None,
+        oldest_archive_at=dated[0] if dated else None,
+        newest_archive_at=dated[-1] if dated else None,
         free_bytes=free,
         size_bytes=size,
     )

@@ -10,19 +10,22 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace as replace_fields
 
-from bkp.archive_names import INCOMPLETE, SUSPICIOUS
+from bkp.archive_names import INCOMPLETE, SUSPICIOUS, good_ones
 from bkp.errors import StateError, StepFailedError
 from bkp.jobs import NIGHTLY
+from bkp.listings import counted
 from bkp.state.archives import REMEMBERED, flaw
 from bkp.state.parked import parked
 from bkp.state.records import DrillSample
 from bkp.tools.borg.client import BorgError
 from runner.borg_session import BorgSession, open_borg
 from runner.jobs.identity import insist_on_repository
+from runner.jobs.listed import held_after_prune
 from runner.jobs.model import RunnerJob
 from runner.jobs.nightly import ACCEPT_SIZE, compaction
 from runner.jobs.nightly.archive import confirm, create, record, rename, with_id, with_listing
 from runner.jobs.nightly.baseline import suspicion
+from runner.jobs.nightly.by_rules import given_up, too_many
 from runner.jobs.nightly.holding import Hold, hold
 from runner.jobs.nightly.old_logs import tidy_logs
 from runner.jobs.nightly.plan import dry_run, rights
@@ -32,9 +35,11 @@ from runner.jobs.nightly.vanished import held_before
 from runner.sample import SampleDrawer, Tree
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
     from bkp.state.records import KnownRepository, Run, SampleFile
     from bkp.state.results import Archive, NightlyResult
-    from bkp.tools.borg.client import Listing
+    from bkp.tools.borg.client import ArchiveListing, Listing
     from bkp.tools.zfs.commands import Programs
 
 
@@ -80,16 +85,8 @@ def nightly(session: BorgSession, *, programs: Programs | None = None) -> None:
     night = rename(session, night, "name", SUSPICIOUS if shrunk else "")
     if shrunk is None:  # before anything is removed: a prune that fails leaves the drill its sample
         _write_sample(session, drawer, night.archive, hashes or [])
-    held = _held(session, night, listing, nights, known, shrunk)
-    pruned, made = None, night.archive.id
-    with session.recorder.step("prune") as notes:
-        if held is not None:
-            session.recorder.update(remedy=held.remedy)
-            notes.warn(f"{held.reason}: nothing was pruned")
-            session.log.warning(notes.reason or "")
-        else:
-            pruned = prune(session, notes, listing.archives)
-            night = _after_prune(session, night, listing, pruned)
+    made = night.archive.id
+    night, pruned = _prune(session, night, listing, nights, known, shrunk)
     if pruned is None or night.archive.id == made:  # its new id is not known yet
         night, listing = confirm(session, night)
     if pruned is None:
@@ -102,6 +99,36 @@ def nightly(session: BorgSession, *, programs: Programs | None = None) -> None:
     if shrunk is None:  # with the id that the archive has since its rename
         _write_sample(session, drawer, night.archive, hashes or [])
     tidy_logs(session)
+
+
+def _prune(
+    session: BorgSession,
+    night: NightlyResult,
+    listing: Listing,
+    nights: list[Run] | None,
+    known: KnownRepository,
+    shrunk: str | None,
+) -> tuple[NightlyResult, Pruned | None]:
+    """Apply the rules; return what that came to, or None where they must not be applied, which is a warning."""
+    held = _held(session, night, listing, nights, known, shrunk)
+    listing = _as_named(listing, night)
+    good = good_ones(listing.archives, session.repository.prefix)
+    doomed = given_up(good, session.repository.keep, session.clock())
+    if held is None:
+        left = held_after_prune(session, listing.repository_id)
+        held = too_many(doomed, good, session.repository.keep, left, session.target)
+    if held is None:
+        # Should we die in it. Tonight's archive has an id since its rename that nobody knows yet.
+        others = [each for each in listing.archives if each.id != night.archive.id]
+        night = _with_removed(session, night, others, {each.id for each in doomed})
+    with session.recorder.step("prune") as notes:
+        if held is not None:
+            session.recorder.update(remedy=held.remedy)
+            notes.warn(f"{held.reason}: nothing was pruned")
+            session.log.warning(notes.reason or "")
+            return night, None
+        pruned = prune(session, notes, listing.archives)
+        return _after_prune(session, night, listing, pruned), pruned
 
 
 def _set_aside(session: BorgSession, night: NightlyResult) -> NightlyResult:
@@ -127,15 +154,36 @@ def _held(
     return hold(listing.archives, session.repository.prefix, began, nights or (), known.accepted_at)
 
 
+def _as_named(listing: Listing, night: NightlyResult) -> Listing:
+    """Return the listing with tonight's archive under the name that it has since."""
+    own = night.archive
+    return replace(
+        listing,
+        archives=tuple(replace(each, name=own.name) if each.id == own.id else each for each in listing.archives),
+    )
+
+
+def _with_removed(
+    session: BorgSession, night: NightlyResult, archives: Sequence[ArchiveListing], ids: Collection[str]
+) -> NightlyResult:
+    """Record which archives the prune gives up, and which stay."""
+    if night.listed is None:
+        return night
+    left = [each for each in archives if each.id not in ids]
+    listed = replace_fields(
+        night.listed,
+        held=counted(left, session.repository.prefix, session.clock()),
+        removed=tuple(each.name for each in archives if each.id in ids),
+    )
+    return record(session, replace_fields(night, listed=listed))
+
+
 def _after_prune(session: BorgSession, night: NightlyResult, listing: Listing, pruned: Pruned) -> NightlyResult:
     """Record the repository as the prune has left it, and the id that the archive has by its good name."""
-    left = [
-        replace(each, name=night.archive.name) if each.id == night.archive.id else each
-        for each in listing.archives
-        if each.id not in pruned.deleted
-    ]
-    night = with_id(night, pruned.id_of(night.archive.name) or night.archive.id)
-    counted = with_listing(session, night, left)
+    own, new_id = night.archive.id, pruned.id_of(night.archive.name) or night.archive.id
+    archives = [replace(each, id=new_id) if each.id == own else each for each in listing.archives]
+    night = _with_removed(session, with_id(night, new_id), archives, pruned.deleted)
+    counted = with_listing(session, night, [each for each in archives if each.id not in pruned.deleted])
     return record(session, replace_fields(counted, repository=pruned.left(counted.repository)))
 
 

@@ -46,6 +46,7 @@ ELSEWHERE = frozenset(
 )
 BROKEN, ELSEWHERE_LEAF = a_leaf("ata-RIGHT_02", "102", "FAULTED"), a_leaf("ata-OTHER_07", "107")
 OF_PLACES = {"KEY-001", "KEY-002", "KEY-003", "KEY-004", "KEY-005", "KEY-006"}
+OF_LISTING = {"RUN-006", "RUN-011"}
 
 Seen = list[tuple[str, str, str]]  # topic, subject, level
 
@@ -215,6 +216,11 @@ def an_archive_of_last_week(server: Server) -> None:
     server.borg("create", "--timestamp", at, f"{server.repository}::{name}", str(server.root / "source"))
 
 
+def a_deleted_archive(server: Server) -> None:
+    listed = server.borg("list", "--short", str(server.repository)).decode().split()
+    server.borg("delete", f"{server.repository}::{listed[1]}")
+
+
 def an_expired_waiver(server: Server) -> None:
     entry = "{rule: RUN-008, justification: the disk is on its way, approved_by: A. Operator, expires: 2026-01-01}"
     (server.root / "waivers.yml").write_text(f"schema: 1\nwaivers:\n  - {entry}\n")
@@ -240,10 +246,18 @@ VIOLATIONS: dict[str, tuple[Callable[[Server], None], str, set[str]]] = {
     "AUD-004": (edit("state/attestations.jsonl", "just now", "just how"), "fail", OF_PLACES | {"ALR-005"}),
     "ENC-001": (configure("encryption: repokey-blake2", "encryption: repokey"), "fail", set()),
     "ENC-002": (another_passphrase(""), "fail", OF_PLACES | {"ENC-008"}),
-    "ENC-006": (edit("secrets/env", "canary", "kanary"), "fail", {"ENC-001", "RUN-007", "RUN-009"}),
+    "ENC-006": (
+        edit("secrets/env", "canary", "kanary"),
+        "fail",
+        OF_LISTING | {"ENC-001", "RUN-007", "RUN-009"},
+    ),
     "ENC-008": (another_passphrase("x"), "fail", OF_PLACES),
     "HST-001": (the_host(undervoltage=True), "fail", set()),
-    "HIS-001": (edit("state/history.jsonl", '"success"', '"warning"'), "fail", {"ALR-001", "RUN-008"}),
+    "HIS-001": (
+        edit("state/history.jsonl", '"success"', '"warning"'),
+        "fail",
+        OF_LISTING | {"ALR-001", "RUN-008"},
+    ),
     "KEY-001": (renamed("vaultwarden"), "fail", set()),
     "KEY-002": (renamed("codes.hc"), "fail", set()),
     "KEY-003": (renamed("locked.hc"), "fail", set()),
@@ -276,6 +290,7 @@ VIOLATIONS: dict[str, tuple[Callable[[Server], None], str, set[str]]] = {
     ),
     "RUN-008": (three_times_as_large, "fail", set()),
     "RUN-009": (an_archive_of_last_week, "fail", set()),
+    "RUN-011": (a_deleted_archive, "fail", set()),
     "SMT-001": (the_disk(health=Health.FAILED), "fail", set()),
     "SMT-002": (passed((SelfTestKind.SHORT, 240), (SelfTestKind.LONG, 300)), "fail", set()),
     "SMT-003": (passed((SelfTestKind.SHORT, 20), (SelfTestKind.LONG, 900)), "fail", set()),
