@@ -59,6 +59,7 @@ class Config(Section, frozen=True, kw_only=True):
         None
     )
     lock_wait: Duration = Duration(minutes=10)
+    clock_wait: Duration = Duration(minutes=10)
     log_keep: Duration = Duration(days=400)
     paths: Paths = Paths()
     repositories: dict[Name, Repository]

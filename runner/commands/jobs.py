@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import click
 
 from bkp.clock import utc_now
 from bkp.config import Config, load_config
-from bkp.errors import ExitCode, UsageError
+from bkp.errors import ExitCode, InterruptedRunError, UsageError
 from bkp.jobs import JOBS
 from runner.commands import options
 from runner.jobs.nightly import ACCEPT_GONE, ACCEPT_REMOVAL, ACCEPT_REPOSITORY, ACCEPT_SIZE
@@ -154,12 +155,13 @@ def _job_command(name: str) -> click.Command:
         flags = frozenset(switch for switch, is_set in switches.items() if is_set)
         runs, codes = [], []
         with ending_signals_raise(until_the_end=True) as signals:
+            doubt = _wait_for_clock(config, _voices(as_json=as_json, quiet=quiet)[1], signals) if unit else None
             for each in targets:
                 if signals.received is not None:  # who ends one run wants no other, even if it had ended by itself
                     codes.append(ExitCode.INTERRUPTED)
                     break
                 progress, log = _voices(as_json=as_json, quiet=quiet)
-                runs.append(_run(name, config, each, Options(wait, progress, flags), log, signals))
+                runs.append(_run(name, config, each, Options(wait, progress, flags), log, signals, doubt))
                 codes.append(exit_code(runs[-1]))
                 if not (as_json or quiet):
                     _tell(runs[-1])
@@ -200,24 +202,51 @@ def _voices(*, as_json: bool, quiet: bool) -> tuple[ProgressSink, Log]:
     return (TerminalProgress() if sys.stderr.isatty() else JournalProgress(log.info)), log
 
 
-def _run(job: str, config: Config, target: str, options: Options, log: Log, signals: EndingSignals) -> Run:
+def _wait_for_clock(config: Config, log: Log, signals: EndingSignals) -> str | None:
+    """Wait for the clock, as a timer may elapse before it is set; a person at the terminal sees what time it is.
+
+    Return what the records are to say of it. A signal ends the wait, and no run begins.
+    """
+    from bkp.tools.kernel_clock import seconds_since_start, synchronised
+    from runner.lifecycle.clock_wait import wait_for_clock
+
+    try:
+        signals.arm()
+        return wait_for_clock(
+            config.clock_wait,
+            synchronised=synchronised,
+            seconds_since_start=seconds_since_start,
+            sleep=time.sleep,
+            say=log.info,
+        )
+    except InterruptedRunError:
+        return None
+    finally:
+        signals.disarm()
+
+
+def _run(
+    job: str, config: Config, target: str, options: Options, log: Log, signals: EndingSignals, doubt: str | None
+) -> Run:
+    from bkp.state.records import Message
     from runner.jobs.registry import RUNNER_JOBS
     from runner.lifecycle.job import run_job
     from runner.lifecycle.scope import new_scope
     from runner.notify.mail import mail_run
 
-    return run_job(
-        new_scope(
-            RUNNER_JOBS[job],
-            target,
-            config,
-            options=options,
-            log=log,
-            clock=utc_now,
-            mail=lambda run: mail_run(run, config.mail),
-            signals=signals,
-        )
+    scope = new_scope(
+        RUNNER_JOBS[job],
+        target,
+        config,
+        options=options,
+        log=log,
+        clock=utc_now,
+        mail=lambda run: mail_run(run, config.mail),
+        signals=signals,
     )
+    if doubt is not None:
+        scope.recorder.add_messages([Message(level="warning", text=doubt)])
+    return run_job(scope)
 
 
 def _tell(run: Run) -> None:

@@ -72,6 +72,7 @@ class World:
             "schema": 1,
             "host": "backup.example.com",
             "lock_wait": "5s",
+            "clock_wait": "0s",
             "paths": {"state": str(self.state), "log": str(self.log), "lock": str(self.lock)}
             | {"scratch": str(self.scratch)},
             "repositories": {

@@ -26,6 +26,7 @@ FILES, IN_CHILD = 300, 100
 _CONFIG = """\
 schema: 1
 lock_wait: {lock_wait}
+clock_wait: 0s
 {more}
 repositories:
   main:
