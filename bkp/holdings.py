@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from bkp.jobs import JOBS
+from bkp.jobs import DRILL, JOBS, NIGHTLY
+from bkp.past import Checked, Drilled
 from bkp.state.archives import missing_sources
 from bkp.state.results import Archive, DrillResult, Listed, NightlyResult, RepositoryFacts
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bkp.config.model import Config
-    from bkp.past import Checked, Drilled
     from bkp.state.records import Run
     from bkp.survey import Survey
 
@@ -81,13 +81,17 @@ def holding_of(config: Config, survey: Survey, name: str) -> Holding:
 
 
 def _nights(survey: Survey, name: str) -> list[tuple[Run, NightlyResult]]:
-    """Return the recorded nights of a repository, newest first."""
-    found = {
-        run.run_id: (run, run.result)
-        for standing in survey.standings
-        for run in (standing.latest, standing.success)
-        if run is not None and run.target == name and isinstance(run.result, NightlyResult)
-    }
+    """Return the recorded nights of a repository, newest first; none where a newer one may be hidden.
+
+    Where the record of the last attempt is no evidence, the history tells of it.
+    """
+    own = [each for each in survey.standings if (each.job, each.target) == (NIGHTLY.name, name)]
+    runs = [run for standing in own for run in (standing.latest, standing.success) if run is not None]
+    if any(standing.latest is None for standing in own):
+        if not survey.past_known:
+            return []
+        runs += [made] if (made := survey.past.made.get(name)) is not None else []
+    found = {run.run_id: (run, run.result) for run in runs if isinstance(run.result, NightlyResult)}
     return sorted(found.values(), key=lambda night: night[0].started_at, reverse=True)
 
 
@@ -120,13 +124,18 @@ def _source(survey: Survey, name: str, source: str) -> SourceFacts:
 def _checks(survey: Survey, name: str) -> Iterator[Check]:
     for standing in survey.standings:
         if JOBS[standing.job].verdict and standing.target == name:
-            latest = standing.latest
-            own = latest is not None and latest.ended_at is not None and latest.outcome.is_verdict
-            verdict = survey.past.verdicts.get((standing.job, name))
-            yield Check(standing.job, verdict if own or survey.past_known else None)
+            latest, verdict = standing.latest, survey.past.verdicts.get((standing.job, name))
+            if latest is not None and latest.ended_at is not None and latest.outcome.is_verdict:
+                if latest.ended_at <= survey.now:  # else `Past.until` has judged what it is worth
+                    verdict = Checked(latest.outcome.is_good, latest.ended_at)
+            elif not survey.past_known:
+                verdict = None
+            yield Check(standing.job, verdict)
 
 
 def _drilled(survey: Survey, name: str) -> Drilled | None:
-    latest = (standing.latest for standing in survey.standings if standing.target == name)
-    own = any(run is not None and run.ended_at and isinstance(run.result, DrillResult) for run in latest)
-    return survey.past.drills.get(name) if own or survey.past_known else None
+    drilled = survey.past.drills.get(name)
+    latest = next((each.latest for each in survey.standings if (each.job, each.target) == (DRILL.name, name)), None)
+    if latest is not None and latest.ended_at is not None and isinstance(latest.result, DrillResult):
+        return Drilled(latest.result, latest.ended_at) if latest.ended_at <= survey.now else drilled
+    return drilled if survey.past_known else None

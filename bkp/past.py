@@ -17,6 +17,7 @@ import msgspec
 from bkp.errors import StateError
 from bkp.jobs import JOBS, Kind
 from bkp.state.archives import REMEMBERED, is_whole, sources_held
+from bkp.state.fields import Outcome
 from bkp.state.files import encode_record, modified_at, open_regular
 from bkp.state.ledger import fitting
 from bkp.state.reading import Missing, Unreadable
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from bkp.state.ledger import ChainReport, Ledger
     from bkp.state.records import Run
+    from bkp.state.store import JobState
 
 JobTarget = tuple[str, str]
 TargetSource = tuple[str, str]
@@ -73,6 +75,8 @@ class Past:
         subjects: the id of what is there now, by kind and name of the target.
         untrusted: sources whose newest archive is dated in the future.
         listed: what each repository listed when it was last asked, by target.
+        made: the newest night of each repository that made an archive, however it ended.
+        attempts, successes: the id of the newest run, and of the newest that ended well, of each job on each target.
     """
 
     sources: dict[TargetSource, datetime] = field(default_factory=dict)
@@ -85,6 +89,9 @@ class Past:
     subjects: dict[tuple[Kind, str], str] = field(default_factory=dict)
     untrusted: set[TargetSource] = field(default_factory=set)
     listed: dict[str, Listed] = field(default_factory=dict)
+    made: dict[str, Run] = field(default_factory=dict)
+    attempts: dict[JobTarget, str] = field(default_factory=dict)
+    successes: dict[JobTarget, str] = field(default_factory=dict)
 
     def see(self, run: Run) -> None:
         """Take in a run of the history. They come in its order: the last is the newest, whatever its clock said."""
@@ -95,9 +102,13 @@ class Past:
         self._see_subject(run)
         if run.listed is not None:
             self.listed[run.target] = run.listed
+        if run.archive is not None:
+            self.made[run.target] = run
         key = (run.job, run.target)
+        self.attempts[key] = run.run_id
         if run.outcome.is_good:
             self.succeeded.add(key)
+            self.successes[key] = run.run_id
         if (ended := run.ended_at) is None:
             return
         if run.outcome.is_verdict:
@@ -125,6 +136,7 @@ class Past:
             self.drills.pop(run.target, None)
             self.archives.pop(run.target, None)
             self.listed.pop(run.target, None)
+            self.made.pop(run.target, None)
             self.sources = {key: moment for key, moment in self.sources.items() if key[0] != run.target}
 
     def see_mail(self, run: Run) -> None:
@@ -146,6 +158,9 @@ class Past:
             run_ids=dict(self.run_ids),
             subjects=dict(self.subjects),
             listed=dict(self.listed),
+            made=dict(self.made),
+            attempts=dict(self.attempts),
+            successes=dict(self.successes),
         )
         for run in sorted(records, key=lambda each: each.ended_at or each.started_at):
             if run.run_id in self.run_ids:
@@ -180,6 +195,27 @@ class Past:
             mail=self.mail if self.mail is None or self.mail.ended_at <= now else None,
             untrusted=future,
         )
+
+
+def record_doubt(run: Run, state: JobState, past: Past, *, alive: bool, as_success: bool) -> str | None:
+    """Return why a record is no evidence: another one lies in its place, or the history says something else.
+
+    `past` is the history's alone. A run that it does not know is not doubted here: `Survey.history_problem` says so.
+    """
+    key = (state.job, state.target)
+    if (run.job, run.target) != key:
+        return f"is the record of {run.job} on {run.target}"
+    if as_success and not run.outcome.is_good:
+        return f"is no success: it ended in {run.outcome}"
+    line = past.run_ids.get(run.run_id)
+    if line is None:
+        return None
+    if run.outcome is Outcome.RUNNING:  # for a moment the line is there before the record has its end
+        return None if alive else "says that the run goes on, and the history has its end"
+    if line != digest(run):
+        return "says something else than the history's line of that run"
+    newest = past.successes if as_success else past.attempts
+    return None if newest.get(key) == run.run_id else "is older than what the history tells of"
 
 
 def _is_of(key: JobTarget, jobs: set[str], target: str) -> bool:

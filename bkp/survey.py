@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from bkp.jobs import JOBS
 from bkp.observations import Observations, read_observations
-from bkp.past import History, Past, digest, read_history
+from bkp.past import History, Past, digest, read_history, record_doubt
 from bkp.state.fields import Outcome
 from bkp.state.parked import with_parked
 from bkp.state.reading import Missing, Unreadable
@@ -21,13 +21,14 @@ from bkp.state.store import value_of
 from bkp.status import JobStatus, job_status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime, tzinfo
 
     from bkp.clock import Clock
     from bkp.config.jobs import Job
     from bkp.config.model import Config
     from bkp.past import JobTarget
+    from bkp.state.reading import Reading
     from bkp.state.records import Process, Run
     from bkp.state.store import JobState, Presence, StateStore
 
@@ -76,7 +77,7 @@ class Survey:
     """Everything that the state directory says at one moment (`now`, UTC).
 
     `others` are records of jobs and targets that the configuration does not name. `past` is what the history and all
-    records come to.
+    records come to. `contradicted` names the record of which the history says something else, if there is one.
     """
 
     now: datetime
@@ -87,6 +88,7 @@ class Survey:
     history: History
     past: Past
     observations: Observations
+    contradicted: str | None = None
 
     def records(self) -> Iterator[Run]:
         """Yield every record that can be read."""
@@ -114,10 +116,8 @@ class Survey:
         newest = max(ended, key=lambda run: run.ended_at or run.started_at, default=None)
         if newest is not None and newest.run_id not in history.past.run_ids:
             return f"it lacks the newest recorded run, {newest.job} on {newest.target}"
-        for run in self.records():
-            line = history.past.run_ids.get(run.run_id)
-            if line is not None and run.ended_at is not None and line != digest(run):
-                return f"its line of {run.job} on {run.target} says something else than that run's record"
+        if self.contradicted is not None:
+            return f"its line of {self.contradicted} says something else than that run's record"
         return None
 
     @property
@@ -164,7 +164,9 @@ def survey(
     states = [with_parked(read_job(job, target), aside) for job, target in wanted]
     others = tuple(store.read_job(job, target) for job, target in store.recorded() if (job, target) not in wanted)
     known = history() if history is not None else read_history(store.ledger)
-    records = [run for state in (*states, *others) for each in (state.latest, state.success) if (run := value_of(each))]
+    contradicted = _contradicted((*states, *others), known.past)
+    states = [_undoubted(state, known, is_alive) for state in states]
+    records = [run for state in (*states, *others) for run in _newer_than_lines(state, known.past)]
     observed = observations() if observations is not None else read_observations(store.root)
     now = clock()
     past = known.past.with_records(records).until(now)
@@ -179,7 +181,45 @@ def survey(
         history=known,
         past=past,
         observations=observed,
+        contradicted=contradicted,
     )
+
+
+def _contradicted(states: Iterable[JobState], past: Past) -> str | None:
+    """Return the first record that says something else than its line."""
+    for state in states:
+        for run in (value_of(state.latest), value_of(state.success)):
+            line = past.run_ids.get(run.run_id) if run is not None else None
+            if run is not None and line is not None and run.ended_at is not None and line != digest(run):
+                return f"{run.job} on {run.target}"
+    return None
+
+
+def _undoubted(state: JobState, history: History, is_alive: IsAlive) -> JobState:
+    """Return the records without those that the history belies: what anybody could rewrite is not evidence."""
+    past = history.past
+    told = (state.job, state.target) in past.attempts
+    if told and isinstance(state.latest, Missing) and isinstance(state.success, Missing):
+        return replace(state, latest=Unreadable(state.latest.path, "is gone, though the history tells of runs"))
+
+    def judged(reading: Reading[Run], *, as_success: bool) -> Reading[Run]:
+        run = value_of(reading)
+        if run is None:
+            return reading
+        alive = run.outcome is Outcome.RUNNING and bool(is_alive(run.process))
+        why = record_doubt(run, state, past, alive=alive, as_success=as_success)
+        return reading if why is None else Unreadable(reading.path, why)
+
+    return replace(state, latest=judged(state.latest, as_success=False), success=judged(state.success, as_success=True))
+
+
+def _newer_than_lines(state: JobState, past: Past) -> Iterator[Run]:
+    """Yield the records; not a success without a line before a last attempt that has one: it is not the newer one."""
+    latest, success = value_of(state.latest), value_of(state.success)
+    if latest is not None:
+        yield latest
+    if success is not None and (success.run_id in past.run_ids or latest is None or latest.run_id not in past.run_ids):
+        yield success
 
 
 def _of_subject(state: JobState, past: Past) -> JobState:

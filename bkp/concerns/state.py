@@ -32,9 +32,10 @@ def concerns(survey: Survey) -> Iterator[Concern]:
             if isinstance(reading, Unreadable):
                 yield _unreadable(standing, reading)
     if survey.history_problem is not None:
+        # What it hides may be the gravest of all: no verdict of the past is known any more.
         yield Concern(
             "history_broken",
-            "warning",
+            "critical",
             "the history",
             f"the history of runs does not hold: {survey.history_problem}",
             "`bkp-run history` names the line; keep the file, and find out who wrote to it",

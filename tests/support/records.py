@@ -70,7 +70,7 @@ def a_run(job: str = "nightly", started: datetime = START, outcome: Outcome = Ou
         "check": CheckResult(all_data=False),
         "verify": CheckResult(all_data=True),
         "drill": a_drill(),
-    }[job]
+    }.get(job)
     values: dict[str, Any] = {
         "run_id": f"{started:%Y%m%dT%H%M%SZ}-{job}",
         "job": job,
@@ -84,7 +84,10 @@ def a_run(job: str = "nightly", started: datetime = START, outcome: Outcome = Ou
         "log": f"/var/log/borg/{job}.log",
         "versions": {"borg": "1.4.0"},
     }
-    return Run(**(values | changes))
+    values |= changes
+    if "run_id" not in changes and (values["target"], outcome) != ("main", Outcome.SUCCESS):
+        values["run_id"] += f"-{values['target']}-{outcome}"  # no two runs share one
+    return Run(**values)
 
 
 def drilled(run: Run) -> DrillResult:

@@ -185,7 +185,7 @@ def test_a_damaged_record_and_a_damaged_history_are_concerns(store: StateStore) 
     assert kinds(store) == {
         "state_unreadable": "warning",
         "job_unknown": "warning",
-        "history_broken": "warning",
+        "history_broken": "critical",
         "records_unconfigured": "info",
     }
 
