@@ -210,7 +210,9 @@ def _undoubted(state: JobState, history: History, is_alive: IsAlive) -> JobState
         why = record_doubt(run, state, past, alive=alive, as_success=as_success)
         return reading if why is None else Unreadable(reading.path, why)
 
-    return replace(state, latest=judged(state.latest, as_success=False), success=judged(state.success, as_success=True))
+    latest, success = judged(state.latest, as_success=False), judged(state.success, as_success=True)
+    same = latest is state.latest and success is state.success
+    return state if same else replace(state, latest=latest, success=success)
 
 
 def _newer_than_lines(state: JobState, past: Past) -> Iterator[Run]:

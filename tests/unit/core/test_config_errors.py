@@ -30,7 +30,13 @@ MISTAKES = [
     ("sources: {}\nrepositories: {}\n", 1, 1, "key schema is missing", "add it at the top level"),
     (BASE.replace("schema: 1", "schema: 2"), 1, 9, "schema: found the number 2, wanted one of 1", None),
     (BASE.replace("schema: 1", "schema: '1'"), 1, 9, "schema: found '1', wanted a whole number", None),
-    (BASE + "job: {}\n", 6, 1, "unknown key job", "did you mean 'jobs'? known keys here: audit, disks, drill,"),
+    (
+        BASE + "job: {}\n",
+        6,
+        1,
+        "unknown key job",
+        "did you mean 'jobs'? known keys here: audit, clock_wait, disks, drill,",
+    ),
     (BASE + "jobs:\n  nigthly: {}\n", 7, 3, "unknown key jobs.nigthly", "did you mean 'nightly'? known keys"),
     (
         BASE + "jobs:\n  x.y: {}\n",

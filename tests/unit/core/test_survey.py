@@ -12,6 +12,7 @@ from bkp.config import parse_config
 from bkp.holdings import holding_of
 from bkp.past import Past, read_history
 from bkp.state.fields import Outcome
+from bkp.state.files import encode_record
 from bkp.state.observed import not_seen, path_of, read_observation, seen, write_observation
 from bkp.state.reading import Missing, Readable, Unreadable
 from bkp.state.store import StateStore
@@ -139,10 +140,55 @@ def test_records_of_what_nobody_configured_are_kept_apart(store: StateStore) -> 
 
 
 def test_a_record_that_says_something_else_than_its_line_is_not_evidence(store: StateStore) -> None:
-    store.write_ended(a_run("check", outcome=Outcome.FAILURE))
-    store.replace_latest(a_run("check"))  # somebody has made a success of it
+    failed = store.write_ended(a_run("check", outcome=Outcome.FAILURE))
+    store.replace_latest(msgspec.structs.replace(failed, outcome=Outcome.SUCCESS))
     assert look(store).history_problem == "its line of check on main says something else than that run's record"
     assert not look(store).past_known
+    assert status(look(store), "check") is Status.UNKNOWN
+
+
+def test_an_older_record_that_is_put_back_is_not_evidence(store: StateStore) -> None:
+    good = store.write_ended(a_run("check"))
+    store.write_ended(a_run("check", START + timedelta(minutes=20), Outcome.FAILURE))
+    store.replace_latest(good)
+    found = look(store)
+    assert status(found, "check") is Status.UNKNOWN
+    assert "is older than what the history tells of" in found.standings[1].status.explanation
+    assert found.past_known
+    assert not found.past.verdicts["check", "main"].passed
+
+
+def test_the_record_of_another_job_is_not_evidence(store: StateStore) -> None:
+    store.write_ended(a_run("check", outcome=Outcome.FAILURE))
+    path = store.job_dir("check", "main") / "latest.json"
+    path.write_bytes(encode_record(a_run("verify")))
+    assert status(look(store), "check") is Status.UNKNOWN
+
+
+def test_records_that_are_all_removed_are_not_never(store: StateStore) -> None:
+    run = store.write_ended(a_run("prune", outcome=Outcome.FAILURE, result=None))
+    (store.job_dir(run.job, run.target) / "latest.json").unlink()
+    assert status(look(store), "prune") is Status.UNKNOWN
+
+
+def test_a_success_whose_line_is_lost_does_not_hide_the_failure_after_it(store: StateStore) -> None:
+    store.write_ended(a_run("check"))
+    store.write_ended(a_run("check", START + timedelta(minutes=20), Outcome.FAILURE))
+    lines = store.ledger.path.read_bytes().splitlines(keepends=True)
+    store.ledger.path.write_bytes(lines[1])
+    assert not look(store).past.verdicts["check", "main"].passed
+
+
+def test_the_last_night_whose_record_cannot_be_read_is_told_by_the_history_if_that_is_whole(store: StateStore) -> None:
+    store.write_ended(a_run())
+    half = an_archive(START + timedelta(minutes=20), roots=roots("home", missing=("etc",)))
+    store.write_ended(a_run(started=half.started_at, outcome=Outcome.FAILURE, result=a_night(half)))
+    (store.job_dir("nightly", "main") / "latest.json").write_bytes(b"{")
+    made = holding_of(CONFIG, look(store), "main").archive
+    assert made is not None
+    assert made.id == half.id
+    store.ledger.path.write_bytes(store.ledger.path.read_bytes()[:-9])
+    assert holding_of(CONFIG, look(store), "main").archive is None
 
 
 def test_what_became_of_a_mail_is_no_contradiction(store: StateStore) -> None:

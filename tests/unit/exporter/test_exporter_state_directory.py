@@ -111,7 +111,7 @@ def test_a_history_without_the_newest_recorded_run_does_not_hold_though_its_chai
     assert metrics.value("state_file_unreadable", file="history.jsonl") == 0
     assert metrics.value("history_intact") == 0
     page = build_page(world.model())
-    assert page.tone == "late"
+    assert page.tone == "failed"
     assert any("history of runs does not hold" in concern.text for concern in page.concerns)
     (note,) = [note for note in page.notes if note.label == "history"]
     assert note.tone == "bad"

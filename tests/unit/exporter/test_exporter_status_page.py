@@ -102,7 +102,7 @@ def test_a_broken_history_is_no_reason_to_be_green(world: World) -> None:
     world.store.ledger.path.write_bytes(b"broken\n")
     page = build_page(world.model())
     assert page.headline == "1 thing needs attention"
-    assert page.tone == "late"
+    assert page.tone == "failed"
     assert "history of runs does not hold" in page.concerns[0].text
 
 
