@@ -242,13 +242,15 @@ def test_status_tells_every_state_apart(world: World) -> None:
         world.succeed(job)
     assert status() == dict.fromkeys(jobs, "ok")
 
-    past = {"started_at": "2020-01-01T00:00:00Z", "ended_at": "2020-01-01T00:01:00Z"}
+    # Runs that the history does not know: what it knows, no record could belie.
+    past = {"run_id": "a", "started_at": "2020-01-01T00:00:00Z", "ended_at": "2020-01-01T00:01:00Z"}
     _edit(world, "check", "success.json", **past)
     _edit(world, "check", "latest.json", **past)
     (world.store.job_dir("verify", "main") / "latest.json").write_text("{")
     alive = Process(**msgspec.to_builtins(_this_process()))
-    _edit(world, "drill", "latest.json", outcome="running", ended_at=None, process=msgspec.to_builtins(alive))
-    _edit(world, "nightly", "latest.json", outcome="failure", reason="the disk was on fire")
+    running = {"run_id": "b", "outcome": "running", "ended_at": None, "process": msgspec.to_builtins(alive)}
+    _edit(world, "drill", "latest.json", **running)
+    _edit(world, "nightly", "latest.json", run_id="c", outcome="failure", reason="the disk was on fire")
     assert status() == {"nightly": "failed", "check": "late", "verify": "unknown", "drill": "running"}
     assert "the disk was on fire" in world.run("status").stdout
     assert "torn" in world.run("status").stdout
