@@ -18,6 +18,10 @@ test-vm-smoke: lab-host ## The main path on one release (SMOKE_RELEASE=bookworm)
 	@$(LAB_PYTHON) -m tests.vm.lab image --release $(SMOKE_RELEASE)
 	@$(LAB_PYTEST) --release $(SMOKE_RELEASE) -m smoke
 
+.PHONY: test-trixie
+test-trixie: lab-host ## make test in a root tree of Debian 13, on this kernel (root; PYTEST_ARGS=...)
+	@$(LAB_PYTHON) -m tests.vm.lab test --release trixie --pytest-args='$(PYTEST_ARGS)'
+
 .PHONY: lab
 lab: lab-host ## Leave a machine up and print its ssh command (LAB_ARGS='--release trixie --state pool')
 	@$(LAB_PYTHON) -m tests.vm.lab up $(LAB_ARGS)

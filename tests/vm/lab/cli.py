@@ -6,7 +6,7 @@ import argparse
 import shlex
 import sys
 
-from . import image, kept, prerequisites, recipe, recordings, runs, states
+from . import image, inside, kept, prerequisites, recipe, recordings, runs, states
 from .errors import LabError
 from .paths import lab
 from .progress import Progress
@@ -60,6 +60,11 @@ def _record(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _test(arguments: argparse.Namespace) -> int:
+    release = recipe.release_named(arguments.release)
+    return inside.run_tests(release, Progress(f"test {release.name}"), arguments.pytest_args)
+
+
 def _sweep(_arguments: argparse.Namespace) -> int:
     print(f"swept: {', '.join(runs.sweep(lab())) or 'nothing was left behind'}")
     return 0
@@ -93,6 +98,11 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("record", help="write tests/fixtures/{smartctl,zfs} anew")
     command.add_argument("--release", default=",".join(recipe.DEFAULT_RELEASES), help="comma-separated; %(default)s")
     command.set_defaults(action=_record)
+
+    command = commands.add_parser("test", help="run `make test` in a root tree of a release, without a machine (root)")
+    command.add_argument("--release", default="trixie", help="%(default)s")
+    command.add_argument("--pytest-args", default="", metavar="ARGS", help="instead of the Makefile's")
+    command.set_defaults(action=_test)
 
     commands.add_parser("sweep", help="remove what killed sessions left").set_defaults(action=_sweep)
     return parser

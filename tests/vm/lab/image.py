@@ -8,7 +8,6 @@ of its own and ends with it.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import tempfile
@@ -16,8 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import apt, prerequisites, shelf
-from .errors import LabError
+from . import debian, prerequisites, shelf
 from .kernel import unpack
 from .locks import exclusive
 from .paths import Lab, lab
@@ -26,11 +24,6 @@ from .recipe import ROOT_SIZE, Recipe, Release
 if TYPE_CHECKING:
     from .progress import Progress
 
-# Ends with its parent, takes all its children along, and its mounts are nobody else's.
-_CONTAINED = (
-    *("setpriv", "--pdeathsig", "KILL"),
-    *("unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc"),
-)
 _MANIFEST_PACKAGES = (
     *("zfs-dkms", "zfsutils-linux", "borgbackup", "smartmontools", "sanoid", "msmtp", "systemd", "python3"),
     *("openssh-server", "prometheus", "cryptsetup"),
@@ -110,7 +103,7 @@ def ensure(release: Release, progress: Progress, where: Lab | None = None) -> Im
 def _build(recipe: Recipe, where: Lab, progress: Progress) -> Image:
     release = recipe.release
     for left in where.building.glob(f"image-{release.name}-*"):
-        _remove_tree(left)
+        debian.remove(left)
     log = where.root / f"build-{release.name}.log"
     work = Path(tempfile.mkdtemp(prefix=f"image-{release.name}-", dir=where.building))
     work.chmod(0o755)
@@ -125,16 +118,15 @@ def _build(recipe: Recipe, where: Lab, progress: Progress) -> Image:
                 step()
                 phases[phase] = round(progress.elapsed - before, 1)
         _write_manifest(work, recipe, phases)
-        _remove_tree(work / "root")
-        _remove_tree(work / "config")
+        debian.remove(work / "root")
+        debian.remove(work / "config")
         final = where.images / recipe.image_name
         work.rename(final)
     except subprocess.CalledProcessError as error:
-        tail = "\n".join(log.read_text("utf-8", "replace").splitlines()[-25:])
-        raise LabError(f"building the {release.name} image failed in `{error.cmd[0]}`; {log} ends:\n{tail}") from error
+        raise debian.failed(f"{release.name} image", error, log) from error
     finally:
-        _remove_tree(work)
-    _give_to_caller(where.root)
+        debian.remove(work)
+    debian.give_to_caller(where)
     shelf.prune(where.images, f"{release.name}-{'[0-9a-f]' * 12}", final)
     progress.say(f"image {recipe.image_name} is ready")
     return Image(release, final)
@@ -158,21 +150,13 @@ class _Builder:
         ]
 
     def _run(self, *command: str) -> None:
-        environment = {**os.environ, "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
-        environment["TMPDIR"] = str(self._work)
-        environment["PATH"] = f"{environment['PATH']}:/usr/sbin:/sbin"
-        subprocess.run(
-            command, check=True, stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log, env=environment
-        )
+        debian.run(*command, work=self._work, log=self._log)
 
     def bootstrap(self) -> None:
         """Make the root tree: packages, configuration, and the `customize` script, which builds the module."""
         recipe = self._recipe
-        host = apt.read_host()
         config = self._configuration()
-        options = [f"--aptopt={line}" for line in (*host.transport, 'Acquire::Languages "none"')]
-        options += [f"--dpkgopt=path-exclude=/usr/share/{part}/*" for part in ("man", "locale", "info")]
-        options += ["--dpkgopt=force-unsafe-io", f"--include={','.join(recipe.packages)}"]
+        options: list[str] = []
         if recipe.release.backports:
             options += ['--setup-hook=mkdir -p "$1"/etc/apt/preferences.d']
             options += [f'--setup-hook=cp {config}/pin "$1"/etc/apt/preferences.d/lab']
@@ -186,15 +170,7 @@ class _Builder:
             '--customize-hook=chroot "$1" /root/customize',
             '--customize-hook=rm "$1"/root/customize',
         ]
-        sources = host.sources(recipe.release.suite, backports=recipe.release.backports)
-        mirrors: list[str] = []
-        if sources:
-            (self._work / "config" / "sources").write_text("\n".join(sources) + "\n", "utf-8")
-            mirrors = [str(self._work / "config" / "sources")]
-        elif recipe.release.backports:
-            raise LabError("backports need a host whose apt knows Debian's archive; on this one it does not")
-        fixed = ["--mode=root", "--variant=minbase", "--format=directory", "--components=main,contrib"]
-        self._run(*_CONTAINED, "mmdebstrap", *fixed, *options, recipe.release.suite, str(self._root), *mirrors)
+        self._run(*debian.command(recipe.release, recipe.packages, self._work, options))
 
     def _configuration(self) -> Path:
         """Lay out what hooks copy in. The authorised key is not part of the checkout, so it is added here."""
@@ -248,17 +224,3 @@ def _write_manifest(work: Path, recipe: Recipe, phases: dict[str, float]) -> Non
         "seconds": phases,
     }
     (work / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", "utf-8")
-
-
-def _remove_tree(folder: Path) -> None:
-    # Never into something mounted below, whatever went wrong before.
-    if folder.exists():
-        subprocess.run(["rm", "-rf", "--one-file-system", str(folder)], check=False)
-
-
-def _give_to_caller(root: Path) -> None:
-    """Under sudo, what root made in the user's cache belongs to the user."""
-    user = os.environ.get("SUDO_UID")
-    if user and os.geteuid() == 0:
-        group = os.environ.get("SUDO_GID", user)
-        subprocess.run(["chown", "-R", f"{user}:{group}", str(root)], check=False)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 IMAGE_RECIPE = Path(__file__).resolve().parents[1] / "image"
+TREE_PACKAGES = Path(__file__).resolve().parents[1] / "tree" / "packages"
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,11 @@ class Lab:
     def images(self) -> Path:
         """Finished images; whatever is in here is complete."""
         return self._folder("images")
+
+    @property
+    def trees(self) -> Path:
+        """Finished root trees, for tests without a machine."""
+        return self._folder("trees")
 
     @property
     def states(self) -> Path:

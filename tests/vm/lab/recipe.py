@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .debian import packages_in
 from .errors import LabError
 from .paths import IMAGE_RECIPE
 
@@ -79,8 +80,7 @@ class Recipe:
     @property
     def packages(self) -> list[str]:
         """Debian packages, as `packages` lists them."""
-        lines = (line.split("#")[0].strip() for line in (self.folder / "packages").read_text("utf-8").splitlines())
-        return [line for line in lines if line]
+        return packages_in(self.folder / "packages")
 
     @property
     def digest(self) -> str:

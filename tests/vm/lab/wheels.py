@@ -32,18 +32,20 @@ def _pip(*arguments: str) -> None:
         )
 
 
-def lock_digest() -> str:
-    """Return the hash of the locked runtime dependencies."""
-    return hashlib.sha256(LOCK.read_bytes()).hexdigest()[:12]
+def lock_digest(lock: Path = LOCK) -> str:
+    """Return the hash of the locked dependencies: the runtime's, or those of another lock."""
+    return hashlib.sha256(lock.read_bytes()).hexdigest()[:12]
 
 
-def wheelhouse(python: str, where: Lab, progress: Progress) -> tuple[Path, Hold]:
+def wheelhouse(python: str, where: Lab, progress: Progress, lock: Path = LOCK) -> tuple[Path, Hold]:
     """Return the folder with every locked dependency as a wheel for this Python (`3.11`), held; fetched on first use.
+
+    The lock lies in it too.
 
     Raises:
         LabError: pip could not fetch one, or its hash is not the locked one.
     """
-    final = where.wheels / f"{python}-{lock_digest()}"
+    final = where.wheels / f"{python}-{lock_digest(lock)}"
     with exclusive(where.root / "wheels.lock", waiting=progress.say):
         if final.is_dir():
             return final, shelf.use(final)
@@ -52,8 +54,8 @@ def wheelhouse(python: str, where: Lab, progress: Progress) -> tuple[Path, Hold]
         try:
             platforms = [f"--platform=manylinux_{glibc}_x86_64" for glibc in _GLIBC]
             version = ["--python-version", python, "--implementation", "cp", "--only-binary", ":all:"]
-            _pip("download", "--quiet", "--dest", str(work), "--require-hashes", *version, *platforms, "-r", str(LOCK))
-            shutil.copy(LOCK, work / "runtime.txt")
+            _pip("download", "--quiet", "--dest", str(work), "--require-hashes", *version, *platforms, "-r", str(lock))
+            shutil.copy(lock, work / lock.name)
             work.rename(final)
         finally:
             shutil.rmtree(work, ignore_errors=True)
