@@ -12,11 +12,11 @@ from auditor.catalogue import NAMESPACES, FactType
 from auditor.exit_codes import MEANING
 from auditor.facts_file import FactsFile
 from auditor.operators import OPERATORS
-from auditor.render.json import json_schema
 from auditor.report import Report
 from auditor.rules.describe import describe_clauses, describe_rule
 from auditor.rules.folder import load_frameworks, load_rules
 from auditor.rules.schema import RuleFile
+from bkp.json_schema import json_schema
 from bkp.severity import SEVERITIES
 
 if TYPE_CHECKING:

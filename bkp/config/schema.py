@@ -14,8 +14,7 @@ import msgspec
 from bkp.config.describe import ANY, KeyPath, descriptions
 from bkp.config.model import Config
 from bkp.config.values import value_schema
-
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
+from bkp.json_schema import json_schema
 
 
 def config_schema() -> dict[str, Any]:
@@ -25,12 +24,13 @@ def config_schema() -> dict[str, Any]:
     for path, name in sections():
         for key, field in schema["$defs"][name]["properties"].items():
             _describe(field, prose.get((*path, key), ""))
-    return {"$schema": DIALECT, "title": "Configuration of bkp-run, bkp-exporter and bkp-audit", **schema}
+    return schema
 
 
 def bare_schema() -> dict[str, Any]:
     """Return the schema without the prose: what the types alone say."""
-    return msgspec.json.schema(_mirror(Config, {}), schema_hook=value_schema)
+    title = "Configuration of bkp-run, bkp-exporter and bkp-audit"
+    return json_schema(title, _mirror(Config, {}), hook=value_schema)
 
 
 def sections() -> list[tuple[KeyPath, str]]:

@@ -10,13 +10,11 @@ from pathlib import Path
 
 import msgspec
 
+from bkp.json_schema import json_schema
 from bkp.observations import DiskSeen, HostSeen, PoolSeen
 from bkp.state.observed import Observed
 from bkp.state.records import DOCUMENTED, SCHEMA_VERSION
 from bkp.zfs_health.model import DatasetHealth
-
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
-
 
 OBSERVED: dict[str, type[msgspec.Struct]] = {
     "observed-pools": Observed[PoolSeen],
@@ -32,8 +30,8 @@ def state_schemas() -> dict[str, bytes]:
 
 
 def _schema(name: str, kind: type[msgspec.Struct]) -> bytes:
-    head = {"$schema": DIALECT, "title": f"bkp state: {name}, version {SCHEMA_VERSION}"}
-    return msgspec.json.format(msgspec.json.encode(head | msgspec.json.schema(kind)), indent=2) + b"\n"
+    schema = json_schema(f"bkp state: {name}, version {SCHEMA_VERSION}", kind)
+    return msgspec.json.format(msgspec.json.encode(schema), indent=2) + b"\n"
 
 
 def write_schemas(folder: Path) -> None:

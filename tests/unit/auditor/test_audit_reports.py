@@ -20,12 +20,13 @@ import pytest
 
 from auditor.engine.waivers import Exemption
 from auditor.render.html import render_html
-from auditor.render.json import json_schema, render_json
+from auditor.render.json import render_json
 from auditor.render.palette import DARK, LIGHT, Pair
 from auditor.render.text import render_text
 from auditor.report import Report
 from auditor.rules.folder import load_rules
 from bkp import __version__
+from bkp.json_schema import json_schema
 from tests.support.audit_world import report_on, rule
 from tests.support.colours import contrast
 
