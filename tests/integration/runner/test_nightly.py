@@ -403,7 +403,7 @@ def test_a_file_that_changes_while_borg_reads_it_is_a_warning_and_the_night_goes
     assert f"{growing}: file changed while we backed it up" in (run.reason or "")
     assert f"{growing}: file changed" in done.stderr
     assert [message.level for message in run.messages] == ["warning"]
-    assert world.step("create").exit_code == 1
+    assert world.step("create").exit_code in {1, 100}  # borg 1.2 has one code for every warning, 1.4 this for a change
     assert world.step("prune").outcome is Outcome.SUCCESS
     assert world.last_success() == run
     assert not [file for file in world.sample().files if file.path.endswith("growing.log")]
