@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 import pytest
 
-from tests.vm.lab import accel, image, kernel, qemu, recipe, runs, summary, workers
+from tests.vm.lab import accel, image, inside, kernel, qemu, recipe, runs, summary, tree, wheels, workers
 from tests.vm.lab.errors import LabError
 from tests.vm.lab.locks import try_lock
 from tests.vm.lab.paths import CHECKOUT, IMAGE_RECIPE, Lab, lab
@@ -96,6 +96,26 @@ def test_an_image_is_the_right_one_only_while_nothing_of_its_recipe_changed(tmp_
     with (folder / "packages").open("a") as packages:
         packages.write("one-more\n")
     assert Recipe(release, "key", folder).digest != before
+
+
+def test_a_red_run_in_a_tree_is_red_shows_its_python_and_leaves_nothing(other_lab: Lab) -> None:
+    debian, progress = recipe.release_named("trixie"), Progress("trixie")
+    root, _tree_held = tree.ensure(debian, lab(), progress)
+    wheels.wheelhouse(debian.python, lab(), progress, inside.LOCK)
+    other_lab.root.mkdir()
+    for shared in (lab().trees, lab().wheels):
+        (other_lab.root / shared.name).symlink_to(shared)
+    before = sorted(path.name for folder in (root, root / "root", root / "tmp") for path in folder.iterdir())
+
+    command = [sys.executable, "-m", "tests.vm.lab", "test", "--pytest-args", "tests/unit/there_is_no_such_test.py"]
+    environment = {**os.environ, "BKP_LAB": str(other_lab.root)}
+    done = subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True)
+
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert f"Python {debian.python}." in done.stdout
+    assert "there_is_no_such_test.py" in done.stdout + done.stderr
+    assert not list(other_lab.building.iterdir())
+    assert before == sorted(path.name for folder in (root, root / "root", root / "tmp") for path in folder.iterdir())
 
 
 def test_a_build_that_was_killed_leaves_nothing_that_counts_as_an_image(other_lab: Lab) -> None:

@@ -1,7 +1,8 @@
 """`make test` in a release's tree: the host's kernel, and everything else of that release.
 
 The checkout is copied in as git knows it. The tree itself stays as it was built: what a run writes lies in a folder of
-its own and goes with the run. The run is root, with mounts, processes and a loopback network of its own.
+its own and goes with the run. The run is root, with mounts and processes of its own. The network is the host's: without
+a network card borg's locks name no host, so what is judged of them would be something else.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ _MARK = "in-use"
 # Process 1 of the run's own namespace: as bash it also waits for orphans, which tests expect to be gone when they end.
 _SCRIPT = r"""
 set -euo pipefail
+export PATH=$PATH:/usr/sbin:/sbin
 cd "$1"
-ip link set lo up
 mount -t overlay -o "lowerdir=$2,upperdir=upper,workdir=scratch" tree root
 for folder in dev sys; do mount --rbind "/$folder" "root/$folder"; done
 mount -t proc proc root/proc
@@ -36,10 +37,16 @@ mount -t tmpfs -o mode=755 run root/run
 # Not on the overlay: there a file's device is not that of its folder, which borg and the nightly look at.
 for folder in tmp var/tmp root; do mount --bind "own/$folder" "root/$folder"; done
 printf '127.0.0.1 localhost\n127.0.1.1 %s\n::1 localhost\n' "$(uname -n)" >root/etc/hosts
-mkdir root/wheels
+mkdir root/wheels root/host
 mount --bind -o ro "$3" root/wheels
-chroot root env -i HOME=/root LANG=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-    TERM="${TERM:-dumb}" PIP_NO_INDEX=1 PIP_FIND_LINKS=/wheels ${4:+"PYTEST_ARGS=$4"} make -C /root/bkp test
+# Not chroot: who enters another mount namespace and comes back, as the nightly does, would come to the host's root.
+cd root
+pivot_root . host
+umount --lazy /host
+rmdir /host
+cd /root/bkp
+env -i HOME=/root LANG=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin TERM="${TERM:-dumb}" \
+    PIP_NO_INDEX=1 PIP_FIND_LINKS=/wheels make test ${4:+"PYTEST_ARGS=$4"}
 exit
 """
 
@@ -64,16 +71,11 @@ def run_tests(release: Release, progress: Progress, pytest_args: str) -> int:
         _copy_checkout(work / "own" / "root" / "bkp")
         progress.say("make test")
         arguments = ["bash", "-c", _SCRIPT, "inside", str(work), str(root), str(house), pytest_args]
-        return subprocess.run([*_contained(), *arguments], stdin=subprocess.DEVNULL).returncode
+        return subprocess.run([*debian.CONTAINED, *arguments], stdin=subprocess.DEVNULL).returncode
     finally:
         debian.remove(work)
         held.release()
         debian.give_to_caller(where)
-
-
-def _contained() -> list[str]:
-    unshare = debian.CONTAINED.index("unshare") + 1
-    return [*debian.CONTAINED[:unshare], "--net", *debian.CONTAINED[unshare:]]
 
 
 def _work_folder(where: Lab, release: Release) -> Path:

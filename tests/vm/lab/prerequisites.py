@@ -23,7 +23,7 @@ TO_BUILD = {
     "apt-get": "apt",
     "unshare": "util-linux",
 }
-TO_ENTER = {"setpriv": "util-linux", "unshare": "util-linux", "ip": "iproute2", "git": "git"}
+TO_ENTER = {"setpriv": "util-linux", "unshare": "util-linux", "pivot_root": "util-linux", "git": "git"}
 
 
 def _missing(programs: dict[str, str]) -> dict[str, str]:
