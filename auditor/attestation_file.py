@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from auditor.evidence import Attestation, Attestations
+from bkp import decoding
 from bkp.state.files import read_bytes
 from bkp.state.ledger import GENESIS, line_hash
 from bkp.state.reading import Missing, Unreadable
@@ -42,7 +43,7 @@ def parse_attestations(content: bytes, name: str = FILE_NAME) -> Attestations:
         if len(line) > MAX_LINE_BYTES:
             return Attestations(tuple(records), f"{name}: line {number} is longer than {MAX_LINE_BYTES >> 10} KiB")
         try:
-            record = msgspec.json.decode(line, type=Attestation)
+            record = decoding.decode(line, Attestation)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
             return Attestations(tuple(records), f"{name}: line {number} is no attestation: {exc}")
         if record.previous != previous:

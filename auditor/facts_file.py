@@ -17,6 +17,7 @@ from auditor.evidence import Attestation, Attestations, Evidence, Fact, Facts
 from auditor.operators import OperandError
 from auditor.operators.values import printable, typed
 from auditor.rules.place import read_input
+from bkp import decoding
 from bkp.errors import InputFileError
 from bkp.state.files import MAX_BYTES
 
@@ -97,7 +98,7 @@ def _from_stdin() -> bytes:
 def parse_evidence(content: bytes, source: str) -> Evidence:
     """Return the evidence in `content`; `source` names it in errors."""
     try:
-        file = msgspec.json.decode(content, type=FactsFile)
+        file = decoding.decode(content, FactsFile)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise InputFileError(source, _line(content, str(exc)), f"is not a facts file: {_clean(str(exc))}") from None
     facts = {name: _fact(name, saved, content, source) for name, saved in file.facts.items()}

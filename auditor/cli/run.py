@@ -13,6 +13,7 @@ import click
 from auditor import PROGRAM, PROGRAM_VERSION
 from auditor.cli.common import FILE, collect_live, moment, read_config, rules_folder, rules_option
 from auditor.cli.output import OUTPUT, check_outputs, is_stdout, print_text, write_output
+from bkp import decoding
 from bkp.cli import complain, examples, named_config
 from bkp.errors import UsageError
 from bkp.output import OutputError
@@ -130,7 +131,6 @@ def _say_what_is_not_applied(evidence: Evidence, rules_dir: Path | None, waivers
 
 
 def _options(rules: RuleSet, evidence: Evidence, fail_on: str | None, now: datetime, *, whole: bool) -> JudgeOptions:
-    import msgspec
 
     from auditor.engine import JudgeOptions
     from auditor.rules.folder import load_frameworks, rule_names
@@ -142,7 +142,7 @@ def _options(rules: RuleSet, evidence: Evidence, fail_on: str | None, now: datet
         now=now,
         zone=evidence.zone,
         program=PROGRAM_VERSION,
-        fail_on=msgspec.convert(fail_on or evidence.facts.text("config.fail_on") or "low", Severity),
+        fail_on=decoding.convert(fail_on or evidence.facts.text("config.fail_on") or "low", Severity),
         minimum_applicable=minimum.value if minimum and isinstance(minimum.value, float) else 0.5,
         frameworks=frameworks,
         shipped=rule_names(data_dir("rules")),

@@ -16,6 +16,7 @@ from auditor.evidence import Attestation, Attestations, Evidence, Fact, Facts
 from auditor.operators import OperandError
 from auditor.operators.values import typed
 from auditor.rules.place import complaint
+from bkp import decoding
 from bkp.errors import InputFileError
 
 if TYPE_CHECKING:
@@ -148,6 +149,7 @@ def _attestation(rule: Rule, index: int, number: int, raw: dict[str, Any]) -> At
             "valid_until": until,
             "previous": "0" * 64,
         }
-        return msgspec.convert(defaults | given, Attestation)
+        record: Attestation = decoding.convert(defaults | given, Attestation)
     except (ValueError, msgspec.ValidationError) as exc:
         raise _wrong(rule, ("tests", index, "attestations", number), f"attestations[{number}]: {exc}") from None
+    return record

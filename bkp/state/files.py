@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from bkp import decoding
 from bkp.errors import StateError
 from bkp.state.reading import Missing, Readable, Reading, Unreadable
 
@@ -136,7 +137,7 @@ def read_record(path: Path, kind: type[T]) -> Reading[T]:
     if not isinstance(content, Readable):
         return content
     try:
-        return Readable(msgspec.json.decode(content.value, type=kind), path, content.written_at)
+        return Readable(decoding.decode(content.value, kind), path, content.written_at)
     except (msgspec.DecodeError, UnicodeDecodeError) as exc:
         return Unreadable(path, _decode_reason(content.value, exc))
     except RecursionError:
@@ -201,7 +202,7 @@ def _decode_reason(content: bytes, exc: Exception) -> str:
     except UnicodeDecodeError:
         return "is not UTF-8 text"
     try:
-        version = msgspec.json.decode(content, type=_Versioned).schema
+        version = decoding.decode(content, _Versioned).schema
     except msgspec.ValidationError:
         return f"is not a record of this kind: {exc}"
     except (msgspec.DecodeError, RecursionError):

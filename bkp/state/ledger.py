@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from bkp import decoding
 from bkp.errors import StateError
 from bkp.state.files import FILE_MODE, encode_record, make_dir, open_regular, sync_dir, write_atomic
 from bkp.state.reading import Missing, Unreadable
@@ -257,7 +258,7 @@ def _locked(descriptor: int, operation: int, seconds: float) -> bool:
 def _decode(raw: bytes) -> LedgerLine | str:
     """Return the line, or why it is none."""
     try:
-        return msgspec.json.decode(raw, type=LedgerLine)
+        return decoding.decode(raw, LedgerLine)
     except (msgspec.DecodeError, UnicodeDecodeError) as exc:
         return str(exc)
     except RecursionError:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import msgspec
 
+from bkp import decoding
 from bkp.errors import InputFileError, did_you_mean
 from bkp.yamlfile.loader import Document, load_yaml
 
@@ -55,7 +56,7 @@ def load_typed(
         found = _describe(document.data)
         raise document.error((), f"found {found}, wanted a mapping (key: value)")
     try:
-        return document, msgspec.convert(document.data, kind, dec_hook=dec_hook)
+        return document, decoding.convert(document.data, kind, dec_hook=dec_hook)
     except msgspec.ValidationError as exc:
         problem = _locate(document.data, kind, dec_hook, str(exc))
     raise _explain(document, kind, problem) from None
@@ -81,7 +82,7 @@ def _locate(data: Any, kind: Any, dec_hook: DecHook, message: str) -> _Problem:
         above = problem.path[:at]
         for key in _keys_at(data, above):
             try:
-                msgspec.convert(_with_only(data, above, key), kind, dec_hook=dec_hook)
+                decoding.convert(_with_only(data, above, key), kind, dec_hook=dec_hook)
             except msgspec.ValidationError as exc:
                 again = _split(str(exc))
                 if again.path[: at + 1] == (*above, "..."):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from bkp import decoding
 from bkp.errors import LockHeldError, StateError
 from bkp.liveness import is_alive
 from bkp.state.files import make_dir
@@ -86,7 +87,7 @@ def read_holder(path: Path) -> LockHolder | None:
     """Return what the lock file says of its holder; None if it says nothing."""
     try:
         with path.open("rb") as handle:
-            return msgspec.json.decode(handle.read(_MAX_BYTES), type=LockHolder)
+            return decoding.decode(handle.read(_MAX_BYTES), LockHolder)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from bkp import decoding
 from bkp.disk_health.attached import read_attached
 from bkp.disk_health.model import DiskHealth, ExitBit, PowerState, ScannedDevice, Unknown
 from bkp.disk_health.second import SecondReading, disagreements
@@ -96,7 +97,7 @@ def _second(device: str, interface: str | None, ask: Ask) -> SecondReading:
     if (refusal := answer.refusal) is not None:
         return SecondReading(error=refusal)
     try:
-        return msgspec.json.decode(answer.stdout, type=SecondReading)
+        return decoding.decode(answer.stdout, SecondReading)
     except (msgspec.DecodeError, UnicodeDecodeError) as exc:
         return SecondReading(error=f"its reading cannot be read: {exc}")
 

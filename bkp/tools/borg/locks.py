@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from bkp import decoding
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -91,7 +93,7 @@ def _enrolled(roster: Path) -> list[Holder | None]:
     if not content:
         return []
     try:
-        entries = msgspec.json.decode(content, type=dict[str, list[tuple[str, int, int]]])
+        entries = decoding.decode(content, dict[str, list[tuple[str, int, int]]])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return [None]
     return [Holder(host, pid) for holders in entries.values() for host, pid, _thread in holders]

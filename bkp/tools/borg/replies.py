@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import msgspec
 
+from bkp import decoding
 from bkp.errors import StepFailedError
 
 T = TypeVar("T")
@@ -92,7 +93,7 @@ class ListReply(_Reply, frozen=True):
 def decode(stdout: bytes, kind: type[T]) -> T:
     """Return borg's reply; raise `StepFailedError` where it is not what that command prints."""
     try:
-        return msgspec.json.decode(stdout, type=kind)
+        return decoding.decode(stdout, kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as exc:
         raise _not_understood(exc) from exc
 
