@@ -103,7 +103,9 @@ def test_what_is_not_as_it_should_be_on_zfs_fails_the_rules_about_it(
     site.job("nightly")
     before = _failing(site)
 
-    server.run(f"zfs set compression=lz4 atime=on recordsize=128K {pool.borg}")
+    for wrong in ("compression=lz4", "atime=on", "recordsize=128K"):
+        server.run("zfs", "set", wrong, pool.borg)
+    assert pool.property("atime", pool.borg) == "on"
     assert _failing(site) - before == {"ZFS-001", "ZFS-002", "ZFS-003"}
 
     server.run(
@@ -121,8 +123,9 @@ def test_what_is_not_as_it_should_be_on_zfs_fails_the_rules_about_it(
 
 
 def test_a_pool_without_room_is_relieved_by_what_the_error_says(site: Site, server: VirtualMachine, pool: Pool) -> None:
+    server.run(f"zfs create -o canmount=off {pool.name}/taken && zpool sync {pool.name}")
     free = int(pool.property("available", pool.name))
-    server.run(f"zfs create -o canmount=off -o reservation={free} {pool.name}/taken")
+    server.run(f"zfs set reservation={free} {pool.name}/taken")
 
     night, prune = site.job("nightly", expect=3), site.job("prune", expect=3)
 
@@ -193,8 +196,7 @@ def test_a_suspended_pool_hides_neither_itself_nor_the_others(site: Site, server
     site.guest.write(site.config, site.guest.read(site.config).replace("pools:", "pools:\n  single: {disks: [single]}"))
     assert [each for each in _look(site) if each.endswith("pool single")] == ["scrub_old pool single"]
     assert "ZFS-005" in _failing(site)
-    server.run("systemctl start zfs-zed")
-    server.unplug(SCSI)
+    server.run(f"echo offline > /sys/block/$(basename $(readlink -f {SCSI.by_id}))/device/state")
     server.start_unit("lab-writer", "echo more > /single/file; exec zpool sync single")
     server.wait_until("the pool to be suspended", "timeout 20 grep -qs SUSPENDED /proc/spl/kstat/zfs/single/state")
 
@@ -202,7 +204,6 @@ def test_a_suspended_pool_hides_neither_itself_nor_the_others(site: Site, server
 
     assert "pool_suspended pool single" in found, found
     assert "hangs" in found["pool_suspended pool single"]
-    assert "is not there" in found["disk_missing disk single"]
     pools = _seen(site, "pools")
     assert pools["tank"]["error"] is None
     assert pools["tank"]["value"]["health"]["state"] == "ONLINE"
