@@ -246,7 +246,7 @@ class World:
         walked = [each for folder in (self.repository, self.base) for each in os.walk(folder)]
         found = [Path(folder) / "lock.exclusive" for folder, folders, _ in walked if "lock.exclusive" in folders]
         for roster in [Path(folder) / "lock.roster" for folder, _, files in walked if "lock.roster" in files]:
-            holders = json.loads(roster.read_text(encoding="utf-8"))
+            holders = json.loads(roster.read_text(encoding="utf-8") or "{}")  # one that was ended as it wrote: nobody's
             found += [roster] if any(holders.values()) else []
         return found
 
