@@ -22,6 +22,7 @@ from bkp.state.files import encode_record, modified_at, open_regular
 from bkp.state.ledger import fitting
 from bkp.state.reading import Missing, Unreadable
 from bkp.state.results import Archive, DrillResult, Listed
+from bkp.state.store import value_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -200,7 +201,8 @@ class Past:
 def record_doubt(run: Run, state: JobState, past: Past, *, alive: bool, as_success: bool) -> str | None:
     """Return why a record is no evidence: another one lies in its place, or the history says something else.
 
-    `past` is the history's alone. A run that it does not know is not doubted here: `Survey.history_problem` says so.
+    `past` is the history's alone; `alive`: the last attempt runs, and its process lives. A run that the history does
+    not know is not doubted here: `Survey.history_problem` says so.
     """
     key = (state.job, state.target)
     if (run.job, run.target) != key:
@@ -214,8 +216,10 @@ def record_doubt(run: Run, state: JobState, past: Past, *, alive: bool, as_succe
         return None if alive else "says that the run goes on, and the history has its end"
     if line != digest(run):
         return "says something else than the history's line of that run"
-    newest = past.successes if as_success else past.attempts
-    return None if newest.get(key) == run.run_id else "is older than what the history tells of"
+    newest = (past.successes if as_success else past.attempts).get(key)
+    latest = value_of(state.latest)
+    ending = as_success and alive and latest is not None and newest == latest.run_id  # its line comes first
+    return None if newest == run.run_id or ending else "is older than what the history tells of"
 
 
 def _is_of(key: JobTarget, jobs: set[str], target: str) -> bool:

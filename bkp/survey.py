@@ -202,11 +202,13 @@ def _undoubted(state: JobState, history: History, is_alive: IsAlive) -> JobState
     if told and isinstance(state.latest, Missing) and isinstance(state.success, Missing):
         return replace(state, latest=Unreadable(state.latest.path, "is gone, though the history tells of runs"))
 
+    last = value_of(state.latest)
+    alive = last is not None and last.outcome is Outcome.RUNNING and bool(is_alive(last.process))
+
     def judged(reading: Reading[Run], *, as_success: bool) -> Reading[Run]:
         run = value_of(reading)
         if run is None:
             return reading
-        alive = run.outcome is Outcome.RUNNING and bool(is_alive(run.process))
         why = record_doubt(run, state, past, alive=alive, as_success=as_success)
         return reading if why is None else Unreadable(reading.path, why)
 

@@ -158,6 +158,18 @@ def test_an_older_record_that_is_put_back_is_not_evidence(store: StateStore) -> 
     assert not found.past.verdicts["check", "main"].passed
 
 
+def test_a_success_is_evidence_while_the_next_one_is_being_recorded(store: StateStore) -> None:
+    store.write_ended(a_run("check"))
+    before = (store.job_dir("check", "main") / "success.json").read_bytes()
+    later = START + timedelta(minutes=20)
+    ended = store.write_ended(a_run("check", later))
+    store.replace_latest(msgspec.structs.replace(ended, outcome=Outcome.RUNNING, ended_at=None))
+    (store.job_dir("check", "main") / "success.json").write_bytes(before)  # its line is there first
+    found = look(store, alive=True)
+    assert found.standings[1].success_known
+    assert status(look(store, alive=False), "check") is Status.UNKNOWN
+
+
 def test_the_record_of_another_job_is_not_evidence(store: StateStore) -> None:
     store.write_ended(a_run("check", outcome=Outcome.FAILURE))
     path = store.job_dir("check", "main") / "latest.json"
