@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from datetime import datetime
 
-GONE_REMEDY = (
+_GONE_REMEDY = (
     "find out who removed them (another host or program, a person, an attacker), and get back from another copy what "
-    "is needed; if it is right that they are gone: `bkp-run nightly --accept-gone` once"
+    "is needed; if it is right that they are gone: `bkp-run nightly --target {} --accept-gone` once"
 )
 
 
@@ -50,6 +50,11 @@ def missed(before: Listed, archives: Iterable[Identified], now: datetime) -> dic
     there = {short_id(each.id) for each in archives}
     expected = {**before.gone, **{name: Gone(id=each, since=now) for name, each in before.held.items()}}
     return {name: each for name, each in expected.items() if each.id not in there}
+
+
+def gone_remedy(target: str) -> str:
+    """Return what a person should do about archives of a repository that are gone."""
+    return _GONE_REMEDY.format(target)
 
 
 def gone_words(gone: Collection[str]) -> str:

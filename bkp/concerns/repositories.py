@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from bkp.concerns.model import Concern, some
 from bkp.holdings import holding_of
 from bkp.jobs import JOBS, NIGHTLY
-from bkp.listings import GONE_REMEDY, gone_words
+from bkp.listings import gone_remedy, gone_words
 from bkp.quantities import format_duration, format_size
 from bkp.state.archives import doubt, flaw
 from bkp.status import Status, deadline
@@ -70,7 +70,7 @@ def _archive(config: Config, survey: Survey, holding: Holding) -> Iterator[Conce
         yield _about(
             holding,
             *("archives_gone", "warning", f"{gone_words(gone)}: {some(list(gone))}"),
-            GONE_REMEDY,
+            gone_remedy(holding.name),
             min(each.since for each in gone.values()),
         )
     if facts is not None and facts.incomplete_archives:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bkp.errors import StepFailedError
 from bkp.jobs import CHECK, VERIFY
 from bkp.state.results import CheckResult
 from bkp.tools.borg import commands
@@ -31,7 +32,11 @@ def _job(spec: JobSpec, *, all_data: bool) -> RunnerJob[BorgSession]:
             session.run_borg(notes, arguments)
             session.recorder.update(result=CheckResult(all_data=all_data))
         with session.recorder.step("list") as notes:
-            listing = list_all(session, notes)
+            try:
+                listing = list_all(session, notes)
+            except StepFailedError as exc:  # what was checked is checked
+                notes.warn(f"what archives there are could not be listed: {exc.message}")
+                return
             listed = look(session, notes, listing)
             session.recorder.update(result=CheckResult(all_data=all_data, listed=listed), subject=listing.repository_id)
 

@@ -92,6 +92,8 @@ class DatasetSource:
         stack.enter_context(private_mounts())
         roots = self._mount_all(planned, snapshot, source, mounts)
         lost = self._gone(dataset, roots)
+        if lost and len(lost) == len(roots):
+            return _without_snapshot(name, source, dataset, f"holds nothing that can be archived: {GONE.reason}")
         left_out = [Omitted(each.dataset or "", GONE.reason, warn=True) for each in lost]
         return PreparedSource(
             name, source, tuple(root for root in roots if root not in lost), (*planned.left_out, *left_out)

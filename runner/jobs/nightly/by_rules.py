@@ -60,10 +60,11 @@ def _kept_by(newest_first: Sequence[ArchiveListing], count: int, period: str, be
 def usual_most(good: Sequence[ArchiveListing], keep: Keep, left: Collection[str] | None) -> int:
     """Return how many archives a prune gives up at most, if nothing unusual has happened.
 
-    As many as came since the last one, which left `left` (None: not known, so that only tonight's came), and one for
-    each rule: a day, a week and a month may end in the same night.
+    As many as came since the last one, which left `left`, and one for each rule: a day, a week and a month may end in
+    the same night. Where nothing of `left` is there, only tonight's archive came.
     """
-    came = 1 if left is None else sum(each.name not in left for each in good)
+    last = max((each.started_at for each in good if each.name in (left or ())), default=None)
+    came = 1 if left is None or last is None else sum(each.name not in left and each.started_at > last for each in good)
     rules = (keep.last, keep.daily, keep.weekly, keep.monthly, keep.yearly, keep.within)
     return came + sum(bool(each) for each in rules) + _UNCOUNTED
 

@@ -29,7 +29,7 @@ def held_before(nights: Iterable[Run], repository: str) -> dict[tuple[str, str],
 
     `nights` are the recorded ones, oldest first; those of another repository, by its id, say nothing.
     """
-    recorded = (run.archive for run in nights if run.outcome.is_good and run.subject == repository)
+    recorded = (run.archive for run in nights if run.subject == repository)
     good = [archive for archive in recorded if archive is not None and doubt(archive) is None]
     return {
         (root.source, root.dataset): Held(archive.name, archive is good[-1])

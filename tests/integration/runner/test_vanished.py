@@ -59,6 +59,44 @@ def test_an_archive_that_somebody_deleted_is_missed_until_that_is_accepted(world
     world.succeed("nightly")
 
 
+def test_only_what_a_run_has_reported_can_be_accepted(world: World) -> None:
+    for _ in range(2):
+        world.succeed("nightly")
+    told, untold = world.archives()
+    world.borg("delete", f"{world.repository}::{told}")
+    assert world.run("check").returncode == 1
+    world.borg("delete", f"{world.repository}::{untold}")
+
+    done = world.run("nightly", "--accept-gone")
+
+    assert done.returncode == 1
+    assert untold in done.stderr
+    assert (_listed(world).accepted, list(_listed(world).gone)) == ((told,), [untold])
+    world.succeed("nightly", "--accept-gone")
+
+
+def test_what_was_missed_is_not_forgotten_with_the_history(world: World) -> None:
+    for _ in range(2):
+        world.succeed("nightly")
+    lost = world.archives()[0]
+    world.borg("delete", f"{world.repository}::{lost}")
+    assert world.run("nightly").returncode == 1
+    (world.state / "history.jsonl").unlink()
+    assert world.run("nightly").returncode == 1
+    assert list(_listed(world).gone) == [lost]
+
+
+def test_a_check_stands_though_the_list_after_it_fails(world: World) -> None:
+    world.succeed("nightly")
+    world.wrap_borg('[ "$1" = list ] && exit 2; exec "$BORG" "$@"')
+    done = world.run("check")
+    assert done.returncode == 1
+    assert "what archives there are could not be listed" in done.stderr
+    assert world.latest("check").outcome is Outcome.WARNING
+    world.unwrap_borg()
+    world.succeed("check")
+
+
 def test_an_archive_that_was_made_anew_under_the_same_name_is_missed(world: World) -> None:
     world.succeed("nightly")
     (name,) = world.archives()

@@ -89,6 +89,13 @@ def test_a_clock_far_ahead_does_not_empty_a_span() -> None:
     assert too_many(given_up(there, rules, there[-1].started_at), there, rules, left, "main") is not None
 
 
+def test_archives_under_another_prefix_than_before_have_not_come_since_the_last_prune() -> None:
+    there, rules = nightly(40), Keep(daily=7, weekly=4, monthly=6)
+    doomed = given_up(there, rules, START)
+    assert too_many(doomed, there, rules, ["backup-1", "backup-2"], "main") is not None
+    assert too_many(doomed, there, rules, [each.name for each in there[-2:]], "main") is not None
+
+
 def test_nights_that_pruned_nothing_are_made_up_for_at_once() -> None:
     there, rules = nightly(40), Keep(daily=7, weekly=0, monthly=0)
     assert usual_most(there, rules, [each.name for each in there[:7]]) == 33 + 1 + 2

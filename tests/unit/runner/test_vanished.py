@@ -45,17 +45,21 @@ def test_of_each_dataset_the_newest_good_archive_is_known() -> None:
 @pytest.mark.parametrize(
     "night",
     [
-        a_night_of(1, TOP, CHILD, outcome=Outcome.FAILURE),
         a_night_of(1, TOP, CHILD, confirmed=False),
         a_night_of(1, TOP, CHILD, size_suspicion="smaller than usual"),
         a_night_of(1, TOP, CHILD, name="unproven-a-1"),
         a_night_of(1, roots=(Root(source="data", path="/tank/data/child", present=False, dataset=CHILD),)),
         a_night_of(1, roots=(Root(source="data", path="/tank/data/child", present=True),)),
     ],
-    ids=["failed", "unconfirmed", "suspicious", "unproven", "lacking it", "a directory"],
+    ids=["unconfirmed", "suspicious", "unproven", "lacking it", "a directory"],
 )
 def test_what_is_no_good_archive_of_it_says_nothing(night: Run) -> None:
     assert held_before([a_night_of(0, TOP), night], THIS).keys() == {("data", TOP)}
+
+
+def test_a_good_archive_counts_though_its_night_failed_later_on() -> None:
+    failed = a_night_of(1, TOP, CHILD, outcome=Outcome.FAILURE)
+    assert held_before([a_night_of(0, TOP), failed], THIS).keys() == {("data", TOP), ("data", CHILD)}
 
 
 def test_archives_of_another_repository_say_nothing() -> None:
