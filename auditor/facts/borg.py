@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from auditor.facts.history import SOURCE as HISTORY
 from auditor.facts.history import doubt
 from auditor.facts.key import MAX_BYTES, parse_key_export
-from auditor.facts.nights import nights_missing
+from auditor.facts.nights import nights_missing, periods_held
 from auditor.facts.passphrase import strength
 from auditor.facts.side_by_side import Probe
 from bkp.archive_names import good_ones
@@ -46,7 +46,6 @@ _OF_CONFIGURATION = (
     "key_export_repository_id",
     "key_export_usable",
 )
-_PERIODS = (("days", "%Y-%m-%d"), ("weeks", "%G-%V"), ("months", "%Y-%m"))
 _LISTED = ("id", "encryption", "archives", "newest_archive_at")
 
 
@@ -211,8 +210,7 @@ def _retention(
     starts, job = _counted(repository, listing, builder.now), config.job(NIGHTLY.name)
     missing = nights_missing(starts, job.schedule, job.grace, repository.keep.daily, builder.now, zone)
     facts.add(f"borg list, against jobs.{NIGHTLY.name}.schedule", {"nights_missing": missing})
-    held = {name: len({each.strftime(period) for each in starts}) for name, period in _PERIODS}
-    facts.add("borg list", {"archives": len(starts), **held})
+    facts.add("borg list", {"archives": len(starts), **periods_held(starts, zone)})
     if (reason := doubt(seen)) is not None:
         facts.fail(HISTORY, reason, ("begun_at", "gone"))
         return

@@ -1,4 +1,4 @@
-"""Which scheduled backups left no archive. Pure."""
+"""Which scheduled backups left no archive, and which periods have one. Pure."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 _DAY = timedelta(days=1)
 _MAX_NIGHTS = 400
+# Each is counted in the newest of these spans alone: what the months keep is a day and a week, too.
+_PERIODS = (("days", "%Y-%m-%d", 10 * _DAY), ("weeks", "%G-%V", 42 * _DAY), ("months", "%Y-%m", timedelta.max))
 
 
 def nights_missing(
@@ -39,3 +41,14 @@ def nights_missing(
             missing.append(elapse.strftime("%Y-%m-%d %H:%M UTC"))
         elapse = schedule.next_after(end - timedelta(seconds=1), zone)
     return tuple(missing)
+
+
+def periods_held(starts: Sequence[datetime], zone: tzinfo) -> dict[str, int]:
+    """Return how many different days, weeks and months have an archive, as borg's prune counts them: by local time.
+
+    `starts` is sorted. Days are those of the 10 days before the newest archive, weeks those of the 42 days before it.
+    """
+    return {
+        name: len({each.astimezone(zone).strftime(period) for each in starts if starts[-1] - each < span})
+        for name, period, span in _PERIODS
+    }

@@ -44,9 +44,19 @@ ENTRIES = (
             T.TEXT_LIST,
             "scheduled backups of the last `keep_daily` days, from the oldest archive on, that have no archive",
         ),
-        ("days", T.INTEGER, "different days (UTC) of which there is an archive that counts", {"unit": "days"}),
-        ("weeks", T.INTEGER, "different weeks (UTC, from Monday) of which there is an archive", {"unit": "weeks"}),
-        ("months", T.INTEGER, "different months (UTC) of which there is an archive", {"unit": "months"}),
+        (
+            "days",
+            T.INTEGER,
+            "different days, of the 10 before the newest archive, of which there is one that counts",
+            {"unit": "days"},
+        ),
+        (
+            "weeks",
+            T.INTEGER,
+            "different weeks (from Monday), of the 42 days before the newest archive, of which there is one",
+            {"unit": "weeks"},
+        ),
+        ("months", T.INTEGER, "different months of which there is an archive", {"unit": "months"}),
         ("begun_at", T.TIME, "start of the oldest archive that is there or that the history tells of"),
         (
             "gone",

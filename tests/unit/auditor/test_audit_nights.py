@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from auditor.facts.nights import nights_missing
+from auditor.facts.nights import nights_missing, periods_held
 from bkp.calendar import Schedule
 
 GRACE = timedelta(hours=2)
@@ -65,3 +65,24 @@ def test_keeping_days_without_end_is_no_overflow_and_asks_of_the_last_400() -> N
     assert nights_missing(nights(*range(10, 24)), Schedule("02:30"), GRACE, 10**12, NOW, UTC) == ()
     long_ago = [datetime(2020, 1, 1, tzinfo=UTC)]
     assert len(nights_missing(long_ago, Schedule("02:30"), GRACE, 10**6, NOW, UTC)) == 399
+
+
+def kept(daily: int, weekly: int, monthly: int) -> list[datetime]:
+    """Return what so many days, weeks and months leave of a night each."""
+    days = {datetime(2026, 11, 23, 2, 31, tzinfo=UTC) - timedelta(days=each) for each in range(daily)}
+    weeks = {datetime(2026, 11, 22, 2, 31, tzinfo=UTC) - timedelta(weeks=each) for each in range(weekly)}
+    return sorted(days | weeks | {datetime(2026, 11 - each, 1, 2, 31, tzinfo=UTC) for each in range(monthly)})
+
+
+def test_the_archives_of_the_months_are_no_days_and_no_weeks() -> None:
+    whole = periods_held(kept(7, 4, 6), UTC)
+    assert (whole["days"] >= 7, whole["weeks"] >= 4, whole["months"]) == (True, True, 6)
+    assert periods_held(kept(1, 4, 6), UTC)["days"] < 7
+    assert periods_held(kept(2, 0, 10), UTC)["weeks"] < 4
+    assert periods_held([], UTC) == {"days": 0, "weeks": 0, "months": 0}
+
+
+def test_days_are_local_ones() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    starts = [datetime(2026, 10, 24, 22, 30, tzinfo=UTC), datetime(2026, 10, 25, 21, 30, tzinfo=UTC)]
+    assert (periods_held(starts, UTC)["days"], periods_held(starts, berlin)["days"]) == (2, 1)
