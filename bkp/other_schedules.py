@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from bkp.device_names import disk_key
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
@@ -17,7 +19,7 @@ _ESCAPED = re.compile(r"\\x([0-9a-f]{2})")  # systemd-escape(1)
 _SCRUB = re.compile(r"\bzpool\s+scrub\b([^;&|<>]*)")
 _DEVICE = re.compile(r"/dev/[^\s;&|<>\"']+")
 _POOL = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]*")
-_OPEN = frozenset("$*?[`(")
+_OPEN = frozenset("$*?[{`(")
 
 
 def scrub_schedulers(schedules: Iterable[str], pool: str) -> tuple[str, ...]:
@@ -27,7 +29,7 @@ def scrub_schedulers(schedules: Iterable[str], pool: str) -> tuple[str, ...]:
 
 def self_test_schedulers(schedules: Iterable[str], paths: Collection[str]) -> tuple[str, ...]:
     """Return the files that start self-tests of the disk that these paths lead to."""
-    return _schedulers(schedules, _devices_named, paths)
+    return _schedulers(schedules, _devices_named, {disk_key(path) for path in paths})
 
 
 def _schedulers(
@@ -55,4 +57,8 @@ def _pools_named(place: str, line: str) -> list[str] | None:
 def _devices_named(_place: str, line: str) -> list[str] | None:
     """Return the devices that a schedule names; None: all of them."""
     devices = _DEVICE.findall(re.sub(r"[0-9&]*>+\s*\S+", "", line))
-    return None if not devices or any(_OPEN & set(device) for device in devices) else devices
+    return (
+        None
+        if not devices or any(_OPEN & set(device) for device in devices)
+        else [disk_key(device) for device in devices]
+    )

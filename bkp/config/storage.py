@@ -18,7 +18,7 @@ class Pool(Section, frozen=True, kw_only=True):
     disks: tuple[Name, ...] = ()
     capacity_warning: Annotated[float, Meta(ge=0, le=1)] = 0.8
     capacity_critical: Annotated[float, Meta(ge=0, le=1)] = 0.9
-    scrub_age: Duration = Duration(days=10)
+    scrub_age: Duration = Duration(days=36)
 
 
 class Disk(Section, frozen=True, kw_only=True):

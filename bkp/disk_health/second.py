@@ -58,6 +58,10 @@ class Disagreement(msgspec.Struct, frozen=True, kw_only=True):
     pysmart: str
 
 
+# Reallocated, reported uncorrectable, pending and offline uncorrectable sectors. Others count on between two readings.
+_JUDGED_RAW = frozenset({5, 187, 197, 198})
+
+
 def disagreements(first: DiskHealth, second: SecondReading) -> tuple[Disagreement, ...]:
     """Return where two readings of one disk differ, at most `MAX_DISAGREEMENTS`.
 
@@ -100,28 +104,34 @@ def _attributes(first: DiskHealth, second: SecondReading) -> Iterator[Disagreeme
     theirs = {row.id: row for row in second.attributes}
     for number in sorted(ours.keys() | theirs.keys()):
         own, other = ours.get(number), theirs.get(number)
-        mine = "absent" if own is None else _said(own)
-        yours = "absent" if other is None else _also_said(other)
+        raw = number in _JUDGED_RAW
+        mine = "absent" if own is None else _said(own, raw=raw)
+        yours = "absent" if other is None else _also_said(other, raw=raw)
         if mine != yours:
             yield Disagreement(what=f"attribute {number}", smartctl=mine, pysmart=yours)
 
 
-def _said(row: Attribute) -> str:
-    return _words(
-        (row.value, row.worst, row.threshold), row.raw, failing=fails_now(row.failed_said), failed=bool(row.failed_said)
-    )
+def _said(row: Attribute, *, raw: bool) -> str:
+    number = row.raw if raw else None
+    remarks = _remark(failing=fails_now(row.failed_said), failed=bool(row.failed_said))
+    return _words((row.value, row.worst, row.threshold), number, remarks, raw=raw)
 
 
-def _also_said(row: SecondAttribute) -> str:
+def _also_said(row: SecondAttribute, *, raw: bool) -> str:
     numbers = tuple(leading_number(text) for text in (row.value, row.worst, row.threshold))
-    remark = row.failed.strip()
-    return _words(numbers, leading_number(row.raw), failing=fails_now(remark), failed=remark not in {"", "-"})
+    said = row.failed.strip()
+    remark = _remark(failing=fails_now(said), failed=said not in {"", "-"})
+    return _words(numbers, leading_number(row.raw) if raw else None, remark, raw=raw)
 
 
-def _words(numbers: tuple[int | None, ...], raw: int | None, *, failing: bool, failed: bool) -> str:
-    value, worst, threshold = ("?" if number is None else str(number) for number in numbers)
-    remark = "fails now" if failing else "failed before" if failed else "never failed"
-    return f"value {value}, worst {worst}, threshold {threshold}, raw {'?' if raw is None else raw}, {remark}"
+def _remark(*, failing: bool, failed: bool) -> str:
+    return "fails now" if failing else "failed before" if failed else "never failed"
+
+
+def _words(numbers: tuple[int | None, ...], number: int | None, remark: str, *, raw: bool) -> str:
+    value, worst, threshold = ("?" if each is None else str(each) for each in numbers)
+    counted = f"raw {'?' if number is None else number}, " if raw else ""
+    return f"value {value}, worst {worst}, threshold {threshold}, {counted}{remark}"
 
 
 def _tests(first: DiskHealth, second: SecondReading) -> Iterator[Disagreement]:

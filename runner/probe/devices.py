@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path("/")
-_NAMESPACE = re.compile(r"(/dev/nvme[0-9]+)n[0-9]+")
 _MAX_DEPTH = 8
 
 
@@ -57,9 +55,3 @@ class Host:
         if not below:
             return f"/dev/{name}"
         return self._whole(below[0], depth + 1) if len(below) == 1 and depth < _MAX_DEPTH else None
-
-
-def disk_key(device: str) -> str:
-    """Return the same text for all devices of one disk: smartctl lists an NVMe disk by its controller."""
-    found = _NAMESPACE.fullmatch(device)
-    return found[1] if found else device

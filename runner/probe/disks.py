@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from bkp import decoding
+from bkp.device_names import disk_key
 from bkp.disk_health.attached import read_attached
 from bkp.disk_health.model import DiskHealth, ExitBit, PowerState, ScannedDevice, Unknown
 from bkp.disk_health.second import SecondReading, disagreements
 from bkp.observations import PROBE_EVERY, SMART_EVERY, DiskSeen
 from bkp.state.observed import seen
 from runner.probe import commands
-from runner.probe.devices import disk_key
 from runner.probe.sight import Sight, Unseen, merged
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from bkp.config.texts import NAME, DiskInterface, DiskPath, PoolName
+from bkp.device_names import disk_key
 from bkp.disk_health.words import clean
-from runner.probe.devices import disk_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

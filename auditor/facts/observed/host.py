@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from auditor.facts.observed.sight import doubt, source
-from bkp.state.reading import Missing
+from bkp.state.reading import Missing, Unreadable
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -49,6 +49,9 @@ def collect_host_seen(
         facts.add(f"{SOURCE}: the probe has never looked, and nothing is configured for it", dict.fromkeys(_SEEN))
         return
     problem = doubt(part, "host", reading, builder.now)
+    if problem is not None and not (config.pools or config.disks or isinstance(reading, Unreadable)):
+        facts.add(f"{SOURCE}: {problem}, and nothing is configured for it", dict.fromkeys(_SEEN))
+        return
     if problem is not None or part is None or part.value is None:
         facts.fail(SOURCE, problem or "the probe saw no host", _SEEN)
         return

@@ -135,7 +135,7 @@ def test_each_pool_and_disk_is_described(world: World) -> None:
         "scrub_state": "finished",
         "scrub_ended_at": NOW - LONG_AGO,
         "scrub_days": 2.0,
-        "scrub_limit": 10.0,
+        "scrub_limit": 36.0,
         "scrub_errors": 0,
         "scrub_repaired_bytes": 0,
         "scrub_schedulers": ("/etc/cron.d/zfsutils-linux",),
@@ -202,7 +202,7 @@ TWO_TIMERS = ("zfs-scrub-weekly@tank.timer", "zfs-scrub-monthly@other.timer")
 @pytest.mark.parametrize(
     ("spoil", "failing"),
     [
-        (scrubbed(end=NOW - timedelta(days=11)), {"ZFS-005"}),
+        (scrubbed(end=NOW - timedelta(days=37)), {"ZFS-005"}),
         (scrubbed(end=NOW + timedelta(days=1)), {"ZFS-005"}),
         (scrubbed(errors=1), {"ZFS-005"}),
         (scrubbed(repaired=4096), {"ZFS-005"}),

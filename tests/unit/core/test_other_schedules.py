@@ -37,11 +37,19 @@ def test_a_schedule_scrubs_the_pools_it_names_or_all_of_them(schedule: str, pool
         ("/etc/smartd.conf: /dev/disk/by-id/ata-RIGHT_02 -s L/../../6/03", False),
         ("/etc/crontab: 0 4 * * 6 root smartctl -t long /dev/sda >/dev/null", True),
         ("/etc/crontab: 0 4 * * 6 root smartctl -t long /dev/sdb >/dev/null", False),
+        ("/etc/crontab: 0 4 * * 6 root for d in /dev/sd{a,b}; do smartctl -t long $d; done", True),
         ("/etc/crontab: 0 4 * * 6 root for d in /dev/sd?; do smartctl -t long $d; done", True),
     ],
 )
 def test_a_schedule_tests_the_disks_it_names_or_all_of_them(schedule: str, tests: bool) -> None:
     assert bool(self_test_schedulers([schedule], DISK)) is tests
+
+
+def test_an_nvme_disk_is_named_by_its_controller_or_its_namespace() -> None:
+    paths = ("/dev/disk/by-id/nvme-OWN_01", "/dev/nvme0n1")
+    assert self_test_schedulers(["/etc/smartd.conf: /dev/nvme0 -s S/../.././02"], paths)
+    assert self_test_schedulers(["/etc/smartd.conf: /dev/nvme0n1 -s S/../.././02"], paths)
+    assert not self_test_schedulers(["/etc/smartd.conf: /dev/nvme1 -s S/../.././02"], paths)
 
 
 def test_a_file_with_several_lines_is_one_scheduler() -> None:
