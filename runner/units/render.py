@@ -40,6 +40,7 @@ class _Unit:
     words: list[str]
     schedule: Schedule | None
     box: Sandbox
+    after_a_look: bool = False  # of the probe: what it saw is judged with its age
 
 
 def render(config: Config, facts: UnitFacts) -> dict[str, str]:
@@ -95,7 +96,8 @@ def _units(config: Config, facts: UnitFacts) -> Iterator[_Unit]:
     report = f"{config.paths.state}/audit/report"
     words = [facts.program("bkp-audit"), "--config", facts.config]
     words += ["--html", f"{report}.html", "--json", f"{report}.json"]
-    yield _Unit("bkp-audit", "Audit of the backups", words, config.audit.schedule, sandbox.of_audit(config, facts))
+    look, box = bool(config.pools or config.disks), sandbox.of_audit(config, facts)
+    yield _Unit("bkp-audit", "Audit of the backups", words, config.audit.schedule, box, after_a_look=look)
 
 
 def _stop_seconds(config: Config) -> int:

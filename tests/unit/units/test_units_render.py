@@ -234,6 +234,14 @@ def test_without_a_pool_or_a_disk_nothing_is_probed() -> None:
         assert ("systemd/system/bkp-probe.timer" in render(a_config(extra), FACTS)) is probed
 
 
+def test_the_audit_begins_with_a_look_of_the_probe_where_there_is_one() -> None:
+    watched = settings(unit("bkp-audit.service", a_config(WATCHED)))
+    assert "bkp-probe.service" in watched["Wants"]
+    assert "bkp-probe.service" in watched["After"]
+    for found in (settings(unit("bkp-audit.service")), settings(unit("borg-backup.service", a_config(WATCHED)))):
+        assert "bkp-probe.service" not in [*found["Wants"], *found["After"]]
+
+
 def test_the_probe_opens_the_configured_disks_and_zfs_and_no_other_disk() -> None:
     found = settings(unit("bkp-probe.service", a_config(WATCHED)))
     assert found["DevicePolicy"] == ["closed"]
