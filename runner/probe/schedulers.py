@@ -40,7 +40,8 @@ def _matching(host: Host, path: str, wanted: re.Pattern[str]) -> Iterator[str]:
 
 
 def _smartd(host: Host) -> Iterator[str]:
-    for line in _lines(host, _SMARTD):
+    for each in _lines(host, _SMARTD):
+        line = each.partition("#")[0]  # smartd.conf(5): the rest of a line is a comment
         if found := _SMARTD_TEST.search(line):
             yield f"{_SMARTD}: {line.split()[0]} -s {found[1][:_SHOWN]}"
         if line.startswith("DEVICESCAN"):  # smartd reads no further

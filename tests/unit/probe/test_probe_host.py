@@ -157,6 +157,13 @@ def test_who_else_schedules_scrubs_and_self_tests_is_named_with_file_and_line(wo
     )
 
 
+def test_what_a_comment_says_in_smartds_configuration_schedules_nothing(world: ProbeWorld) -> None:
+    write(world, "etc/smartd.conf", "/dev/sda -m root  # later: -s (S/../.././02)\n")
+    found = seen(world).schedulers
+    assert found is not None
+    assert found.self_tests == ()
+
+
 def test_debians_own_smartd_schedules_no_self_test(world: ProbeWorld) -> None:
     write(world, "etc/smartd.conf", "DEVICESCAN -d removable -n standby -m root -M exec /usr/share/smartmontools/x\n")
     found = seen(world).schedulers
