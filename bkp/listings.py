@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from msgspec.structs import replace
+
 from bkp.archive_names import good_ones, of_the_future
 from bkp.state.results import Gone, Listed
 
@@ -43,6 +45,13 @@ def counted(archives: Iterable[Identified], prefix: str, now: datetime) -> dict[
     good = good_ones(archives, prefix)
     early = {each.id for each in of_the_future(good, now)}
     return {each.name: short_id(each.id) for each in good if each.id not in early}
+
+
+def without(listed: Listed, archives: Iterable[Identified], ids: Collection[str], prefix: str, now: datetime) -> Listed:
+    """Return the listing as it is once a prune has given up the archives with these ids."""
+    there = list(archives)
+    left = counted([each for each in there if each.id not in ids], prefix, now)
+    return replace(listed, held=left, removed=tuple(each.name for each in there if each.id in ids))
 
 
 def missed(before: Listed, archives: Iterable[Identified], now: datetime) -> dict[str, Gone]:

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
-
 from bkp.archive_names import good_ones
 from bkp.errors import StepFailedError
 from bkp.jobs import NIGHTLY, PRUNE
-from bkp.listings import counted
+from bkp.listings import without
 from bkp.state.archives import REMEMBERED, doubt
 from bkp.state.results import PruneResult
 from bkp.tools.borg import commands
@@ -63,16 +61,11 @@ def prune_on_demand(session: BorgSession) -> None:
 
 def _record(session: BorgSession, listed: Listed, listing: Listing, ids: Collection[str], pruned: Pruned) -> None:
     """Put into the record which archives are given up, and which stay."""
-    left = [each for each in listing.archives if each.id not in ids]
     result = PruneResult(
         deleted=len(pruned.deleted),
         kept=len(pruned.kept),
         given_up_bytes=pruned.given_up.unique if pruned.given_up else None,
-        listed=replace(
-            listed,
-            held=counted(left, session.repository.prefix, session.clock()),
-            removed=tuple(each.name for each in listing.archives if each.id in ids),
-        ),
+        listed=without(listed, listing.archives, ids, session.repository.prefix, session.clock()),
     )
     session.recorder.update(result=result, subject=listing.repository_id)
 

@@ -65,8 +65,12 @@ def usual_most(good: Sequence[ArchiveListing], keep: Keep, left: Collection[str]
     """
     last = max((each.started_at for each in good if each.name in (left or ())), default=None)
     came = 1 if left is None or last is None else sum(each.name not in left and each.started_at > last for each in good)
+    return came + _at_once(keep)
+
+
+def _at_once(keep: Keep) -> int:
     rules = (keep.last, keep.daily, keep.weekly, keep.monthly, keep.yearly, keep.within)
-    return came + sum(bool(each) for each in rules) + _UNCOUNTED
+    return sum(bool(each) for each in rules) + _UNCOUNTED
 
 
 def too_many(
@@ -78,7 +82,10 @@ def too_many(
 ) -> Hold | None:
     """Return why the rules must not be applied before a person has said so; None if they give up what is usual."""
     most = usual_most(good, keep, left)
-    if len(doomed) <= most:
+    before = [each for each in good if each.name in (left or ())]
+    # What the rules of the last prune left they give up only as time passes; at that moment, only other rules do.
+    at_that_time = given_up(before, keep, max(each.started_at for each in before)) if before else []
+    if len(doomed) <= most and len(at_that_time) <= _at_once(keep):
         return None
     return Hold(
         f"the rules would remove {len(doomed):,} of {len(good):,} archives, where {most} at most are usual: "

@@ -13,7 +13,7 @@ from msgspec.structs import replace as replace_fields
 from bkp.archive_names import INCOMPLETE, SUSPICIOUS, good_ones
 from bkp.errors import StateError, StepFailedError
 from bkp.jobs import NIGHTLY
-from bkp.listings import counted
+from bkp.listings import without
 from bkp.state.archives import REMEMBERED, flaw
 from bkp.state.parked import parked
 from bkp.state.records import DrillSample
@@ -169,12 +169,7 @@ def _with_removed(
     """Record which archives the prune gives up, and which stay."""
     if night.listed is None:
         return night
-    left = [each for each in archives if each.id not in ids]
-    listed = replace_fields(
-        night.listed,
-        held=counted(left, session.repository.prefix, session.clock()),
-        removed=tuple(each.name for each in archives if each.id in ids),
-    )
+    listed = without(night.listed, archives, ids, session.repository.prefix, session.clock())
     return record(session, replace_fields(night, listed=listed))
 
 

@@ -89,6 +89,21 @@ def test_a_clock_far_ahead_does_not_empty_a_span() -> None:
     assert too_many(given_up(there, rules, there[-1].started_at), there, rules, left, "main") is not None
 
 
+def test_a_change_of_the_rules_stays_held_however_many_nights_come() -> None:
+    before = Keep(daily=7, weekly=4, monthly=30, yearly=5)
+    there: list[ArchiveListing] = []
+    for night in range(900):
+        there.append(archive(START + timedelta(days=night)))
+        gone = given_up(there, before, there[-1].started_at)
+        there = [each for each in there if each not in gone]
+    left = [each.name for each in there]
+    after = Keep(within="30d", daily=7, weekly=4, monthly=6)
+    for night in range(900, 960):
+        there.append(archive(START + timedelta(days=night)))
+        doomed = given_up(there, after, there[-1].started_at)
+        assert too_many(doomed, there, after, left, "main") is not None
+
+
 def test_archives_under_another_prefix_than_before_have_not_come_since_the_last_prune() -> None:
     there, rules = nightly(40), Keep(daily=7, weekly=4, monthly=6)
     doomed = given_up(there, rules, START)
