@@ -78,7 +78,7 @@ _HELP = {
                 "--accept-gone",
                 ACCEPT_GONE,
                 is_flag=True,
-                help="It is right that the archives are gone which no prune of ours removed: miss them no more.",
+                help="It is right that the archives are gone which a run has reported: miss them no more.",
             ),
         ),
     ),
