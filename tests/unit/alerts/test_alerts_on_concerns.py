@@ -1,0 +1,83 @@
+"""Every kind of concern, seen by Prometheus over an hour and a half on several servers at once.
+
+No alert needs a test of its own here: what kinds there are, their table says, and what their alerts are, the rules.
+Alerts that do more than follow the exporter's judgement have stories of their own beside this file.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bkp.concerns.model import KINDS
+from tests.support.alert_rules import ALERTS, alert_of
+from tests.support.promtool import Story, between, judge, never
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.promtool import Sampled
+
+FIRST, LAST, LONG = 10, 59, 90  # the concern is there from the first minute to the last
+THERE = between(FIRST, LAST)
+UP = between(0, LONG)
+# What a server is like: whether it is scraped (1) and answers, whether it can judge, and its concerns.
+SERVERS: dict[str, tuple[Sampled, Sampled, Sampled]] = {
+    "plain": (UP, UP, THERE),
+    "gap": (
+        lambda minute: float(not 30 <= minute <= 40),
+        lambda minute: None if 30 <= minute <= 40 else 1.0,
+        lambda minute: None if 30 <= minute <= 40 else THERE(minute),
+    ),
+    "blind": (UP, lambda minute: float(minute < 30), between(FIRST, 29)),
+    "mended, then down": (lambda minute: float(minute < 40), between(0, 39), between(FIRST, 25)),
+    "dies": (lambda minute: float(minute < 30), between(0, 29), between(FIRST, 29)),
+    "retired": (between(0, 29), between(0, 29), between(FIRST, 29)),
+    "four minutes": (UP, UP, between(FIRST, FIRST + 3)),
+    "well": (UP, UP, never),
+}
+
+
+def concern(kind: str, instance: str, severity: str = "warning") -> dict[str, str]:
+    """Return the labels of a concern, which are those of its alert."""
+    return {"job": "bkp", "instance": instance, "kind": kind, "object": "repository main", "severity": severity}
+
+
+def test_an_alert_on_every_kind_of_concern_fires_holds_on_and_ends(tmp_path: Path) -> None:
+    story = Story(LONG)
+    for instance, (up, judges, there) in SERVERS.items():
+        story.sample("up", up, job="bkp", instance=instance)
+        labels = {"job": "bkp", "instance": instance, "collector": "concerns"}
+        story.sample("bkp_exporter_collector_success", judges, **labels)
+        for kind in KINDS:
+            story.sample("bkp_concern", there, **concern(kind, instance))
+    for kind in KINDS:
+        for minute, firing in {
+            FIRST + 4: [],  # not before it has lasted for five minutes
+            FIRST + 5: ["plain", "gap", "blind", "mended, then down", "dies", "retired"],
+            29: ["plain", "gap", "blind", "dies", "retired"],
+            35: ["plain", "gap", "blind", "dies"],  # three of them cannot say; one is no target any more
+            45: ["plain", "gap", "blind", "dies"],  # what was mended before the server went does not come back
+            LONG: ["blind", "dies"],  # all else is mended; of these nobody knows
+        }.items():
+            story.fires(alert_of(kind), minute, *(concern(kind, name) for name in firing))
+    judge(tmp_path, [story])
+
+
+def test_a_concern_that_becomes_graver_is_another_alert(tmp_path: Path) -> None:
+    story = Story(60)
+    story.sample("up", UP, job="bkp", instance="plain")
+    story.sample("bkp_exporter_collector_success", UP, job="bkp", instance="plain", collector="concerns")
+    for kind in KINDS:
+        warning, critical = concern(kind, "plain"), concern(kind, "plain", "critical")
+        story.sample("bkp_concern", between(FIRST, 29), **warning)
+        story.sample("bkp_concern", between(30, 60), **critical)
+        story.fires(alert_of(kind), 29, warning)
+        story.fires(alert_of(kind), 35, critical)
+    judge(tmp_path, [story])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_exporter_says_how_grave_a_concern_is_and_the_alert_repeats_it(kind: str) -> None:
+    assert ALERTS[alert_of(kind)].severity == "{{ $labels.severity }}"
