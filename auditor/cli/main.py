@@ -8,6 +8,7 @@ import click
 
 from auditor import PROGRAM
 from auditor.cli.facts import facts
+from auditor.cli.fingerprint import fingerprint
 from auditor.cli.rules import rules
 from auditor.cli.run import run
 from auditor.exit_codes import MEANING, AuditExit
@@ -34,6 +35,7 @@ Examples:
   bkp-audit --facts facts.json               judge saved evidence, anywhere
   bkp-audit rules list                       what would be judged
   bkp-audit rules show PRM-001               one rule, and why it is there
+  bkp-audit fingerprint borg-key.txt         which key an export holds
 """
 
 
@@ -71,6 +73,7 @@ def command() -> None:
 command.add_command(run)
 command.add_command(facts)
 command.add_command(rules)
+command.add_command(fingerprint)
 
 
 def main() -> NoReturn:

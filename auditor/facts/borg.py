@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from auditor.facts.history import SOURCE as HISTORY
 from auditor.facts.history import doubt
-from auditor.facts.key import MAX_BYTES, parse_key_export
 from auditor.facts.nights import nights_missing, periods_held
 from auditor.facts.passphrase import strength
 from auditor.facts.side_by_side import Probe
 from bkp.archive_names import good_ones
 from bkp.errors import BkpError, SecretFileError
 from bkp.jobs import NIGHTLY
+from bkp.key_export import MAX_BYTES, parse_key_export
 from bkp.listings import missed
 from bkp.secrets import Secret
 from bkp.state.files import read_bytes

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from auditor.facts.key import parse_key_export
+from bkp.key_export import parse_key_export
 from tests.integration.auditor.conftest import PASSPHRASE, Server
 
 
@@ -24,6 +24,15 @@ def test_the_fingerprint_is_of_the_decoded_key_and_begins_with_the_paper_keys_id
     paper = server.borg("key", "export", "--paper", str(server.repository)).decode()
     id_line = next(line for line in paper.splitlines() if line.startswith("id:")).replace(" ", "")
     assert facts["borg.repo.main.key_fingerprint"][:12] in id_line
+    page = server.borg("key", "export", "--qr-html", str(server.repository)).decode()
+    for content, form in (
+        (server.key_export.read_bytes(), "plain"),
+        (paper.encode(), "paper"),
+        (page.encode(), "page"),
+    ):
+        key = parse_key_export(content)
+        assert (key.form, key.fingerprint) == (form, facts["borg.repo.main.key_fingerprint"])
+        assert facts["borg.repo.main.id"].startswith(key.repository_id)
 
 
 def test_a_change_of_passphrase_makes_the_export_stale(server: Server) -> None:
