@@ -71,7 +71,12 @@ def _severity(standing: Standing) -> ConcernSeverity:
     if status is Status.FAILED:
         judged = standing.latest is not None and (end := standing.latest.end) and end.outcome is Outcome.FAILURE
         return "critical" if spec.verdict and judged else "warning"
-    return "critical" if spec.is_vital else "warning"
+    return late_severity(standing.job)
+
+
+def late_severity(job: str) -> ConcernSeverity:
+    """Return how grave it is when a job is late, never ran, or nobody knows."""
+    return "critical" if JOBS[job].is_vital else "warning"
 
 
 def _about(

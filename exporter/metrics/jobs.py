@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bkp.concerns.jobs import late_severity
 from bkp.state.fields import Outcome
 from bkp.state.records import Run
 from bkp.status import Status
@@ -30,8 +31,8 @@ def _attempts(model: Model) -> Iterator[tuple[Labels, Run]]:
             yield labels, job.latest
 
 
-def _schedule(job: Standing) -> Labels:
-    return (job.settings.schedule.text if job.settings.schedule else "",)
+def _info(job: Standing) -> Labels:
+    return (job.settings.schedule.text if job.settings.schedule else "", late_severity(job.job))
 
 
 def _deadline(job: Standing) -> Value:
@@ -75,10 +76,10 @@ SECTION = MetricSection[Model](
         Metric(
             "bkp_job_info",
             "A job on a target that the configuration names; schedule is its systemd calendar expression, empty if it"
-            " is started by hand only.",
-            "configuration: jobs",
-            _schedule,
-            labels=("schedule",),
+            " is started by hand only; late_severity is how grave it is when the job is late.",
+            "configuration: jobs; bkp.jobs",
+            _info,
+            labels=("schedule", "late_severity"),
         ),
         Metric(
             "bkp_job_status",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bkp.inventory import is_ahead, parts_of
+from bkp.inventory import EVERY, LOOKS_MISSED, is_ahead, parts_of
 from bkp.observations import KINDS
 from bkp.state.observed import Part
 from exporter.metrics.metric import MAX_PARTS, Labels, Metric, MetricSection, Table, label_text
@@ -19,6 +19,11 @@ def _parts(model: Model) -> Iterator[tuple[Labels, Part[Any]]]:
         parts = {label_text(name): part for name, part in parts_of(getattr(model.survey.observations, kind)).items()}
         for name in list(parts)[:MAX_PARTS]:
             yield (kind, name), parts[name]
+
+
+def _limits(_: Model) -> Iterator[tuple[Labels, float]]:
+    for kind in KINDS:
+        yield (kind,), (LOOKS_MISSED * EVERY[kind]).total_seconds()
 
 
 def _ahead(model: Model) -> Iterator[tuple[Labels, bool]]:
@@ -56,6 +61,16 @@ SECTION = MetricSection[Model](
             absent=f"it was never seen, or {_ABSENT}",
         ),
         absent=_ABSENT,
+    ),
+    Table[Model, float](
+        ("observation",),
+        _limits,
+        Metric(
+            "bkp_observation_limit_seconds",
+            "A look that is longer ago counts as old, and what it saw as unknown.",
+            "bkp.inventory: the probe's interval, and how many looks may be missed",
+            lambda seconds: seconds,
+        ),
     ),
     Table[Model, bool](
         ("observation", "part"),

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from bkp.holdings import Holding
+from bkp.jobs import NIGHTLY
 from bkp.state.results import RepositoryFacts
-from exporter.metrics.metric import Metric, MetricSection, Table, Value, label_text
+from bkp.status import deadline
+from exporter.metrics.metric import Labels, Metric, MetricSection, Table, Value, label_text
 from exporter.model import Model
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
 
 _ABSENT = "no readable record has the figure"
 
@@ -13,6 +21,13 @@ _ABSENT = "no readable record has the figure"
 def _identity(repository: Holding) -> Value:
     facts = repository.facts
     return None if facts is None else (label_text(facts.id), label_text(facts.encryption))
+
+
+def _deadlines(model: Model) -> Iterator[tuple[Labels, datetime | None]]:
+    night = model.config.config.job(NIGHTLY.name)
+    for each in model.holdings:
+        newest = each.facts.newest_archive_at if each.facts is not None else None
+        yield (each.name,), deadline(night, newest, model.survey.zone)
 
 
 SECTION = MetricSection[Model](
@@ -116,5 +131,17 @@ SECTION = MetricSection[Model](
             lambda facts: facts.size_bytes,
         ),
         absent=_ABSENT,
+    ),
+    Table[Model, "datetime | None"](
+        ("repository",),
+        _deadlines,
+        Metric(
+            "bkp_repository_newest_archive_deadline_timestamp_seconds",
+            "Time after which the newest archive counts as too old: first elapse of the nightly's schedule after its"
+            " start, plus grace.",
+            "configuration: jobs.nightly.schedule and grace; result.repository.newest_archive_at",
+            lambda due: due,
+            absent=f"the nightly has no schedule, or {_ABSENT}",
+        ),
     ),
 )

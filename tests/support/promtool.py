@@ -96,7 +96,7 @@ def judge(folder: Path, stories: Iterable[Story]) -> None:
     content = {
         "rule_files": [str(path) for path in sorted(RULES.glob("*.yml"))],
         "evaluation_interval": f"{min(story.step for story in stories)}m",
-        "group_eval_order": sorted(GROUPS, key=lambda name: name != "bkp-recorded"),
+        "group_eval_order": sorted(GROUPS, key=lambda name: name not in {"bkp-recorded", "bkp-overdue"}),
         "tests": [story.as_test() for story in stories],
     }
     test.write_text(json.dumps(content), encoding="utf-8")

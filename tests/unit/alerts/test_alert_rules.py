@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -41,6 +42,12 @@ def test_every_kind_of_concern_has_an_alert_and_every_alert_a_kind() -> None:
     assert set(ALERTS) >= ONLY_PROMETHEUS
     for kind in KINDS:
         assert ALERTS[alert_of(kind)].kinds == {kind}
+
+
+def test_every_alert_that_only_prometheus_can_see_fires_in_a_story_and_is_silent_in_one() -> None:
+    told = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_alerts_on_*.py"))
+    assert {name for name in ONLY_PROMETHEUS if f'fires("{name}"' not in told} == set()
+    assert {name for name in ONLY_PROMETHEUS if f'silent("{name}"' not in told} == {"Watchdog", "BkpExporterStale"}
 
 
 def test_promtool_finds_nothing_wrong_with_the_rules() -> None:

@@ -41,7 +41,7 @@ def test_a_good_night_gives_success_deadline_duration_and_steps(world: World) ->
     assert metrics.state("job_last_attempt_step_outcome", "outcome", step="prune", **nightly) == "success"
     assert metrics.state("job_last_attempt_mail", "mail", **nightly) == "not wanted"
     assert metrics.value("job_running_since_timestamp_seconds", **nightly) is None
-    assert metrics.value("job_info", schedule="02:30", **nightly) == 1
+    assert metrics.value("job_info", schedule="02:30", late_severity="critical", **nightly) == 1
 
 
 def test_a_failed_attempt_keeps_the_last_success_apart_from_it(world: World) -> None:
@@ -83,7 +83,7 @@ def test_a_job_without_a_schedule_has_no_deadline_at_all(world: World) -> None:
     metrics = Metrics(world)
     assert metrics.state("job_status", "status", **by_hand) == "ok"
     assert metrics.value("job_deadline_timestamp_seconds", **by_hand) is None
-    assert metrics.value("job_info", schedule="", **by_hand) == 1
+    assert metrics.value("job_info", schedule="", late_severity="warning", **by_hand) == 1
 
 
 def test_a_run_under_way_shows_since_when_and_a_dead_one_is_a_failure(world: World) -> None:

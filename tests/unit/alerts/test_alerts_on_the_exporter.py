@@ -1,0 +1,66 @@
+"""What only Prometheus can see: nobody answers, a target is gone, what is said is old, all of this is alive."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.support.alert_world import Target, then
+from tests.support.promtool import Story, always, between, judge
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_an_exporter_that_is_silent_gone_old_or_broken_is_said_to_be(tmp_path: Path) -> None:
+    story = Story(120)
+    down = Target(story, "down", silent=lambda minute: 10 <= minute < 40)
+    Target(story, "restarted", silent=lambda minute: 10 <= minute < 14)
+    story.sample("up", between(0, 9), job="bkp", instance="retired")
+    story.sample("up", always(0), job="node", instance="somebody else's")
+    old, wrong, well = Target(story, "old"), Target(story, "clock"), Target(story, "well")
+    old.sample("bkp_exporter_snapshot_timestamp_seconds", lambda minute: 60.0 * min(minute, 30))
+    wrong.sample("bkp_exporter_snapshot_timestamp_seconds", lambda minute: 60.0 * minute + (3600 if minute < 60 else 0))
+    well.sample("bkp_exporter_snapshot_timestamp_seconds", lambda minute: 60.0 * minute)
+    part = Target(story, "part")
+    part.sample("bkp_exporter_collector_success", then((0, 1), (20, 0), (60, 1)), collector="pools")
+
+    story.silent("BkpExporterDown", 14)
+    story.fires("BkpExporterDown", 15, down.alert(severity="critical"))
+    story.fires("BkpExporterDown", 39, down.alert(severity="critical"))
+    story.silent("BkpExporterDown", 40)
+    story.silent("BkpExporterGone", 14)
+    gone = {"job": "bkp", "instance": "retired", "severity": "warning"}
+    story.fires("BkpExporterGone", 15, gone)
+    story.fires("BkpExporterGone", 120, gone)
+    story.fires("BkpExporterStale", 45, wrong.alert(severity="critical"))
+    story.fires("BkpExporterStale", 46, *(each.alert(severity="critical") for each in (old, wrong)))
+    story.fires("BkpExporterStale", 61, old.alert(severity="critical"))
+    story.silent("BkpCollectorFailing", 24)
+    story.fires("BkpCollectorFailing", 25, part.alert(collector="pools", severity="critical"))
+    story.silent("BkpCollectorFailing", 61)
+    story.silent("BkpExporterMissing", 120)
+    story.fires("Watchdog", 0, {"severity": "none"})
+    story.fires("Watchdog", 120, {"severity": "none"})
+    judge(tmp_path, [story])
+
+
+def test_no_exporter_at_all_is_said_and_the_watchdog_does_not_depend_on_one(tmp_path: Path) -> None:
+    story = Story(60)
+    story.sample("up", always(), job="backup", instance="vault")  # a job of another name than the rules expect
+    story.silent("BkpExporterMissing", 4)
+    story.fires("BkpExporterMissing", 5, {"job": "bkp", "severity": "critical"})
+    story.fires("Watchdog", 60, {"severity": "none"})
+    judge(tmp_path, [story])
+
+
+def test_what_the_configuration_names_no_longer_is_said_to_be_watched_no_more(tmp_path: Path) -> None:
+    story = Story(60)
+    target = Target(story, "vault", silent=lambda minute: 10 <= minute < 20)
+    for name in ("tank", "offsite"):
+        kept = then((0, 1)) if name == "tank" else then((0, 1), (30, None))
+        target.sample("bkp_pool_capacity_warning_ratio", kept, pool=name)
+        target.sample("bkp_disk_temperature_warning_celsius", kept, disk=f"disk of {name}")
+    story.silent("BkpSeriesGone", 16, 34)  # silence is no change of the configuration
+    lost = [target.alert(object=name, severity="warning") for name in ("offsite", "disk of offsite")]
+    story.fires("BkpSeriesGone", 35, *lost)
+    judge(tmp_path, [story])
