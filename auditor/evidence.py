@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING
 
-import msgspec
-from msgspec import Meta
+from bkp.attestations.model import Attestations
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from auditor.catalogue import Value
-
-Level = Literal["seen", "matched", "opened"]
-LEVELS: tuple[Level, ...] = ("seen", "matched", "opened")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,36 +62,6 @@ class Facts:
     def including(self, more: Mapping[str, Fact]) -> Facts:
         """Return these facts and `more`, which wins."""
         return Facts(self._facts | dict(more))
-
-
-class Attestation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a person vouched for: bound to a subject and, for keys, to the fingerprint that was seen.
-
-    `previous` is the SHA-256 of the line before it in the attestation file, 64 zeros for the first.
-    """
-
-    schema: Literal[1] = 1
-    id: str
-    topic: str
-    subject: str
-    level: Level
-    repository_id: str | None = None
-    bound_to: str | None = None
-    statement: str
-    who: str
-    host: str
-    at: Annotated[datetime, Meta(tz=True)]
-    valid_until: Annotated[datetime, Meta(tz=True)]
-    versions: dict[str, str] = {}
-    previous: str
-
-
-@dataclass(frozen=True)
-class Attestations:
-    """Every readable attestation, oldest first; with a `problem`, none of them counts."""
-
-    records: tuple[Attestation, ...] = ()
-    problem: str | None = None
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ import msgspec
 from auditor.engine.waivers import MAX_DAYS_AHEAD, Exemption
 from auditor.rules.place import read_input
 from auditor.rules.schema import Line, Prose
-from auditor.words import words
 from bkp.errors import did_you_mean
+from bkp.words import words
 from bkp.yamlfile.typed import load_typed
 
 if TYPE_CHECKING:

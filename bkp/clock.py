@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Callable
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 Clock = Callable[[], datetime]
 
 LOCALTIME = Path("/etc/localtime")
+CLOCK_TOLERANCE = timedelta(minutes=5)  # two clocks may differ so far before a date counts as one of the future
 
 
 def utc_now() -> datetime:

@@ -87,6 +87,10 @@ class StateError(BkpError):
     """The state directory cannot be written, or its history is broken."""
 
 
+class RefutedError(BkpError):
+    """What lies at an escrow location is not what should be there: nothing is attested."""
+
+
 class LockHeldError(BkpError):
     """Another run holds the lock; the message says which, since when, and whether it is alive."""
 

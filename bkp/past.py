@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 JobTarget = tuple[str, str]
 TargetSource = tuple[str, str]
+MOST_KEYS = 50  # of one repository
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,16 @@ class Mailed:
 
     result: str
     ended_at: datetime
+
+
+@dataclass(frozen=True)
+class KeySeen:
+    """A key that runs found in a repository: id of the repository, fingerprint, first and last run (UTC)."""
+
+    id: str
+    fingerprint: str
+    since: datetime
+    until: datetime
 
 
 @dataclass
@@ -93,6 +104,7 @@ class Past:
     made: dict[str, Run] = field(default_factory=dict)
     attempts: dict[JobTarget, str] = field(default_factory=dict)
     successes: dict[JobTarget, str] = field(default_factory=dict)
+    keys: dict[str, tuple[KeySeen, ...]] = field(default_factory=dict)
 
     def see(self, run: Run) -> None:
         """Take in a run of the history. They come in its order: the last is the newest, whatever its clock said."""
@@ -101,6 +113,7 @@ class Past:
             slim = msgspec.structs.replace(run.archive, roots=(), left_out=())  # hundreds of them are kept in memory
             self.archives.setdefault(run.target, deque(maxlen=REMEMBERED)).append(slim)
         self._see_subject(run)
+        self._see_key(run)
         if run.listed is not None:
             self.listed[run.target] = run.listed
         if run.archive is not None:
@@ -140,6 +153,16 @@ class Past:
             self.made.pop(run.target, None)
             self.sources = {key: moment for key, moment in self.sources.items() if key[0] != run.target}
 
+    def _see_key(self, run: Run) -> None:
+        if run.key_fingerprint is None or run.subject is None:
+            return
+        seen = self.keys.get(run.target, ())
+        if seen and (seen[-1].id, seen[-1].fingerprint) == (run.subject, run.key_fingerprint):
+            found = (*seen[:-1], dataclasses.replace(seen[-1], until=run.started_at))
+        else:
+            found = (*seen, KeySeen(run.subject, run.key_fingerprint, run.started_at, run.started_at))
+        self.keys[run.target] = found[-MOST_KEYS:]
+
     def see_mail(self, run: Run) -> None:
         """Take in what became of a run's mail. It stands in the run's record alone, after the history's line."""
         if run.ended_at is None or run.mail not in {"sent", "failed"}:
@@ -162,6 +185,7 @@ class Past:
             made=dict(self.made),
             attempts=dict(self.attempts),
             successes=dict(self.successes),
+            keys=dict(self.keys),
         )
         for run in sorted(records, key=lambda each: each.ended_at or each.started_at):
             if run.run_id in self.run_ids:

@@ -53,6 +53,30 @@ def read_passphrase(path: Path) -> Secret:
     return parse_passphrase(_read(path), str(path))
 
 
+def from_person(what: str, *, descriptor: int | None = None) -> Secret:
+    """Return what a person types without an echo, or the first line that comes through a descriptor.
+
+    Raise `SecretFileError` where there is neither a terminal nor a descriptor, or nothing comes.
+    """
+    if descriptor is not None:
+        try:
+            with os.fdopen(os.dup(descriptor), "rb") as handle:
+                line = handle.readline(MAX_BYTES + 1).rstrip(b"\r\n").decode("utf-8")
+        except (OSError, UnicodeDecodeError):
+            raise SecretFileError(f"descriptor {descriptor} gives no text", remedy="open it for reading") from None
+    else:
+        import getpass
+        import sys
+
+        if not sys.stdin.isatty():
+            remedy = "call it on a terminal, or give it through a descriptor (--passphrase-fd, --stdin)"
+            raise SecretFileError("there is no terminal to ask on", remedy=remedy)
+        line = getpass.getpass(f"{what}: ")
+    if not line:
+        raise SecretFileError("no passphrase was given", remedy="give the one that lies at the location")
+    return Secret(line)
+
+
 def loose_permissions(path: Path) -> str | None:
     """Return what is too open about a secret's file, or None if only its owner can read it (or it is not there)."""
     try:

@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bkp.attestations.file import read_attestations
 from bkp.jobs import JOBS
 from bkp.observations import Observations, read_observations
 from bkp.past import History, Past, digest, read_history, record_doubt
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime, tzinfo
 
+    from bkp.attestations.model import Attestations
     from bkp.clock import Clock
     from bkp.config.jobs import Job
     from bkp.config.model import Config
@@ -88,6 +90,7 @@ class Survey:
     history: History
     past: Past
     observations: Observations
+    attestations: Attestations
     contradicted: str | None = None
 
     def records(self) -> Iterator[Run]:
@@ -181,6 +184,7 @@ def survey(
         history=known,
         past=past,
         observations=observed,
+        attestations=read_attestations(Path(config.attestations_path)),
         contradicted=contradicted,
     )
 

@@ -117,7 +117,7 @@ class HostReader:
         """Return what changes when anything that `read` reads has changed; it costs a stat(2) for each file."""
         config = self._watch.loaded.config
         store = StateStore(Path(config.paths.state))
-        paths = [self._watch.path, store.root, store.root / "jobs", store.ledger.path]
+        paths = [self._watch.path, store.root, store.root / "jobs", store.ledger.path, Path(config.attestations_path)]
         paths += [path_of(store.root, kind) for kind in KINDS]
         for job, target in configured(config):
             folder = store.job_dir(job, target)

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from auditor import PROGRAM
+from auditor.cli.attest import attest
 from auditor.cli.facts import facts
 from auditor.cli.fingerprint import fingerprint
 from auditor.cli.rules import rules
 from auditor.cli.run import run
 from auditor.exit_codes import MEANING, AuditExit
 from bkp import cli
+from bkp.errors import RefutedError, StateError, StepFailedError
 from bkp.output import OutputError
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ Examples:
   bkp-audit rules list                       what would be judged
   bkp-audit rules show PRM-001               one rule, and why it is there
   bkp-audit fingerprint borg-key.txt         which key an export holds
+  bkp-audit attest                           say what lies in safe places, location by location
 """
 
 
@@ -74,6 +77,7 @@ command.add_command(run)
 command.add_command(facts)
 command.add_command(rules)
 command.add_command(fingerprint)
+command.add_command(attest)
 
 
 def main() -> NoReturn:
@@ -82,4 +86,6 @@ def main() -> NoReturn:
 
 
 def _exit_code(error: BkpError) -> int:
-    return AuditExit.UNJUDGED if isinstance(error, OutputError) else AuditExit.INVALID
+    if isinstance(error, RefutedError):
+        return AuditExit.FINDING
+    return AuditExit.UNJUDGED if isinstance(error, OutputError | StateError | StepFailedError) else AuditExit.INVALID

@@ -7,20 +7,20 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from auditor.durations import shifted
-from auditor.evidence import LEVELS, Attestation, Evidence, Facts
-from auditor.operators.ages import CLOCK_TOLERANCE
 from auditor.operators.values import SHOWN_DIGITS, printable, quoted, show_list, show_time
 from auditor.report import Verdict
-from auditor.words import words
+from bkp.attestations.model import LEVELS, WARN_DAYS, Attestation
+from bkp.clock import CLOCK_TOLERANCE
+from bkp.words import words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
     from auditor.catalogue import Value
+    from auditor.evidence import Evidence, Facts
     from auditor.rules.model import Wanted
 
-WARN_DAYS = 14
 PLACES = "location"
 
 
@@ -164,7 +164,7 @@ def _nothing_said(record: Attestation) -> str | None:
 def _end(record: Attestation, meant: _Meant) -> datetime:
     """Return when it stops counting: as it says itself, as the rule or as the location says, whichever is first."""
     ends = min(record.valid_until, meant.wanted.valid_for.after(record.at))
-    place = (meant.places or {}).get(record.subject)
+    place = None if meant.wanted.whole_term else (meant.places or {}).get(record.subject)
     return ends if place is None else min(ends, shifted(record.at, place.valid_for))
 
 

@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from auditor.attestation_file import FILE_NAME, read_attestations
 from auditor.evidence import Evidence, Facts
 from auditor.facts import borg
 from auditor.facts.builder import FactBuilder
@@ -18,6 +17,7 @@ from auditor.facts.runs import collect_archives, collect_jobs, collect_mail, col
 from auditor.facts.schedules import collect_schedules, collect_timers
 from auditor.facts.side_by_side import LIMIT_SECONDS, Probe, gather
 from auditor.facts.zfs import collect_zfs, zfs_not_in_time
+from bkp.attestations.file import read_attestations
 from bkp.clock import local_zone
 from bkp.liveness import is_alive
 from bkp.state.store import StateStore
@@ -44,7 +44,7 @@ def collect(
     """
     zone = local_zone()
     builder = FactBuilder(now)
-    attestation_path = Path(config.audit.attestations or f"{config.paths.state}/{FILE_NAME}")
+    attestation_path = Path(config.attestations_path)
     say("records of runs")  # first: borg may take minutes, and a record written meanwhile would lie in the future
     seen = survey(config, StateStore(Path(config.paths.state)), lambda: now, zone, is_alive)
     say("host and configuration")

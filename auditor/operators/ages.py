@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from auditor.catalogue import FactSpec, FactType, Value
 from auditor.durations import IsoDuration, parse_iso_duration
 from auditor.operators.registry import Answer, Form, OperandError, register
 from auditor.operators.values import describe
-
-CLOCK_TOLERANCE = timedelta(minutes=5)
+from bkp.clock import CLOCK_TOLERANCE
 
 
 def _duration(_spec: FactSpec, value: Any) -> IsoDuration:

@@ -234,6 +234,7 @@ class _Compiler:
             repository=self._text_fact(wanted.repository, (*base, "repository")),
             bind_to=self._fact(wanted.bind_to, (*base, "bind_to")) if wanted.bind_to is not None else None,
             location=wanted.location,
+            whole_term=wanted.whole_term,
         )
 
     def _shown(self, name: str, index: int) -> FactRef:

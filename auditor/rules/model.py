@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
     from auditor.catalogue import FactRef
     from auditor.durations import IsoDuration
-    from auditor.evidence import Level
     from auditor.operators import Operator
     from auditor.rules.schema import Clause, Kind, OnEmpty, OnMissing, Scenario
+    from bkp.attestations.model import Level
     from bkp.severity import Severity
 
 
@@ -70,6 +70,7 @@ class Wanted:
     repository: FactRef | None
     bind_to: FactRef | None
     location: str | None = None
+    whole_term: bool = False
 
 
 @dataclass(frozen=True, slots=True)

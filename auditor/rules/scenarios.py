@@ -12,11 +12,12 @@ import msgspec
 from auditor.catalogue import FactType, UnknownFactError, resolve
 from auditor.durations import parse_iso_duration
 from auditor.engine.rule import judge_rule
-from auditor.evidence import Attestation, Attestations, Evidence, Fact, Facts
+from auditor.evidence import Evidence, Fact, Facts
 from auditor.operators import OperandError
 from auditor.operators.values import typed
 from auditor.rules.place import complaint
 from bkp import decoding
+from bkp.attestations.model import Attestation, Attestations
 from bkp.errors import InputFileError
 
 if TYPE_CHECKING:

@@ -72,6 +72,7 @@ class AttestationWanted(_Strict, frozen=True, kw_only=True):
 
     `subject` is text, `subject_from` a fact whose value is the subject; without either, any subject will do. With
     `location`, the subject must be a configured escrow location that holds this, and its own `valid_for` counts too.
+    `whole_term`: its own `valid_for` does not count, only the rule's.
     `bind_to` is the fact whose value the attestation must carry: when that changes, the attestation no longer counts.
     """
 
@@ -82,6 +83,7 @@ class AttestationWanted(_Strict, frozen=True, kw_only=True):
     subject: Word | None = None
     subject_from: str | None = None
     location: Literal["key", "passphrase", "zfs-key", "runbook"] | None = None
+    whole_term: bool = False
     repository: str | None = None
     bind_to: str | None = None
 

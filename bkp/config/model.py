@@ -72,6 +72,11 @@ class Config(Section, frozen=True, kw_only=True):
     exporter: Exporter = Exporter()
     audit: Audit = Audit()
 
+    @property
+    def attestations_path(self) -> str:
+        """Return where attestations are: `audit.attestations`, or a file in the state directory."""
+        return self.audit.attestations or f"{self.paths.state}/attestations.jsonl"
+
     def targets(self, job: str) -> tuple[str, ...]:
         """Return the configured names of what `job` works on."""
         return self.names(JOBS[job].kind)

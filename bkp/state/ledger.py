@@ -90,7 +90,7 @@ class Ledger:
 
     def _lock(self, descriptor: int) -> None:
         """Take the file's lock. Whoever may read the file may hold it: that must not hang a backup for ever."""
-        if not _locked(descriptor, fcntl.LOCK_EX, self._patience):
+        if not lock_within(descriptor, fcntl.LOCK_EX, self._patience):
             raise StateError(
                 f"cannot append to the history {self.path}: another program has locked it for {self._patience} seconds",
                 remedy=f"find it with `lsof {self.path}` and end it",
@@ -206,7 +206,7 @@ class Ledger:
             if not handle:
                 return
             # A writer holds the lock while it writes: up to here no line is half written by somebody alive.
-            _locked(handle.fileno(), fcntl.LOCK_SH, seconds=1)
+            lock_within(handle.fileno(), fcntl.LOCK_SH, seconds=1)
             rest = os.fstat(handle.fileno()).st_size
             fcntl.flock(handle, fcntl.LOCK_UN)
             while rest > 0 and (raw := handle.readline(min(rest, MAX_LINE_BYTES))):
@@ -241,7 +241,7 @@ def _break(raw: bytes, line: LedgerLine | str, count: int, previous: str) -> Cha
     return None
 
 
-def _locked(descriptor: int, operation: int, seconds: float) -> bool:
+def lock_within(descriptor: int, operation: int, seconds: float) -> bool:
     """Take the lock, trying for `seconds`; return whether it was had."""
     last = time.monotonic() + seconds
     while True:

@@ -58,6 +58,7 @@ class Run(Record, frozen=True, kw_only=True):
 
     `reason` says why it did not simply succeed, `remedy` what a person should do about that. `subject` is the id of the
     very thing that it worked on (of a repository, borg's): what is found of one is not true of another in its place.
+    `key_fingerprint` is that of the key which the repository had (SHA-256 of the blob that `borg key export` gives).
     `before` is the last attempt that came to an end before this one began: it stands until this one has ended.
     `outlives_process`: the work goes on without a process of ours (in the kernel, in a disk), so the death of the
     process does not end the run.
@@ -78,6 +79,7 @@ class Run(Record, frozen=True, kw_only=True):
     messages: tuple[Message, ...] = ()
     messages_dropped: Count = 0
     subject: str | None = None
+    key_fingerprint: str | None = None
     result: Result | None = None
     before: Ended | None = None
     outlives_process: bool = False

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from auditor.catalogue import resolve
 from auditor.engine import JudgeOptions, judge
-from auditor.evidence import Attestation, Attestations, Evidence, Fact, Facts
+from auditor.evidence import Evidence, Fact, Facts
 from auditor.operators.values import typed
 from auditor.rules.compiler import parse_rule
 from auditor.rules.model import Rule, RuleSet
+from bkp.attestations.model import Attestation, Attestations
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -45,9 +45,11 @@ class Zfs:
     programs: commands.Programs = field(default_factory=commands.Programs)
     timeout: float = TIMEOUT
 
-    def call(self, argv: tuple[str, ...], what: str) -> str:
+    def call(self, argv: tuple[str, ...], what: str, stdin: bytes | None = None) -> str:
         """Run one command and return its stdout; raise `ZfsError` with what it said if it refused."""
-        command = Command(argv=self.programs.located(argv), environment=clean_environment(), keep_open=self.keep_open)
+        command = Command(
+            argv=self.programs.located(argv), environment=clean_environment(), keep_open=self.keep_open, stdin=stdin
+        )
         self.tell(f"$ {command}")
         completed = run(command, timeout=self.timeout)
         if completed.exit_code != 0 or completed.timed_out:

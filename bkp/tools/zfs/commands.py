@@ -72,6 +72,11 @@ def properties(names: Sequence[str], datasets: Sequence[str], *, below: bool = F
     return (ZFS, "get", "-Hp", *recursive, "-t", "filesystem", "-o", _GET_COLUMNS, ",".join(names), *datasets)
 
 
+def try_key(root: str) -> tuple[str, ...]:
+    """Return `zfs load-key -n` of an encryption root: is the key on standard input its key? Nothing is loaded."""
+    return (ZFS, "load-key", "-n", "-L", "prompt", root)
+
+
 def list_pool(pool: str) -> tuple[str, ...]:
     """Return `zpool list` of one pool: sizes in bytes, capacity in percent."""
     return (ZPOOL, "list", "-Hp", "-o", ",".join(POOL_COLUMNS), pool)

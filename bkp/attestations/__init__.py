@@ -1,0 +1,1 @@
+"""What people vouch for: the record and its file, what is to be attested, and what still holds."""

@@ -1,0 +1,92 @@
+"""The wrapping keys of the backup's encryption roots (zfs-load-key(8)): which they are, and whether a copy fits.
+
+A copy is tried with `zfs load-key -n`, which loads nothing. The fingerprint changes when the key is changed: of a
+passphrase with its salt, of a raw or hex key with the file that holds it. It gives no test for a guessed passphrase.
+A raw or hex key that is never in a file of this server has none to tell it by: there only the dataset's guid counts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bkp.state.files import read_bytes
+from bkp.state.reading import Readable
+from bkp.tools.mounts import MOUNTINFO, mount_table
+from bkp.tools.zfs import commands
+from bkp.tools.zfs.client import Zfs, ZfsError, dataset_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from bkp.config.model import Config
+
+RAW_BYTES = 32
+MAX_KEY_FILE = 4 << 10
+_PROPERTIES = ("guid", "keyformat", "keylocation", "pbkdf2iters")
+_SALT = "pbkdf2salt"  # not in zfsprops(7)
+_WRONG = "Incorrect key"
+
+
+@dataclass(frozen=True)
+class ZfsKey:
+    """An encryption root, its guid, the form of its key (passphrase, raw, hex), and what tells the key from others."""
+
+    root: str
+    guid: str
+    form: str
+    fingerprint: str
+
+
+def backup_datasets(config: Config, mountinfo: Path = Path(MOUNTINFO)) -> list[str]:
+    """Return the datasets of sources and local repositories, as far as they are there."""
+    paths = [source.path for source in config.sources.values() if source.path]
+    paths += [repository.path for repository in config.repositories.values() if repository.path.startswith("/")]
+    found = [source.dataset for source in config.sources.values() if source.dataset]
+    table = mount_table(mountinfo)
+    for path in paths:
+        try:
+            found += [dataset] if (dataset := dataset_of(os.path.realpath(path), table)) else []
+        except OSError:
+            continue
+    return list(dict.fromkeys(found))
+
+
+def keys_of(zfs: Zfs, datasets: Iterable[str]) -> dict[str, ZfsKey]:
+    """Return the keys of the datasets' encryption roots, by root. Raise `ZfsError` where they cannot be asked."""
+    names = list(datasets)
+    asked = zfs.properties(("encryptionroot",), names) if names else []
+    roots = sorted({each.value for each in asked} - {"-", ""})
+    if not roots:
+        return {}
+    try:
+        properties = zfs.properties((*_PROPERTIES, _SALT), roots)
+    except ZfsError:
+        properties = zfs.properties(_PROPERTIES, roots)
+    values = {root: {each.name: each.value for each in properties if each.dataset == root} for root in roots}
+    return {root: _key(root, of_root) for root, of_root in values.items()}
+
+
+def _key(root: str, values: Mapping[str, str]) -> ZfsKey:
+    form, place = values.get("keyformat", "-"), values.get("keylocation", "-")
+    parts = [values.get("guid", "-"), form, values.get("pbkdf2iters", "-"), values.get(_SALT, "-")]
+    if form in {"raw", "hex"} and place.startswith("file://"):  # 256 random bits: their hash helps nobody to guess
+        reading = read_bytes(Path(place.removeprefix("file://")), MAX_KEY_FILE)
+        content = reading.value if isinstance(reading, Readable) else b""
+        parts.append(hashlib.sha256(content.strip() if form == "hex" else content).hexdigest() if content else "-")
+    return ZfsKey(root, values.get("guid", "-"), form, hashlib.sha256("\n".join(parts).encode()).hexdigest())
+
+
+def fits(zfs: Zfs, key: ZfsKey, copy: bytes) -> bool:
+    """Return whether the copy is the root's key. Raise `ZfsError` with what zfs said where it cannot tell."""
+    given = copy if key.form == "raw" else copy.rstrip(b"\r\n") + b"\n"
+    try:
+        zfs.call(commands.try_key(key.root), f"cannot try the key of {key.root}", stdin=given)
+    except ZfsError as exc:
+        if _WRONG in exc.said:
+            return False
+        raise
+    return True
