@@ -103,6 +103,12 @@ class DeferredError(BkpError):
     exit_code = ExitCode.NOT_NOW
 
 
+class GoesOnError(BkpError):
+    """The work goes on without this process, and its end is not known yet. No failure: the run stays under way."""
+
+    exit_code = ExitCode.SUCCESS
+
+
 class StepFailedError(BkpError):
     """A step of a job failed in a way that ends the job; the record has the details."""
 

@@ -25,6 +25,7 @@ class JobSpec:
 
     A job without a schedule is run by hand only, and is never late.
 
+    `outlives_process`: the work goes on in the kernel or in the disk, whatever becomes of bkp-run.
     `unit` is the name of its systemd unit without a suffix. `verdict` says what a run of it passes or fails, if it
     judges its target; empty otherwise. `is_vital`: while it does not succeed, nothing new is protected.
     """
@@ -37,6 +38,7 @@ class JobSpec:
     grace: str
     verdict: str = ""
     is_vital: bool = False
+    outlives_process: bool = False
 
 
 NIGHTLY = JobSpec("nightly", Kind.REPOSITORY, "borg-backup", "Nightly borg backup", "02:30", "2h", is_vital=True)
@@ -54,5 +56,6 @@ VERIFY = JobSpec(
 )
 DRILL = JobSpec("drill", Kind.REPOSITORY, "borg-drill", "Restore drill", "Sat 05:30", "24h")
 PRUNE = JobSpec("prune", Kind.REPOSITORY, "borg-prune", "Prune of the borg repositories", None, "24h")
+SCRUB = JobSpec("scrub", Kind.POOL, "bkp-scrub", "Scrub of the pools", "Wed 06:00", "48h", outlives_process=True)
 
-JOBS: dict[str, JobSpec] = {spec.name: spec for spec in (NIGHTLY, CHECK, VERIFY, DRILL, PRUNE)}
+JOBS: dict[str, JobSpec] = {spec.name: spec for spec in (NIGHTLY, CHECK, VERIFY, DRILL, PRUNE, SCRUB)}

@@ -237,7 +237,7 @@ def _of_subject(state: JobState, past: Past) -> JobState:
     there = past.subjects.get((spec.kind, state.target)) if spec else None
     if success is None or there is None or success.subject in {None, there}:
         return state
-    reason = "is about another repository than the one that is there now" if spec else ""
+    reason = f"is about another {spec.kind} than the one that is there now" if spec else ""
     return replace(state, success=Unreadable(state.success.path, reason))
 
 

@@ -8,7 +8,7 @@ import click
 
 from bkp.cli import Program, run
 from runner import PROGRAM
-from runner.commands import configuration, jobs, looking, probe, restoring, units
+from runner.commands import configuration, follow, jobs, looking, probe, restoring, units
 
 EPILOG = """\b
 Examples:
@@ -16,6 +16,7 @@ Examples:
   bkp-run nightly --dry-run       say what would be run
   bkp-run drill --json            restore a sample, compare, print the record
   bkp-run status                  what is ok, late or failed
+  bkp-run scrub                   scrub the pools, with progress
   bkp-run probe                   look at pools, disks and the host
   bkp-run restore latest etc/hosts --to /tmp/restored
   bkp-run units install --enable  have systemd run all of this
@@ -31,7 +32,7 @@ def cli() -> None:
     """Back up, check, prove and restore: the work of the backup server."""
 
 
-for _module in (jobs, looking, probe, restoring, configuration, units):
+for _module in (jobs, follow, looking, probe, restoring, configuration, units):
     for _command in _module.COMMANDS:
         cli.add_command(_command)
 

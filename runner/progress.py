@@ -1,4 +1,4 @@
-"""How far borg is: a bar on a terminal, a line now and then in the journal, nothing where nobody asked."""
+"""How far the work is: a bar on a terminal, a line now and then in the journal, nothing where nobody asked."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 JOURNAL_INTERVAL = 300.0
 
 _TITLES = {
+    "scrub": "scrubbing",
     "create": "archiving",
     "repository.check": "checking segments",
     "check.verify_data": "verifying data",

@@ -69,6 +69,8 @@ def collect_timers(
     builder.of("host").add("sd_booted(3)", {"systemd": there})
     ask = show or _show
     for name, job in config.jobs.items():
+        if not config.targets(name):  # it has no unit
+            continue
         unit = f"{JOBS[name].unit}.timer"
         source = f"systemctl show {unit}"
         if not there:

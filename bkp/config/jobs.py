@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
@@ -13,11 +13,14 @@ from bkp.jobs import JOBS, JobSpec
 
 
 class Job(Section, frozen=True, kw_only=True):
-    """When a job runs, and how long after that it counts as late."""
+    """When a job runs, and how long after that it counts as late.
+
+    `timeout` is a key of those jobs whose work ends with their process; the others have none.
+    """
 
     schedule: Schedule | None
     grace: Duration = Duration(hours=2)
-    timeout: Duration | None = None
+    timeout: ClassVar[Duration | None] = None
 
     def __post_init__(self) -> None:
         if self.timeout is not None and not self.timeout:
@@ -38,9 +41,10 @@ class _JobTable(Section, frozen=True, kw_only=True):
 
 def _section_of(spec: JobSpec) -> type[Job]:
     """Return the section of one job. Whoever sets only the schedule keeps the job's own grace, and the reverse."""
-    defaults = [
+    defaults: list[tuple[str, Any, Any]] = [
         ("schedule", Schedule | None, Schedule(spec.schedule) if spec.schedule else None),
         ("grace", Duration, Duration.parse(spec.grace)),
+        *([] if spec.outlives_process else [("timeout", Duration | None, None)]),
     ]
     section: type[Job] = msgspec.defstruct(  # type: ignore[assignment]  # the stub forgets `bases`
         f"{spec.name.capitalize()}Job",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated
 
 from msgspec import Meta
@@ -9,6 +10,8 @@ from msgspec import Meta
 from bkp.config.section import Section
 from bkp.config.texts import DiskInterface, DiskPath, Name, PoolName
 from bkp.config.values import Duration
+
+SHORTEST_PAUSE = timedelta(minutes=10)  # scrubs are looked after every five minutes
 
 
 class Pool(Section, frozen=True, kw_only=True):
@@ -19,6 +22,11 @@ class Pool(Section, frozen=True, kw_only=True):
     capacity_warning: Annotated[float, Meta(ge=0, le=1)] = 0.8
     capacity_critical: Annotated[float, Meta(ge=0, le=1)] = 0.9
     scrub_age: Duration = Duration(days=36)
+    scrub_pause: Duration | None = None
+
+    def __post_init__(self) -> None:
+        if self.scrub_pause is not None and self.scrub_pause < SHORTEST_PAUSE:
+            raise ValueError("scrub_pause must be at least 10m: scrubs are looked after every 5m")
 
 
 class Disk(Section, frozen=True, kw_only=True):

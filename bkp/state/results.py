@@ -5,11 +5,12 @@ A new job that has something to tell adds its result here: a record with a tag, 
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import NamedTuple
 
 import msgspec
 
-from bkp.quantities import format_size
+from bkp.quantities import format_duration, format_size
 from bkp.state.fields import Count, Record, UtcTime
 
 
@@ -140,7 +141,35 @@ class PruneResult(Record, frozen=True, kw_only=True, tag="prune"):
     listed: Listed | None = None
 
 
-Result = NightlyResult | CheckResult | DrillResult | PruneResult
+class ScrubResult(Record, frozen=True, kw_only=True, tag="scrub"):
+    """How far a scrub is, or what it came to, as the pool itself told it at `seen_at`.
+
+    `adopted`: it ran already, or was paused. `finished` is True only for one that went through to its end. `examined`
+    is what it had to read, in bytes. `seconds` are those at work, without pauses. `disks` are those, or the devices,
+    that counted errors at any look. `paused_by_us`: it stands aside for the nightly run.
+    """
+
+    started_at: UtcTime | None = None
+    ended_at: UtcTime | None = None
+    finished: bool = False
+    adopted: bool = False
+    seen_at: UtcTime | None = None
+    progress: float | None = None
+    paused_at: UtcTime | None = None
+    paused_by_us: bool = False
+    errors: Count | None = None
+    repaired_bytes: Count | None = None
+    examined_bytes: Count | None = None
+    seconds: Count | None = None
+    disks: tuple[str, ...] = ()
+
+    @property
+    def bytes_per_second(self) -> float | None:
+        """Return how fast it read; None where that is not known."""
+        return self.examined_bytes / self.seconds if self.examined_bytes is not None and self.seconds else None
+
+
+Result = NightlyResult | CheckResult | DrillResult | PruneResult | ScrubResult
 
 
 class Line(NamedTuple):
@@ -169,6 +198,8 @@ def describe(result: Result | None) -> list[Line]:
         case PruneResult():
             size = "" if result.given_up_bytes is None else f", {format_size(result.given_up_bytes)} given up"
             return [Line("Archives", f"{result.deleted:,} deleted, {result.kept:,} kept{size}"), *_gone(result.listed)]
+        case ScrubResult():
+            return _scrub(result)
         case None:
             return []
 
@@ -182,6 +213,21 @@ def describe_archive(archive: Archive) -> list[Line]:
         Line("New data", format_size(archive.deduplicated_bytes)),
         *(Line("Missing root", root.path) for root in archive.roots if not root.present),
     ]
+
+
+def _scrub(result: ScrubResult) -> list[Line]:
+    lines = []
+    if not result.finished:
+        share = "an unknown share" if result.progress is None else f"{result.progress:.0%}"
+        lines.append(Line("Progress", f"{share} done{', paused' if result.paused_at else ''}"))
+    if result.errors is not None:
+        lines.append(Line("Errors", f"{result.errors:,}"))
+    if result.repaired_bytes is not None:
+        lines.append(Line("Repaired", format_size(result.repaired_bytes)))
+    if result.seconds is not None:
+        speed = f", {format_size(int(result.bytes_per_second))}/s" if result.bytes_per_second else ""
+        lines.append(Line("Scrub took", format_duration(timedelta(seconds=result.seconds)) + speed))
+    return [*lines, *(Line("Counts errors", disk) for disk in result.disks)]
 
 
 def _gone(listed: Listed | None) -> list[Line]:

@@ -48,6 +48,8 @@ class _Help:
     switches: tuple[Callable[[click.Command], click.Command], ...] = ()
 
 
+_NO_WAIT = click.option("--no-wait", is_flag=True, help="Begin, and let `bkp-run follow` see to the end.")
+
 _HELP = {
     "nightly": _Help(
         "Archive all sources, prove the archive, prune and compact.",
@@ -112,6 +114,18 @@ _HELP = {
             ),
         ),
     ),
+    "scrub": _Help(
+        "Scrub the pools: read everything, repair what can be.",
+        "Starts a scrub, or adopts one that runs, and follows it to its end. The pool itself decides that: Ctrl-C or a "
+        "restart of the server changes nothing, and `bkp-run follow` goes on. Deferred while the pool is not ONLINE, a "
+        "spare is in use, it resilvers, or a self-test runs on one of its disks.",
+        (
+            "bkp-run scrub                 all pools, one after the other, with progress",
+            "bkp-run scrub --no-wait       begin on all pools and leave the rest to `bkp-run follow`",
+            "bkp-run scrub --dry-run       say what would be run",
+        ),
+        (_NO_WAIT,),
+    ),
 }
 
 
@@ -148,26 +162,28 @@ def _job_command(name: str) -> click.Command:
         if dry_run:
             _show_plans(name, config, targets, wait, as_json=as_json)
             return ExitCode.SUCCESS
-        from runner.lifecycle.context import Options
+        from runner.lifecycle.context import NO_WAIT, Options
         from runner.lifecycle.job import exit_code
         from runner.lifecycle.signals import ending_signals_raise
 
         flags = frozenset(switch for switch, is_set in switches.items() if is_set)
+        if unit and JOBS[name].outlives_process:
+            flags |= {NO_WAIT}
         runs, codes = [], []
         with ending_signals_raise(until_the_end=True) as signals:
-            doubt = _wait_for_clock(config, _voices(as_json=as_json, quiet=quiet)[1], signals) if unit else None
+            doubt = _wait_for_clock(config, voices(as_json=as_json, quiet=quiet)[1], signals) if unit else None
             for each in targets:
                 if signals.received is not None:  # who ends one run wants no other, even if it had ended by itself
                     codes.append(ExitCode.INTERRUPTED)
                     break
-                progress, log = _voices(as_json=as_json, quiet=quiet)
-                runs.append(_run(name, config, each, Options(wait, progress, flags), log, signals, doubt))
+                progress, log = voices(as_json=as_json, quiet=quiet)
+                runs.append(run_on(name, config, each, Options(wait, progress, flags), log, signals, doubt))
                 codes.append(exit_code(runs[-1]))
                 if not (as_json or quiet):
-                    _tell(runs[-1])
+                    tell(runs[-1])
             if as_json:
-                _tell_json(runs, one=len(targets) == 1)
-        code = max(codes, key=_SEVERITY.index)
+                tell_json(runs, one=len(targets) == 1)
+        code = worst_of(codes)
         if not unit:
             return code
         from runner.units.ending import end_of_unit
@@ -177,6 +193,11 @@ def _job_command(name: str) -> click.Command:
     for switch in about.switches:
         command = switch(command)
     return command
+
+
+def worst_of(codes: list[ExitCode]) -> ExitCode:
+    """Return what a program ends with that has done several things: the worst counts."""
+    return max(codes, key=_SEVERITY.index)
 
 
 def chosen_targets(config: Config, target: str | None, kind: Kind) -> list[str]:
@@ -191,7 +212,7 @@ def chosen_targets(config: Config, target: str | None, kind: Kind) -> list[str]:
     return [target]
 
 
-def _voices(*, as_json: bool, quiet: bool) -> tuple[ProgressSink, Log]:
+def voices(*, as_json: bool, quiet: bool) -> tuple[ProgressSink, Log]:
     """Return who shows progress and who speaks, as the caller's terminal and options have it."""
     from runner.lifecycle.log import Log
     from runner.progress import JournalProgress, NoProgress, TerminalProgress
@@ -225,9 +246,10 @@ def _wait_for_clock(config: Config, log: Log, signals: EndingSignals) -> str | N
         signals.disarm()
 
 
-def _run(
+def run_on(
     job: str, config: Config, target: str, options: Options, log: Log, signals: EndingSignals, doubt: str | None
 ) -> Run:
+    """Run a job on one target; `doubt` is what its record is to say of the clock."""
     from bkp.state.records import Message
     from runner.jobs.registry import RUNNER_JOBS
     from runner.lifecycle.job import run_job
@@ -249,14 +271,15 @@ def _run(
     return run_job(scope)
 
 
-def _tell(run: Run) -> None:
+def tell(run: Run) -> None:
+    """Say how a run ended."""
     from runner.views.run import summary
     from runner.views.terminal import say
 
     say(summary(run), err=True)
 
 
-def _tell_json(runs: list[Run], *, one: bool) -> None:
+def tell_json(runs: list[Run], *, one: bool) -> None:
     """Print one document: the record of the one target, or a list where several are configured."""
     import msgspec
 

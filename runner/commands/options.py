@@ -27,7 +27,7 @@ class DurationType(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # 
 
 examples = cli.examples
 
-target = click.option("--target", "-t", help="Only this repository (a name from the configuration).")
+target = click.option("--target", "-t", help="Only this one (a name from the configuration).")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout, for scripts.")
 lock_wait = click.option(
     "--lock-wait",

@@ -20,12 +20,16 @@ READ_EVERYTHING = ("CAP_DAC_READ_SEARCH", "CAP_DAC_OVERRIDE", "CAP_FOWNER")
 
 @dataclass(frozen=True)
 class DryRun:
-    """The commands that a job would run, and the environment of those that need one. Never a secret."""
+    """The commands that a job would run, and the environment of those that need one. Never a secret.
+
+    `notes` say what decides whether, and when, they are run.
+    """
 
     job: str
     target: str
     commands: tuple[tuple[str, ...], ...]
     environment: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ class RunnerJob(Generic[S]):
         work: does the work. It may raise `DeferredError`: not now, for a good reason.
         dry_run: says what would be run, for a target and a lock wait in seconds. Reads no secret.
         rights: says what its unit may do, given the home of the account that it runs as.
+        hindrance: says why the work cannot begin now; None if it can. For jobs whose work outlives their process.
     """
 
     spec: JobSpec
@@ -61,3 +66,4 @@ class RunnerJob(Generic[S]):
     work: Callable[[S], None]
     dry_run: Callable[[Config, str, float], DryRun]
     rights: Callable[[Config, str], Rights]
+    hindrance: Callable[[Config, str], str | None] | None = None

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from runner.progress import ProgressSink
 
 
+NO_WAIT = "no_wait"  # the switch that says: begin, or look once, and leave the rest to `bkp-run follow`
+
+
 @dataclass(frozen=True)
 class Options:
     """What the caller of a job decides: how long to wait for locks (seconds), who hears of progress, and flags.

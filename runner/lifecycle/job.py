@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from bkp.errors import BkpError, DeferredError, ExitCode, InterruptedRunError, LockHeldError, StateError
+from bkp.errors import (
+    BkpError,
+    DeferredError,
+    ExitCode,
+    GoesOnError,
+    InterruptedRunError,
+    LockHeldError,
+    StateError,
+)
 from bkp.liveness import is_alive
 from bkp.state.fields import Outcome
 from bkp.state.parked import park, record_parked, with_parked
@@ -24,6 +32,7 @@ if TYPE_CHECKING:
     from runner.lifecycle.scope import RunScope
 
 EXIT_CODES = {
+    Outcome.RUNNING: ExitCode.SUCCESS,  # it goes on without us, as it is meant to
     Outcome.SUCCESS: ExitCode.SUCCESS,
     Outcome.WARNING: ExitCode.WARNING,
     Outcome.FAILURE: ExitCode.FAILURE,
@@ -83,7 +92,7 @@ def _reconciled(scope: RunScope) -> list[Run]:
 def _run_locked(scope: RunScope) -> Run:
     recorder, log, run = scope.recorder, scope.log, scope.recorder.run
     latest = value_of(with_parked(scope.store.read_job(run.job, run.target), scope.lock_folder).latest)
-    recorder.update(before=latest.end if latest is not None else None)
+    recorder.follow_on(latest)
     try:
         obstacles = scope.store.clear_the_way(run.job, run.target)
     except StateError as exc:
@@ -93,6 +102,7 @@ def _run_locked(scope: RunScope) -> Run:
     recorder.begin()
     if recorder.trouble is not None:
         log.error(f"{recorder.trouble.message}: the work is done all the same, but nothing is removed")
+    run = recorder.run
     # Nothing is taken for a success before it is known to be one: a signal may come between any two lines.
     outcome: Outcome = Outcome.INTERRUPTED
     reason: str | None = "interrupted"
@@ -103,8 +113,11 @@ def _run_locked(scope: RunScope) -> Run:
         _insist_on_a_record(recorder)
         outcome, reason = _verdict(recorder, log)
         scope.signals.disarm()
+    except GoesOnError as exc:
+        log.info(exc.message)
+        outcome, reason = (Outcome.RUNNING, None) if recorder.trouble is None else _unknown_end(recorder.trouble)
     except InterruptedRunError as exc:
-        outcome, reason = Outcome.INTERRUPTED, exc.message
+        outcome, reason = _interrupted(recorder, exc.message)
         log.error(exc.message)
     except DeferredError as exc:
         outcome, reason = Outcome.DEFERRED, exc.message
@@ -121,9 +134,21 @@ def _run_locked(scope: RunScope) -> Run:
         scope.signals.disarm()
         scope.context.options.progress.finish()  # before what may fail: it gives the terminal its cursor back
         known = len(recorder.run.messages)
-        ended = recorder.end(outcome, reason)
+        ended = recorder.left() if outcome is Outcome.RUNNING else recorder.end(outcome, reason)
         log.say_all(ended.messages[known:])
     return ended
+
+
+def _interrupted(recorder: Recorder, why: str) -> tuple[Outcome, str | None]:
+    """Return what a signal makes of the run: nothing, where the work goes on without this process."""
+    if recorder.run.outlives_process and recorder.trouble is None:
+        return Outcome.RUNNING, None
+    return Outcome.INTERRUPTED, why
+
+
+def _unknown_end(trouble: StateError) -> tuple[Outcome, str]:
+    """Return the end of a run whose work goes on, but of which nobody could record that."""
+    return Outcome.FAILURE, f"{trouble.message}: what was begun goes on, and its end will not be recorded"
 
 
 def _insist_on_a_record(recorder: Recorder) -> None:
@@ -200,6 +225,8 @@ def _failed(run: Run, why: BkpError) -> Run:
 def _send_mail(scope: RunScope, run: Run) -> Run:
     """Mail a run that has ended, and put what became of that into its record."""
     log, store = scope.log, scope.store
+    if run.outcome is Outcome.RUNNING:
+        return run
     try:
         result = scope.mail(run)
     except InterruptedRunError:

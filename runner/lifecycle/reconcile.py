@@ -33,21 +33,24 @@ def reconcile(
         if not isinstance(latest, Readable) or latest.value.outcome is not Outcome.RUNNING:
             continue
         run = latest.value
-        if run.outlives_process or is_alive(run.process) is not False:
+        if is_alive(run.process) is not False:
             continue
         try:
-            mended.append(_given_its_end(store, run, clock))
+            if (ended := _given_its_end(store, run, clock)) is not None:
+                mended.append(ended)
         except StateError as exc:
             trouble(f"the end of the run {run.run_id} of {job} on {target} cannot be recorded: {exc.message}")
     return mended
 
 
-def _given_its_end(store: StateStore, run: Run, clock: Clock) -> Run:
+def _given_its_end(store: StateStore, run: Run, clock: Clock) -> Run | None:
     try:
         recent = store.ledger.last_runs(200)
     except StateError:  # whether its end is there cannot be known: it is recorded as interrupted
         recent = []
     ended = next((each for each in recent if each.run_id == run.run_id), None)
+    if ended is None and run.outlives_process:
+        return None
     if ended is None:
         return store.write_ended(interrupted(run, clock))
     store.replace_latest(ended)

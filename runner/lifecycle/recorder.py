@@ -67,6 +67,27 @@ class Recorder:
         """Write the record for the first time, durably: from now on a death leaves a trace."""
         self._write(durable=True)
 
+    def keep(self) -> None:
+        """Write the record as it is now."""
+        self._write(durable=False)
+
+    def follow_on(self, latest: Run | None) -> None:
+        """Keep how the last run ended; one whose work goes on after its process has ended is this process's now."""
+        if latest is None or latest.outcome is not Outcome.RUNNING or not latest.outlives_process:
+            self.update(before=latest.end if latest is not None else None)
+        else:
+            self._take_over(latest)
+
+    def left(self) -> Run:
+        """Write the record of a run that this process leaves, and that goes on; return it."""
+        self.keep()
+        return self.run
+
+    def _take_over(self, run: Run) -> None:
+        warnings = self.run.messages
+        self.run = msgspec.structs.replace(run, process=self.run.process)
+        self.add_messages([each for each in warnings if each not in run.messages])
+
     def _write(self, *, durable: bool) -> None:
         try:
             self._store.write_running(self.run, durable=durable)

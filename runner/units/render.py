@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from bkp.observations import PROBE_EVERY
 from bkp.resources import data_dir
-from runner.jobs.registry import RUNNER_JOBS
+from runner.following import FOLLOW_EVERY
+from runner.jobs.registry import OUTLIVING, RUNNER_JOBS
 from runner.jobs.repository import borg_folders
 from runner.sources.dataset import BUSY_SECONDS
 from runner.units import quoting, sandbox
@@ -25,6 +26,7 @@ MARK = "# Written by bkp-run units from "
 FAILED = "bkp-unit-failed@.service"
 EXPORTER = "bkp-exporter.service"
 PROBE = "bkp-probe"
+FOLLOW = "bkp-follow"
 
 # Ended by bkp-run itself within this time (seconds), besides the mail's: borg's grace, and what waits for the history.
 _GRACE = 60 + 60
@@ -70,6 +72,7 @@ def render(config: Config, facts: UnitFacts) -> dict[str, str]:
             "probe.service.j2", command=look, box=sandbox.of_probe(config, facts), limit=_PROBE_LIMIT
         )
         found[f"{UNITS}/{PROBE}.timer"] = filled("probe.timer.j2", every=int(PROBE_EVERY.total_seconds()))
+        found[f"{UNITS}/{FOLLOW}.timer"] = filled("follow.timer.j2", every=int(FOLLOW_EVERY.total_seconds()))
     serve = quoting.command(facts.program("bkp-exporter"), "--config", facts.config)
     loopback = config.exporter.listen.host in {"localhost", "::1"} or config.exporter.listen.host.startswith("127.")
     found[f"{UNITS}/{EXPORTER}"] = filled(
@@ -93,6 +96,10 @@ def _units(config: Config, facts: UnitFacts) -> Iterator[_Unit]:
             spec, words = job.spec, [facts.program("bkp-run"), "--config", facts.config, name, "--unit"]
             box = sandbox.of_job(job.rights(config, facts.home), config, facts)
             yield _Unit(spec.unit, spec.title, words, config.job(name).schedule, box)
+    if config.pools or config.disks:
+        words = [facts.program("bkp-run"), "--config", facts.config, FOLLOW.removeprefix("bkp-"), "--unit"]
+        box = sandbox.of_jobs([job.rights(config, facts.home) for job in OUTLIVING], config, facts)
+        yield _Unit(FOLLOW, "Follow scrubs and self-tests to their end", words, None, box)
     report = f"{config.paths.state}/audit/report"
     words = [facts.program("bkp-audit"), "--config", facts.config]
     words += ["--html", f"{report}.html", "--json", f"{report}.json"]

@@ -14,7 +14,7 @@ from runner.jobs.model import Rights
 from runner.jobs.repository import written
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from bkp.config.model import Config
     from runner.units.facts import UnitFacts
@@ -54,6 +54,16 @@ def of_job(rights: Rights, config: Config, facts: UnitFacts) -> Sandbox:
         private_tmp=private_tmp,
         protect_modules=not _overlap(rights.reads, _MODULES),
     )
+
+
+def of_jobs(rights: Sequence[Rights], config: Config, facts: UnitFacts) -> Sandbox:
+    """Return the sandbox of a unit that does the work of several jobs."""
+
+    def all_of(name: str) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(each for one in rights for each in getattr(one, name)))
+
+    together = Rights(all_of("writable"), all_of("reads"), all_of("devices"), all_of("capabilities"))
+    return of_job(together, config, facts)
 
 
 def of_audit(config: Config, facts: UnitFacts) -> Sandbox:

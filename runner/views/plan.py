@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 def as_text(plan: DryRun) -> str:
     """Return the plan as lines of a shell, with what a person should know as comments."""
-    lines = [f"# {plan.job} of {plan.target}: what would be run, and is not. borg's environment:"]
+    borg = " borg's environment:" if plan.environment else ""
+    lines = [f"# {plan.job} of {plan.target}: what would be run, and is not.{borg}"]
+    lines += [f"# {note}" for note in plan.notes]
     for name, value in sorted(plan.environment.items()):
         lines.append(f"#   {name}={value}" + ("  (a pipe with the passphrase)" if value == MASKED else ""))
     return "\n".join([*lines, *map(shlex.join, plan.commands)])

@@ -21,6 +21,9 @@ with open(os.path.join(here, "calls"), "a") as calls:
 answers = json.load(open(os.path.join(here, "answers.json")))
 answer = answers.get(" ".join(words), {{"stdout": "", "stderr": "no answer", "exit": 1, "seconds": 0}})
 time.sleep(answer["seconds"])
+if answer.get("then"):
+    with open(os.path.join(here, "answers.json"), "w") as file:
+        json.dump({{**answers, **answer["then"]}}, file)
 sys.stdout.write(answer["stdout"])
 sys.stderr.write(answer["stderr"])
 sys.exit(answer["exit"])
@@ -39,9 +42,23 @@ class FakePrograms:
         self._answers: dict[str, dict[str, object]] = {}
         self._write()
 
-    def answer(self, command: str, stdout: str, *, ends_with: int = 0, seconds: float = 0, stderr: str = "") -> None:
-        """Say what a command prints, how it ends, and after how long."""
+    def answer(
+        self,
+        command: str,
+        stdout: str,
+        *,
+        ends_with: int = 0,
+        seconds: float = 0,
+        stderr: str = "",
+        then: dict[str, str] | None = None,
+    ) -> None:
+        """Say what a command prints, how it ends, after how long, and `then` what other commands print from now on."""
+        self._answers = json.loads((self.folder / "answers.json").read_text())
         self._answers[command] = {"stdout": stdout, "stderr": stderr, "exit": ends_with, "seconds": seconds}
+        if then:
+            self._answers[command]["then"] = {
+                other: {"stdout": text, "stderr": "", "exit": 0, "seconds": 0} for other, text in then.items()
+            }
         self._write()
 
     def _write(self) -> None:

@@ -19,15 +19,25 @@ from bkp.disk_health.model import (
     SelfTestResult,
     Values,
 )
+from bkp.jobs import JOBS
 from bkp.observations import HOST_PART, DiskSeen, HostSeen, Kernels, PoolSeen, Schedulers
 from bkp.state.observed import Part, seen, write_observation
 from bkp.zfs_health.model import DatasetHealth, PoolHealth, PoolSpace, Scan, Snapshots, Vdev
-from tests.support.records import GIB
+from tests.support.records import GIB, a_run
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from bkp.config import Config
     from bkp.disk_health.model import CriticalWarning
+    from bkp.state.records import Run
+
+
+def outliving_runs(config: Config, started: datetime) -> list[Run]:
+    """Return a good run of each job on a pool or a disk, on each target."""
+    jobs = [name for name, spec in JOBS.items() if spec.outlives_process]
+    return [a_run(job, started, target=target) for job in jobs for target in config.targets(job)]
+
 
 CONFIGURED = (
     "pools: {tank: {disks: [left, right]}}\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from bkp.config import parse_config
 from bkp.disk_health.model import (
     CriticalWarning,
     ExitBit,
@@ -34,6 +35,7 @@ from tests.support.observed import (
     a_test,
     a_tree,
     a_vdev,
+    outliving_runs,
 )
 from tests.support.records import GIB
 
@@ -55,6 +57,7 @@ def configure(world: World, extra: str) -> Observer:
     """Add pools and disks to the configuration of a world; return what writes their observations."""
     world.extra = extra
     world.config_path.write_text(world.config_text(), encoding="utf-8")
+    world.record(*outliving_runs(parse_config(world.config_text()), world.now - timedelta(days=1)))
     return Observer(world.store.root, world.now - timedelta(minutes=2))
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from bkp.state.fields import Outcome
 from bkp.state.records import Message, Process, Run, Step
-from bkp.state.results import Archive, CheckResult, DrillResult, NightlyResult, RepositoryFacts, Root
+from bkp.state.results import Archive, CheckResult, DrillResult, NightlyResult, RepositoryFacts, Root, ScrubResult
 
 START = datetime(2026, 11, 23, 2, 30, tzinfo=UTC)
 PROCESS = Process(pid=4711, started_ticks=12345, boot_id="7d3c1d1e-0000-4000-8000-000000000001")
@@ -62,6 +62,16 @@ def a_drill(*, matched: int = 20, mismatched: int = 0, missing: int = 0) -> Dril
     )
 
 
+def a_scrub(started: datetime, **changes: Any) -> ScrubResult:
+    """Return a scrub of ten minutes that found nothing."""
+    ended = started + timedelta(minutes=11)
+    values: dict[str, Any] = {
+        "started_at": started + timedelta(minutes=1), "ended_at": ended, "finished": True, "seen_at": ended,
+        "progress": 1.0, "errors": 0, "repaired_bytes": 0, "examined_bytes": 720 * GIB, "seconds": 600,
+    }  # fmt: skip
+    return ScrubResult(**(values | changes))
+
+
 def a_run(job: str = "nightly", started: datetime = START, outcome: Outcome = Outcome.SUCCESS, **changes: Any) -> Run:
     """Return a run of 12 minutes with the result of its job; one that is `running` has no end and no result."""
     running = outcome is Outcome.RUNNING
@@ -70,6 +80,7 @@ def a_run(job: str = "nightly", started: datetime = START, outcome: Outcome = Ou
         "check": CheckResult(all_data=False),
         "verify": CheckResult(all_data=True),
         "drill": a_drill(),
+        "scrub": a_scrub(started),
     }.get(job)
     values: dict[str, Any] = {
         "run_id": f"{started:%Y%m%dT%H%M%SZ}-{job}",

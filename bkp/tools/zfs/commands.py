@@ -126,3 +126,13 @@ def mount_snapshot(dataset: str, name: str, folder: str) -> tuple[str, ...]:
     Past the helper mount.zfs: since ZFS 2.3 it refuses to mount a snapshot over a folder that is not empty.
     """
     return (MOUNT, "--internal-only", "-t", "zfs", "-o", "ro", f"{dataset}@{name}", folder)
+
+
+def scrub(pool: str) -> tuple[str, ...]:
+    """Return `zpool scrub`: start one, or go on with the one that is paused."""
+    return (ZPOOL, "scrub", pool)
+
+
+def pause_scrub(pool: str) -> tuple[str, ...]:
+    """Return `zpool scrub -p`. A paused scrub goes on only if somebody says so, a restart or not."""
+    return (ZPOOL, "scrub", "-p", pool)

@@ -9,11 +9,14 @@ from bkp.concerns import Concern, concerns_of
 from bkp.config import parse_config
 from bkp.state.store import StateStore
 from bkp.survey import survey
-from tests.support.observed import CONFIGURED, Observer
+from tests.support.observed import CONFIGURED, Observer, outliving_runs
 from tests.support.records import START, a_night, a_repository, a_run, an_archive, roots
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
+
+    from bkp.state.records import Run
 
 NOW = START + timedelta(hours=6)
 BACKUP = (
@@ -33,7 +36,13 @@ class Server:
         night = a_night(an_archive(roots=roots("home")), a_repository(newest_archive_at=START))
         self.store.write_ended(a_run(result=night))
         self.config = parse_config(BACKUP + extra)
+        self.store_all(outliving_runs(self.config, START))
         self.observer = Observer(self.store.root, NOW)
+
+    def store_all(self, runs: Iterable[Run]) -> None:
+        """Record runs that have ended."""
+        for run in runs:
+            self.store.write_ended(run)
 
     def seen(self, later: timedelta = timedelta(), *, write: bool = True) -> list[Concern]:
         """Return the concerns `later` than the observations."""

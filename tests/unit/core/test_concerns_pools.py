@@ -256,7 +256,7 @@ def test_a_probe_that_never_looked_is_a_concern_if_something_is_to_be_watched(tm
         "observation disks",
         "observation host",
     }
-    assert Server(tmp_path, "").seen(write=False) == []
+    assert Server(tmp_path / "bare", "").seen(write=False) == []
 
 
 def test_a_damaged_observation_is_a_concern_and_hides_no_other(server: Server) -> None:

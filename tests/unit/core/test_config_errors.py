@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from bkp.config import Config, parse_config
 from bkp.config.describe import example_text
 from bkp.errors import ConfigError
+from bkp.jobs import JOBS, Kind
 from tests.unit.core.config_support import BASE, accepted, refused
 
 
@@ -43,7 +44,7 @@ MISTAKES = [
         7,
         3,
         "unknown key jobs.x.y",
-        "known keys here: check, drill, nightly, prune, verify",
+        "known keys here: check, drill, nightly, prune, scrub, verify",
     ),
     (BASE + 'jobs:\n  "a\\e[1m": {}\n', 7, 3, "unknown key jobs.'a\\x1b[1m'", "known keys here"),
     (with_main("pth: /r"), 3, 10, "unknown key repositories.main.pth", "did you mean 'path'? known keys here: arch"),
@@ -342,9 +343,14 @@ def test_keys_and_values_that_imitate_the_librarys_words_break_nothing(where: st
     refused(where.replace("{}", spoof, 1))
 
 
-def test_every_job_works_on_every_repository() -> None:
-    config = accepted(BASE.replace("sources:\n", "  b: {path: /b, sources: [data]}\nsources:\n"))
-    assert [config.targets(name) for name, _ in config.jobs.items()] == [("main", "b")] * 5
+def test_every_job_works_on_every_target_of_its_kind() -> None:
+    config = accepted(
+        BASE.replace("sources:\n", "  b: {path: /b, sources: [data]}\nsources:\n") + "pools: {tank: {}}\n"
+    )
+    targets = {Kind.REPOSITORY: ("main", "b"), Kind.POOL: ("tank",), Kind.DISK: ()}
+    assert {name: config.targets(name) for name, _ in config.jobs.items()} == {
+        name: targets[spec.kind] for name, spec in JOBS.items()
+    }
 
 
 def test_the_scratch_folder_lies_in_the_state_directory_unless_named() -> None:

@@ -52,6 +52,7 @@ def test_the_example_describes_the_given_system() -> None:
         ("verify", "*-*-15 04:45"),
         ("drill", "Sat 05:30"),
         ("prune", "None"),
+        ("scrub", "Wed 06:00"),
     ]
     assert [(place.name, place.description, str(place.valid_for)) for place in config.audit.escrow] == [
         ("vaultwarden", "Vaultwarden item", "90d"),
