@@ -11,7 +11,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+<<<<<<< HEAD
 from bkp.attestations.file import read_attestations
+=======
+from bkp import pauses
+>>>>>>> 4fca004 (Pause a job for maintenance, until a time and for a reason)
 from bkp.jobs import JOBS
 from bkp.observations import Observations, read_observations
 from bkp.past import History, Past, digest, read_history, record_doubt
@@ -19,7 +23,7 @@ from bkp.state.fields import Outcome
 from bkp.state.parked import with_parked
 from bkp.state.reading import Missing, Unreadable
 from bkp.state.store import value_of
-from bkp.status import JobStatus, job_status
+from bkp.status import JobStatus, Status, job_status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -31,7 +35,7 @@ if TYPE_CHECKING:
     from bkp.config.model import Config
     from bkp.past import JobTarget
     from bkp.state.reading import Reading
-    from bkp.state.records import Process, Run
+    from bkp.state.records import Pause, Process, Run
     from bkp.state.store import JobState, Presence, StateStore
 
     IsAlive = Callable[[Process], bool | None]
@@ -43,7 +47,7 @@ class Standing:
 
     `alive` says of a record that runs whether its process lives; None where that is not known. `success_known` is False
     where a last success is or was recorded and cannot be read, or is dated in the future. `clock_ahead`: a record of it
-    lies in the future.
+    lies in the future. `pause` is the one that holds now.
     """
 
     job: str
@@ -54,6 +58,7 @@ class Standing:
     status: JobStatus
     success_known: bool
     clock_ahead: bool = False
+    pause: Pause | None = None
 
     @property
     def latest(self) -> Run | None:
@@ -64,6 +69,14 @@ class Standing:
     def success(self) -> Run | None:
         """Return the last success, if its record can be read."""
         return value_of(self.state.success)
+
+    @property
+    def is_excused(self) -> bool:
+        """Return whether it did not run in time, and is not to: it is paused. A run that failed is never excused."""
+        if self.pause is None or self.status.status not in {Status.LATE, Status.NEVER}:
+            return False
+        end = self.latest.end if self.latest is not None else None
+        return end is None or not end.outcome.is_trouble
 
     @property
     def running_since(self) -> datetime | None:
@@ -254,6 +267,7 @@ def _standing(state: JobState, settings: Job, past: Past, now: datetime, zone: t
         status=job_status(state, settings, now, zone, alive=alive),
         success_known=not lost and not isinstance(state.success, Unreadable) and not _is_ahead(success, now),
         clock_ahead=_is_ahead(latest, now) or _is_ahead(success, now),
+        pause=pauses.in_force(state.pause, state.job, state.target, now),
     )
 
 

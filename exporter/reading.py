@@ -30,6 +30,7 @@ log = logging.getLogger("bkp-exporter")
 
 T = TypeVar("T")
 Stamp = tuple[int, int, int, int] | None
+_RECORDS = ("latest.json", "success.json", "pause.json")  # the last is mostly not there
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ class HostReader:
         self._clock = clock
         self._zone = zone
         self._proc = proc
-        self._states: dict[Path, tuple[tuple[Stamp, Stamp], JobState]] = {}
+        self._states: dict[Path, tuple[tuple[Stamp, ...], JobState]] = {}
         self._history: History | None = None
         self._history_stamp: Stamp = None
         self._observations: dict[Path, tuple[Stamp, Any]] = {}
@@ -121,7 +122,7 @@ class HostReader:
         paths += [path_of(store.root, kind) for kind in KINDS]
         for job, target in configured(config):
             folder = store.job_dir(job, target)
-            paths += [folder / "latest.json", folder / "success.json"]
+            paths += [folder / name for name in _RECORDS]
         return tuple(stamp(path) for path in paths)
 
     def read(self) -> Look:
@@ -147,12 +148,12 @@ class HostReader:
         to us. The stamps are taken before reading, so that a file replaced in between is read again the next time.
         """
         folder = store.job_dir(job, target)
-        seen = (stamp(folder / "latest.json"), stamp(folder / "success.json"))
+        seen = tuple(stamp(folder / name) for name in _RECORDS)
         known = self._states.get(folder)
-        if known is not None and None not in seen and known[0] == seen:
+        if known is not None and None not in seen[:2] and known[0] == seen:
             return known[1]
         state = store.read_job(job, target)
-        if all(isinstance(found, Readable) for found in (state.latest, state.success)):
+        if all(isinstance(found, Readable) for found in (state.latest, state.success)):  # the folder is open to us
             self._states[folder] = (seen, state)
         else:
             self._states.pop(folder, None)

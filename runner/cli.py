@@ -8,7 +8,11 @@ import click
 
 from bkp.cli import Program, run
 from runner import PROGRAM
+<<<<<<< HEAD
 from runner.commands import configuration, follow, jobs, looking, probe, restoring, units
+=======
+from runner.commands import configuration, jobs, looking, pausing, probe, restoring, units
+>>>>>>> 4fca004 (Pause a job for maintenance, until a time and for a reason)
 
 EPILOG = """\b
 Examples:
@@ -32,7 +36,11 @@ def cli() -> None:
     """Back up, check, prove and restore: the work of the backup server."""
 
 
+<<<<<<< HEAD
 for _module in (jobs, follow, looking, probe, restoring, configuration, units):
+=======
+for _module in (jobs, looking, pausing, probe, restoring, configuration, units):
+>>>>>>> 4fca004 (Pause a job for maintenance, until a time and for a reason)
     for _command in _module.COMMANDS:
         cli.add_command(_command)
 

@@ -17,13 +17,14 @@ from bkp.state.results import DrillResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import tzinfo
 
     from auditor.facts.builder import FactBuilder, FactGroup
     from bkp.config.model import Config
     from bkp.config.reports import Mail
     from bkp.jobs import JobSpec
     from bkp.state.reading import Reading
-    from bkp.state.records import Run
+    from bkp.state.records import Pause, Run
     from bkp.state.results import Archive
     from bkp.survey import Survey
     from bkp.tools.borg.client import Listing
@@ -44,13 +45,24 @@ def collect_jobs(builder: FactBuilder, survey: Survey) -> None:
             "last_attempt_at": status.last_attempt_at,
             "last_success_at": status.last_success_at,
             "deadline": status.deadline,
+            "paused": standing.pause is not None,
+            "pause": _pause(standing.pause, survey.zone),
         }
         facts = builder.of("job", f"{status.job}.{status.target}")
         facts.add(source, values)
+        if isinstance(state.pause, Unreadable):
+            facts.fail(source, f"pause.json {state.pause.reason}", ("paused", "pause"))
         if isinstance(state.latest, Unreadable):
             facts.fail(source, f"latest.json {state.latest.reason}", ("last_outcome", "last_attempt_at"))
         if isinstance(state.success, Unreadable):
             facts.fail(source, f"success.json {state.success.reason}", ("last_success_at", "deadline"))
+
+
+def _pause(pause: Pause | None, zone: tzinfo) -> str | None:
+    """Return who paused it until when and why, in one clause."""
+    if pause is None:
+        return None
+    return f"{pause.by} paused it until {pause.until.astimezone(zone):%Y-%m-%d %H:%M %Z}: {pause.reason}"
 
 
 def collect_archives(builder: FactBuilder, config: Config, survey: Survey, listings: dict[str, Listing]) -> None:

@@ -1,4 +1,4 @@
-"""Concerns about jobs: late, failed, never run, unknown, with warnings, or with a report that nobody got."""
+"""Concerns about jobs: late, failed, never run, unknown, with warnings, paused, or with a report that nobody got."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from bkp.status import Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime
+    from datetime import datetime, tzinfo
 
     from bkp.concerns.model import ConcernSeverity
+    from bkp.state.records import Pause
     from bkp.survey import Standing, Survey
 
 _KIND = {
@@ -33,10 +34,12 @@ def concerns(survey: Survey) -> Iterator[Concern]:
                 *("clock_ahead", "warning", "a record of it lies in the future: the clock was ahead, or is behind now"),
                 "set the clock (`timedatectl`); the next run that ends makes it good",
             )
-        elif standing.status.needs_attention:
+        elif standing.status.needs_attention and not standing.is_excused:
             yield _trouble(standing)
         elif standing.status.warnings:
             yield _about(standing, "job_warnings", "warning", standing.status.explanation, "read its log")
+        if standing.pause is not None:
+            yield _paused(standing, standing.pause, survey.zone)
         latest = standing.latest
         if latest is not None and latest.mail == "failed":
             yield _about(
@@ -47,6 +50,17 @@ def concerns(survey: Survey) -> Iterator[Concern]:
                 "send a mail by hand with msmtp and read what it says",
                 latest.ended_at,
             )
+
+
+def _paused(standing: Standing, pause: Pause, zone: tzinfo) -> Concern:
+    meanwhile = f"; meanwhile {standing.status.explanation}" if standing.is_excused else ""
+    until = f"{pause.until.astimezone(zone):%Y-%m-%d %H:%M %Z}"
+    return _about(
+        standing,
+        *("job_paused", "info", f"{pause.by} paused it until {until}: {pause.reason}{meanwhile}"),
+        f"`bkp-run resume {standing.job} --target {standing.target}` ends the pause",
+        pause.paused_at,
+    )
 
 
 def _trouble(standing: Standing) -> Concern:

@@ -26,6 +26,7 @@ KINDS: dict[str, str] = {
     "job_never": "a scheduled job has never run",
     "job_failed": "the last attempt of a job failed, and its deadline has not passed",
     "job_unknown": "how a job stands cannot be known",
+    "job_paused": "a job is paused: its timer does not run it, and that it is late is no concern meanwhile",
     "job_warnings": "the last attempt of a job succeeded with warnings",
     "mail_failed": "the report of a run could not be mailed",
     "check_failed": "the last check of a target that came to a verdict found something wrong",

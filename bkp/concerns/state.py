@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bkp.concerns.model import Concern
+from bkp.pauses import doubt
 from bkp.state.parked import is_parked
 from bkp.state.reading import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from bkp.survey import Standing, Survey
 
@@ -31,6 +33,16 @@ def concerns(survey: Survey) -> Iterator[Concern]:
         for reading in (standing.state.latest, standing.state.success):
             if isinstance(reading, Unreadable):
                 yield _unreadable(standing, reading)
+        if (why := _bad_pause(standing, survey.now)) is not None:
+            name = f"jobs/{standing.job}/{standing.target}/pause.json"
+            yield Concern(
+                "state_unreadable",
+                "warning",
+                name,
+                f"the state file {name} {why}: it pauses nothing",
+                f"`bkp-run resume {standing.job} --target {standing.target}` removes it",
+                job=(standing.job, standing.target),
+            )
     if survey.history_problem is not None:
         # What it hides may be the gravest of all: no verdict of the past is known any more.
         yield Concern(
@@ -48,6 +60,11 @@ def concerns(survey: Survey) -> Iterator[Concern]:
             f"{other.job} on {other.target} has records, but is not in the configuration",
             "remove its folder from the state if it is not wanted any more",
         )
+
+
+def _bad_pause(standing: Standing, now: datetime) -> str | None:
+    pause = standing.state.pause
+    return pause.reason if isinstance(pause, Unreadable) else doubt(pause, standing.job, standing.target, now)
 
 
 def _unreadable(standing: Standing, reading: Unreadable) -> Concern:

@@ -68,6 +68,13 @@ class Ledger:
         A damaged last line stays as it is, for `verify` to find; what follows is chained to its bytes.
         Raise `StateError` if the file cannot be written, or is held by somebody else.
         """
+        self._add(run=fitting(run))
+
+    def note(self, text: str) -> None:
+        """Add a note: what a person decided, in one sentence. As `append` in everything else."""
+        self._add(note=text)
+
+    def _add(self, *, run: Run | None = None, note: str | None = None) -> None:
         try:
             make_dir(self.path.parent)
             flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -76,11 +83,11 @@ class Ledger:
                 fresh = os.fstat(handle.fileno()).st_size == 0
                 if fresh:
                     os.fchmod(handle.fileno(), FILE_MODE)  # whatever the umask: the exporter's group reads it
-                note = self._set_torn_tail_aside(handle.fileno())
+                torn = self._set_torn_tail_aside(handle.fileno())
                 seq, previous = self._last(handle.fileno())
-                if note:
-                    seq, previous = self._write(handle.fileno(), LedgerLine(seq=seq, previous=previous, note=note))
-                self._write(handle.fileno(), LedgerLine(seq=seq, previous=previous, run=fitting(run)))
+                if torn:
+                    seq, previous = self._write(handle.fileno(), LedgerLine(seq=seq, previous=previous, note=torn))
+                self._write(handle.fileno(), LedgerLine(seq=seq, previous=previous, run=run, note=note))
             if fresh:
                 sync_dir(self.path.parent)
         except OSError as exc:

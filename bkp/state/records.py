@@ -149,6 +149,18 @@ class KnownRepository(Record, frozen=True, kw_only=True):
     accepted_at: UtcTime
 
 
+class Pause(Record, frozen=True, kw_only=True):
+    """That a job is not run by its timer for a while, why, and who said so (`bkp-run pause`)."""
+
+    schema: Literal[1] = 1
+    job: str
+    target: str
+    until: UtcTime
+    reason: str
+    paused_at: UtcTime
+    by: str
+
+
 class LockHolder(Record, frozen=True, kw_only=True):
     """What a lock file says of the run that holds it."""
 
@@ -187,4 +199,5 @@ DOCUMENTED: dict[str, type[msgspec.Struct]] = {
     "history-line": LedgerLine,
     "borg-version": KnownVersion,
     "repository": KnownRepository,
+    "pause": Pause,
 }

@@ -3,6 +3,7 @@
 jobs/JOB/TARGET/latest.json     the last attempt, whatever became of it
 jobs/JOB/TARGET/success.json    the last run that ended in success or warning
 observed/NAME.json              what a probe last saw (`bkp.state.observed`)
+jobs/JOB/TARGET/pause.json      until when it is not run by its timer, and why
 samples/TARGET.json             the sample for the drill (root only: it names files)
 repositories/TARGET.json        which repository it is, and its archives' prefix
 history.jsonl                   every run, chained
@@ -19,10 +20,10 @@ import msgspec
 
 from bkp.errors import StateError
 from bkp.state.fields import Outcome
-from bkp.state.files import PRIVATE_MODE, read_record, write_record
+from bkp.state.files import PRIVATE_MODE, read_record, sync_dir, write_record
 from bkp.state.ledger import Ledger
 from bkp.state.reading import Missing, Readable, Reading, Unreadable
-from bkp.state.records import DrillSample, KnownRepository, Message, Run
+from bkp.state.records import DrillSample, KnownRepository, Message, Pause, Run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,12 +43,14 @@ class JobState:
     """What is recorded of one job on one target: last attempt and last success are kept apart.
 
     `problem` says why neither can be had, where that is not the files' own fault.
+    `pause` is the newest one, over or not.
     """
 
     job: str
     target: str
     latest: Reading[Run]
     success: Reading[Run]
+    pause: Reading[Pause]
     problem: str | None = None
 
 
@@ -87,10 +90,12 @@ class StateStore:
         """
         folder = self.job_dir(job, target)
         latest, success = (read_record(folder / name, Run) for name in ("latest.json", "success.json"))
+        pause = read_record(folder / "pause.json", Pause)
         if isinstance(latest, Missing) and isinstance(success, Missing) and (problem := self.presence().problem):
             reason = f"cannot be looked for: {problem}"
-            return JobState(job, target, Unreadable(latest.path, reason), Unreadable(success.path, reason), problem)
-        return JobState(job, target, latest, success)
+            unknown = [Unreadable(each.path, reason) for each in (latest, success)]
+            return JobState(job, target, unknown[0], unknown[1], pause, problem)
+        return JobState(job, target, latest, success, pause)
 
     def read_sample(self, target: str) -> Reading[DrillSample]:
         """Return the target's sample."""
@@ -107,6 +112,38 @@ class StateStore:
     def write_repository(self, known: KnownRepository) -> None:
         """Write which repository the target's is."""
         write_record(self.repository_path(known.target), known)
+
+    def pause_path(self, job: str, target: str) -> Path:
+        """Return the file of the newest pause of a job on a target."""
+        return self.job_dir(job, target) / "pause.json"
+
+    def write_pause(self, pause: Pause) -> str | None:
+        """Write a pause, and note it in the history. Return why it could not be noted, if so.
+
+        Raise `StateError` if it cannot be written.
+        """
+        write_record(self.pause_path(pause.job, pause.target), pause)
+        return self._noted(f"{pause.by} paused {pause.job} on {pause.target} until {pause.until}: {pause.reason}")
+
+    def remove_pause(self, pause: Pause, by: str) -> str | None:
+        """Remove a pause, and note that in the history. Return why it could not be noted, if so.
+
+        Raise `StateError` if it cannot be removed.
+        """
+        path = self.pause_path(pause.job, pause.target)
+        try:
+            path.unlink(missing_ok=True)
+            sync_dir(path.parent)
+        except OSError as exc:
+            raise StateError(f"cannot remove {path}: {exc.strerror}", remedy="run it as root") from exc
+        return self._noted(f"{by} ended the pause of {pause.job} on {pause.target} until {pause.until}")
+
+    def _noted(self, note: str) -> str | None:
+        try:
+            self.ledger.note(note)
+        except StateError as exc:
+            return exc.message
+        return None
 
     def recorded(self) -> Iterator[tuple[str, str]]:
         """Yield every (job, target) that has a folder, configured or not."""

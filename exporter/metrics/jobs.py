@@ -180,5 +180,12 @@ SECTION = MetricSection[Model](
             lambda job: job.running_since,
             absent="no run is known to be under way",
         ),
+        Metric(
+            "bkp_job_paused_until_timestamp_seconds",
+            "Until when the job is paused: its timer does not run it. Alerts on its being late are silent meanwhile.",
+            "pause.json: until",
+            lambda job: job.pause.until if job.pause is not None else None,
+            absent="it is not paused",
+        ),
     ),
 )

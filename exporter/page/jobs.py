@@ -63,6 +63,8 @@ def sentence(text: str) -> str:
 
 def _job_rows(survey: Survey, job: Standing) -> list[Row]:
     rows = []
+    if job.pause is not None:
+        rows.append(Row("paused until", job.pause.reason, moment_of(survey, job.pause.until), tone="warn"))
     if job.running_since is not None:
         rows.append(Row("running since", moment=moment_of(survey, job.running_since)))
     if job.status.status is Status.LATE and job.status.deadline is not None:

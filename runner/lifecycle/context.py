@@ -25,12 +25,14 @@ NO_WAIT = "no_wait"  # the switch that says: begin, or look once, and leave the 
 class Options:
     """What the caller of a job decides: how long to wait for locks (seconds), who hears of progress, and flags.
 
-    `flags` are the names of the job's own switches that were set, as its command has them.
+    `flags` are the names of the job's own switches that were set, as its command has them. `by_timer`: its unit runs
+    it, not a person.
     """
 
     lock_wait: float
     progress: ProgressSink
     flags: frozenset[str] = frozenset()
+    by_timer: bool = False
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,8 @@ ENTRIES = (
         ("last_attempt_at", T.TIME, "start of the last attempt"),
         ("last_success_at", T.TIME, "end of the last attempt that ended well"),
         ("deadline", T.TIME, "when it counts as late"),
+        ("paused", T.BOOLEAN, "whether it is paused: its timer does not run it"),
+        ("pause", T.TEXT, "who paused it, until when, and why"),
         instance="a job on a target, JOB.TARGET",
     ),
     space(

@@ -1,5 +1,6 @@
 """The real bkp-run as a unit calls it."""
 
+import json
 import os
 import subprocess
 import sys
@@ -76,6 +77,20 @@ def test_a_configuration_that_is_not_valid_is_2_and_not_noted(config: Path) -> N
     config.write_text("schema: 1\n")
     assert run(config, "nightly", "--unit") == 2
     assert not (config.parent / "lock").exists()
+
+
+def test_a_paused_job_is_deferred_in_its_unit_and_may_be_run_by_hand(config: Path) -> None:
+    assert run(config, "pause", "nightly", "--until", "2h", "--reason", "new disk") == 0
+    assert run(config, "nightly", "--unit") == 4
+    record = json.loads((config.parent / "state/jobs/nightly/main/latest.json").read_bytes())
+    assert record["outcome"] == "deferred"
+    assert record["reason"].endswith(": new disk")
+    assert not (config.parent / "state/jobs/nightly/main/success.json").exists()
+    assert run(config, "nightly") == 0
+    assert run(config, "resume", "nightly") == 0
+    assert run(config, "nightly", "--unit") == 0
+    assert run(config, "resume", "nightly") == 2
+    assert run(config, "history") == 0
 
 
 def test_a_defect_of_ours_is_never_taken_for_a_warning(config: Path) -> None:

@@ -42,7 +42,7 @@ def judged(
     alive: bool | None = None,
     zone: Any = UTC,
 ) -> JobStatus:
-    state = JobState("nightly", "main", reading(latest, LATEST), reading(success, SUCCESS))
+    state = JobState("nightly", "main", reading(latest, LATEST), reading(success, SUCCESS), Missing(Path("pause.json")))
     return job_status(state, job, now, zone, alive=alive)
 
 
