@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from bkp.archive_names import SET_ASIDE
 from bkp.calendar import EARLIEST_YEAR, LATEST_YEAR
 from bkp.config.places import archived, misunderstood, place_of
+from bkp.config.replica_checks import check_replications
 from bkp.patterns import excluder
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def check(document: Document, config: Config) -> None:
             remedy = "add it to the sources of a repository, or remove it"
             raise document.error(("sources", name), message, at_key=True, remedy=remedy)
     _check_disks(document, config)
+    check_replications(document, config)
     if config.log_keep < SHORTEST_LOG_KEEP:
         message = f"log_keep: found {config.log_keep}, wanted at least {SHORTEST_LOG_KEEP.days}d"
         message += ": a run of several days still writes its log"

@@ -15,7 +15,7 @@ ANY = "*"  # stands in a path for a name that the person chose, or for the place
 
 _KEY = re.compile(r"(?P<indent> *)(?P<off>#?)(?P<item>- )?(?P<key>[a-z0-9_.-]+):(?: |$)")
 _PROSE = re.compile(r" *# ?(?P<text>.*)")
-NAMED = {("repositories",), ("sources",), ("pools",), ("disks",)}
+NAMED = {("repositories",), ("sources",), ("replications",), ("pools",), ("disks",)}
 
 
 def example_text() -> str:

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from bkp.config.jobs import Job, Jobs
+from bkp.config.replications import Replication
 from bkp.config.reports import Audit, Mail
 from bkp.config.repositories import Repository, Source
 from bkp.config.section import Section
@@ -64,6 +65,7 @@ class Config(Section, frozen=True, kw_only=True):
     paths: Paths = Paths()
     repositories: dict[Name, Repository]
     sources: dict[Name, Source]
+    replications: dict[Name, Replication] = msgspec.field(default_factory=dict)
     pools: dict[Name, Pool] = msgspec.field(default_factory=dict)
     disks: dict[Name, Disk] = msgspec.field(default_factory=dict)
     jobs: Jobs = Jobs()
@@ -85,6 +87,7 @@ class Config(Section, frozen=True, kw_only=True):
         """Return the configured names of one kind of target."""
         sections: dict[Kind, Iterable[str]] = {
             Kind.REPOSITORY: self.repositories,
+            Kind.REPLICATION: self.replications,
             Kind.POOL: self.pools,
             Kind.DISK: self.disks,
         }

@@ -20,6 +20,27 @@ RepositoryPath = Annotated[
 DatasetName = Annotated[
     str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:/ -]*$(?!\n)", description="a ZFS dataset: pool/name")
 ]
+# A dataset below its pool, without what zfs itself refuses (zfs(8)): empty parts, `.` and `..`, blanks at an end.
+_PART = r"(?!\.\.?(/|$))[A-Za-z0-9_.:-]([A-Za-z0-9_.: -]*[A-Za-z0-9_.:-])?"
+_DATASET = rf"[A-Za-z][A-Za-z0-9_.-]*(/{_PART})+"
+DatasetPath = Annotated[
+    str, Meta(pattern=rf"^{_DATASET}$(?!\n)", description="a ZFS dataset below its pool: pool/name")
+]
+ReplicationSource = Annotated[
+    str,
+    Meta(
+        pattern=rf"^[A-Za-z_][A-Za-z0-9_.-]{{0,31}}@[A-Za-z0-9][A-Za-z0-9.-]{{0,252}}:[A-Za-z][A-Za-z0-9_.-]*(/{_PART})*$(?!\n)",
+        description="a dataset of another host: USER@HOST:POOL/NAME",
+    ),
+]
+# syncoid hands these to a shell as they are.
+PlainPath = Annotated[
+    str,
+    Meta(
+        pattern=r"^/[A-Za-z0-9_.+=@/-]*$(?!\n)",
+        description="an absolute path of letters, digits and _ . + = @ - alone",
+    ),
+]
 PoolName = Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9_.:-]{0,254}$(?!\n)", description="the name of a ZFS pool")]
 DiskPath = Annotated[
     str,

@@ -43,7 +43,7 @@ def test_the_example_describes_the_given_system() -> None:
     assert main.passphrase_file == "/root/.borg_env"
     assert main.key_export == "/root/borg-key.txt"
     assert main.encryption == "repokey-blake2"
-    assert config.sources["data"].path == "/tank/Secure/backup"
+    assert config.sources["data"].dataset == "tank/Secure/backup"
     assert config.paths.log == "/var/log/borg"
     assert config.mail.to == "alerts@example.com"
     assert [(name, str(job.schedule)) for name, job in config.jobs.items()] == [
@@ -63,10 +63,11 @@ def test_the_example_describes_the_given_system() -> None:
 
 def test_the_examples_values_are_the_models_defaults_but_for_places_that_nobody_has_set_up() -> None:
     config = load_config(EXAMPLE)
-    config = msgspec.structs.replace(config, audit=msgspec.structs.replace(config.audit, escrow=()), pools={}, disks={})
+    audit = msgspec.structs.replace(config.audit, escrow=())
+    config = msgspec.structs.replace(config, audit=audit, pools={}, disks={}, replications={})
     bare = parse_config(
         "schema: 1\nrepositories: {main: {path: /tank/Secure/Borg/backup-repo, sources: [data]}}\n"
-        "sources: {data: {path: /tank/Secure/backup}}\nmail: {to: alerts@example.com}\n"
+        "sources: {data: {dataset: tank/Secure/backup}}\nmail: {to: alerts@example.com}\n"
     )
     assert config == bare
 
@@ -96,14 +97,14 @@ def test_every_key_of_the_model_that_has_a_value_is_switched_on_in_the_example()
         for key, field in SCHEMA["$defs"][name]["properties"].items():
             if field.get("default", "") is None:
                 without_value.add((*path, key))
-    optional_with_example_value = {("sources", ANY, "path"), ("mail", "to"), ("jobs", "prune", "schedule")}
+    optional_with_example_value = {("sources", ANY, "dataset"), ("mail", "to"), ("jobs", "prune", "schedule")}
     assert set(KEYS) - written == without_value - optional_with_example_value
 
 
 def test_the_switched_off_keys_have_valid_values_too() -> None:
     text = switched_on(example_text())
     assert text != example_text()
-    text = text.replace("    path: /tank/Secure/backup\n", "")  # either path or dataset
+    text = text.replace("    path: /srv/data\n", "")  # either path or dataset
     assert isinstance(parse_config(text), Config)
     VALIDATOR.validate(load_yaml(text, "example.yml").data)
 
@@ -163,6 +164,10 @@ BROKEN = [
     ("to: alerts@example.com", "to: alerts"),
     ("when: problems", "when: problem"),
     ("listen: 127.0.0.1:10045", "listen: 10045"),
+    ("source: bkp@live.example.com:tank/data", "source: live.example.com:tank/data"),
+    ("source: bkp@live.example.com:tank/data", "source: bkp@-oProxyCommand=x:tank/data"),
+    ("identity_file: /root/.ssh/bkp-live", "identity_file: /root/.ssh/$(id)"),
+    ("target: tank/Secure/backup\n", "target: tank\n"),
     ("fail_on: low", "fail_on: lowest"),
     ("holds: [key, passphrase]", "holds: [keys]"),
     ("minimum_applicable: 0.5", "minimum_applicable: 50"),
