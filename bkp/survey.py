@@ -11,11 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-<<<<<<< HEAD
-from bkp.attestations.file import read_attestations
-=======
 from bkp import pauses
->>>>>>> 4fca004 (Pause a job for maintenance, until a time and for a reason)
+from bkp.attestations.file import read_attestations
 from bkp.jobs import JOBS
 from bkp.observations import Observations, read_observations
 from bkp.past import History, Past, digest, read_history, record_doubt

@@ -8,11 +8,7 @@ import click
 
 from bkp.cli import Program, run
 from runner import PROGRAM
-<<<<<<< HEAD
-from runner.commands import configuration, follow, jobs, looking, probe, restoring, units
-=======
-from runner.commands import configuration, jobs, looking, pausing, probe, restoring, units
->>>>>>> 4fca004 (Pause a job for maintenance, until a time and for a reason)
+from runner.commands import configuration, follow, jobs, looking, pausing, probe, restoring, units
 
 EPILOG = """\b
 Examples:
@@ -36,11 +32,7 @@ def cli() -> None:
     """Back up, check, prove and restore: the work of the backup server."""
 
 
-<<<<<<< HEAD
-for _module in (jobs, follow, looking, probe, restoring, configuration, units):
-=======
-for _module in (jobs, looking, pausing, probe, restoring, configuration, units):
->>>>>>> 4fca004 (Pause a job for maintenance, until a time and for a reason)
+for _module in (jobs, follow, looking, pausing, probe, restoring, configuration, units):
     for _command in _module.COMMANDS:
         cli.add_command(_command)
 

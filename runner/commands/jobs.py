@@ -176,13 +176,8 @@ def _job_command(name: str) -> click.Command:
                 if signals.received is not None:  # who ends one run wants no other, even if it had ended by itself
                     codes.append(ExitCode.INTERRUPTED)
                     break
-<<<<<<< HEAD
                 progress, log = voices(as_json=as_json, quiet=quiet)
-                runs.append(run_on(name, config, each, Options(wait, progress, flags), log, signals, doubt))
-=======
-                progress, log = _voices(as_json=as_json, quiet=quiet)
-                runs.append(_run(name, config, each, Options(wait, progress, flags, unit), log, signals, doubt))
->>>>>>> 4fca004 (Pause a job for maintenance, until a time and for a reason)
+                runs.append(run_on(name, config, each, Options(wait, progress, flags, unit), log, signals, doubt))
                 codes.append(exit_code(runs[-1]))
                 if not (as_json or quiet):
                     tell(runs[-1])

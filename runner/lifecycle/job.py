@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-<<<<<<< HEAD
+from bkp import pauses
+from bkp.clock import local_zone
 from bkp.errors import (
     BkpError,
     DeferredError,
@@ -18,11 +19,6 @@ from bkp.errors import (
     LockHeldError,
     StateError,
 )
-=======
-from bkp import pauses
-from bkp.clock import local_zone
-from bkp.errors import BkpError, DeferredError, ExitCode, InterruptedRunError, LockHeldError, StateError
->>>>>>> 4fca004 (Pause a job for maintenance, until a time and for a reason)
 from bkp.liveness import is_alive
 from bkp.state.fields import Outcome
 from bkp.state.parked import park, record_parked, with_parked
@@ -146,7 +142,6 @@ def _run_locked(scope: RunScope) -> Run:
     return ended
 
 
-<<<<<<< HEAD
 def _interrupted(recorder: Recorder, why: str) -> tuple[Outcome, str | None]:
     """Return what a signal makes of the run: nothing, where the work goes on without this process."""
     if recorder.run.outlives_process and recorder.trouble is None:
@@ -157,7 +152,8 @@ def _interrupted(recorder: Recorder, why: str) -> tuple[Outcome, str | None]:
 def _unknown_end(trouble: StateError) -> tuple[Outcome, str]:
     """Return the end of a run whose work goes on, but of which nobody could record that."""
     return Outcome.FAILURE, f"{trouble.message}: what was begun goes on, and its end will not be recorded"
-=======
+
+
 def _defer_if_paused(scope: RunScope) -> None:
     """Raise `DeferredError` for a run by the timer of a job that is paused. A person may run it all the same."""
     run, context = scope.recorder.run, scope.context
@@ -167,7 +163,6 @@ def _defer_if_paused(scope: RunScope) -> None:
     if (pause := pauses.in_force(reading, run.job, run.target, context.clock())) is not None:
         until = f"{pause.until.astimezone(local_zone()):%Y-%m-%d %H:%M %Z}"
         raise DeferredError(f"{pause.by} paused it until {until}: {pause.reason}")
->>>>>>> 4fca004 (Pause a job for maintenance, until a time and for a reason)
 
 
 def _insist_on_a_record(recorder: Recorder) -> None:
