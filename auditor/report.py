@@ -6,7 +6,6 @@ Times are UTC. No value in it is secret: fingerprints have 12 digits, private fa
 from __future__ import annotations
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated, Literal
 
 import msgspec
@@ -14,19 +13,10 @@ from msgspec import Meta
 
 from auditor.rules.schema import Kind
 from bkp.severity import Severity
+from bkp.verdict import Verdict
 
 Count = Annotated[int, Meta(ge=0)]
 UtcTime = Annotated[datetime, Meta(tz=True)]
-
-
-class Verdict(StrEnum):
-    """What became of a rule. There are no others; a waiver stands beside a verdict and never replaces it."""
-
-    FAIL = "fail"
-    ERROR = "error"
-    UNATTESTED = "unattested"
-    PASS = "pass"  # noqa: S105  # a verdict, no password
-    NOT_APPLICABLE = "not_applicable"
 
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,9 +9,9 @@ from auditor.engine.rule import judge_rule
 from auditor.evidence import Evidence, Facts
 from auditor.facts.builder import FactBuilder
 from auditor.facts.host import collect_escrow
-from auditor.report import Verdict
 from bkp.attestations.duties import after
 from bkp.attestations.model import LEVELS, Attestations
+from bkp.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

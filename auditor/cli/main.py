@@ -32,6 +32,7 @@ Examples:
   bkp-audit                                  audit this host by /etc/bkp/config.yml
   bkp-audit -c other.yml                     audit it by another configuration
   bkp-audit --html report.html --json report.json
+  bkp-audit --keep                           keep it for the next one to compare with, as the monthly unit does
   bkp-audit --fail-on high                   end with 1 only from severity high on
   bkp-audit facts -o facts.json              save the evidence, judge nothing
   bkp-audit --facts facts.json               judge saved evidence, anywhere

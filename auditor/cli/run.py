@@ -15,12 +15,12 @@ from auditor.cli.common import FILE, collect_live, moment, read_config, rules_fo
 from auditor.cli.output import OUTPUT, check_outputs, is_stdout, print_text, write_output
 from bkp import decoding
 from bkp.cli import complain, examples, named_config
-from bkp.errors import UsageError
+from bkp.errors import StateError, UsageError
 from bkp.output import OutputError
 from bkp.severity import SEVERITIES, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from auditor.engine import JudgeOptions
@@ -67,6 +67,11 @@ _COLOURS = {"fail": "red", "error": "magenta", "unattested": "yellow", "pass": "
     flag_value=Path("-"),
     help="Write the report as JSON; without a file, to standard output in place of the text.",
 )
+@click.option(
+    "--keep",
+    is_flag=True,
+    help="Keep the report in the state directory's audit/ as well: the next one compares itself with it.",
+)
 @click.option("--at", help="Judge saved facts as of this time instead of now.")
 @click.option("-v", "--verbose", is_flag=True, help="Show the evidence of every rule.")
 @click.option("-q", "--quiet", is_flag=True, help="Print no text report.")
@@ -79,6 +84,7 @@ def run(
     fail_on: str | None,
     html_path: Path | None,
     json_path: Path | None,
+    keep: bool,
     at: str | None,
     verbose: bool,
     quiet: bool,
@@ -91,6 +97,8 @@ def run(
 
     now = moment(at)
     check_outputs(html_path, json_path)
+    if keep:
+        _refuse_to_keep_others(facts_path, rules_dir, waivers_path)
     if facts_path is not None:
         if named_config() is not None:
             raise UsageError("--facts judges saved facts and reads no configuration", remedy="leave out --config")
@@ -100,11 +108,13 @@ def run(
         rules = load_rules(rules_folder(rules_dir, None))
         if not quiet:
             _say_what_is_not_applied(evidence, rules_dir, waivers_path)
+        state = None
     else:
         if at is not None:
             message = "--at: what is asked of this host now is no evidence of another time"
             raise UsageError(message, remedy="name saved facts with --facts, or leave out --at")
         config = read_config(config_path)
+        state = Path(config.paths.state)
         rules = load_rules(rules_folder(rules_dir, config))
         if waivers_path is None and config.audit.waivers:
             waivers_path = Path(config.audit.waivers)
@@ -115,8 +125,27 @@ def run(
     options = _options(rules, evidence, fail_on, now, whole=rules_dir is None)
     exemptions = load_waivers(waivers_path, rules.rules, now, evidence.zone) if waivers_path else []
     report = judge(rules, evidence, exemptions, options)
-    _show(report, html_path, json_path, verbose=verbose, quiet=quiet)
+    wanted = _outputs(report, html_path, json_path, verbose=verbose, quiet=quiet)
+    if keep and state is not None:
+        wanted.append(partial(_keep, state, report))
+    _write_all(wanted)
     return report.exit_code
+
+
+def _refuse_to_keep_others(facts_path: Path | None, rules_dir: Path | None, waivers_path: Path | None) -> None:
+    """Raise `UsageError` unless this host is judged as it is configured: the next report is compared with it."""
+    for option, given in (("--facts", facts_path), ("--rules", rules_dir), ("--waivers", waivers_path)):
+        if given is not None:
+            message = f"--keep is for audits of this host as it is configured, and {option} is given"
+            raise UsageError(message, remedy=f"leave out --keep or {option}; --json keeps any report in a file")
+
+
+def _keep(state: Path, report: Report) -> None:
+    from auditor.kept import keep_report
+    from bkp.state.audits import KeptReports
+    from bkp.state.store import value_of
+
+    keep_report(state, report, value_of(KeptReports(state).newest()))
 
 
 def _say_what_is_not_applied(evidence: Evidence, rules_dir: Path | None, waivers_path: Path | None) -> None:
@@ -150,8 +179,10 @@ def _options(rules: RuleSet, evidence: Evidence, fail_on: str | None, now: datet
     )
 
 
-def _show(report: Report, html_path: Path | None, json_path: Path | None, *, verbose: bool, quiet: bool) -> None:
-    """Write what is wanted. One that cannot be written keeps none of the others back."""
+def _outputs(
+    report: Report, html_path: Path | None, json_path: Path | None, *, verbose: bool, quiet: bool
+) -> list[Callable[[], None]]:
+    """Return what writes each report that is wanted."""
     wanted: list[Callable[[], None]] = []
     if html_path is not None:
         from auditor.render.html import render_html
@@ -163,11 +194,16 @@ def _show(report: Report, html_path: Path | None, json_path: Path | None, *, ver
         wanted.append(partial(write_output, json_path, render_json(report)))
     if not quiet and not is_stdout(html_path) and not is_stdout(json_path):
         wanted.append(partial(_print, report, verbose=verbose))
-    failures = []
+    return wanted
+
+
+def _write_all(wanted: Sequence[Callable[[], None]]) -> None:
+    """Write what is wanted. One that cannot be written keeps none of the others back."""
+    failures: list[OutputError | StateError] = []
     for write in wanted:
         try:
             write()
-        except OutputError as exc:
+        except (OutputError, StateError) as exc:
             failures.append(exc)
     for failure in failures[:-1]:
         complain(PROGRAM, failure)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from auditor.durations import shifted
 from auditor.operators.values import SHOWN_DIGITS, printable, quoted, show_list, show_time
-from auditor.report import Verdict
 from bkp.attestations.model import LEVELS, WARN_DAYS, Attestation
 from bkp.clock import CLOCK_TOLERANCE
+from bkp.verdict import Verdict
 from bkp.words import words
 
 if TYPE_CHECKING:

@@ -11,8 +11,9 @@ from auditor.engine.rule import RuleVerdict, judge_rule
 from auditor.engine.waivers import ENDING_SOON_DAYS, WAIVABLE, Exemption, stand
 from auditor.evidence import Evidence, Fact
 from auditor.exit_codes import AuditExit
-from auditor.report import ClauseRef, Floor, FrameworkCoverage, Report, RuleResult, Totals, Verdict, Waiver
+from auditor.report import ClauseRef, Floor, FrameworkCoverage, Report, RuleResult, Totals, Waiver
 from bkp.severity import SEVERITIES, Severity
+from bkp.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -9,7 +9,8 @@ from auditor.engine.attested import judge_attestation
 from auditor.engine.conditions import Context, Judged, Truth, judge_check, say
 from auditor.engine.limit import RULE_SECONDS, TooLongError, processor_time
 from auditor.operators.values import show
-from auditor.report import Observation, Subject, Verdict
+from auditor.report import Observation, Subject
+from bkp.verdict import Verdict
 
 if TYPE_CHECKING:
     from datetime import datetime

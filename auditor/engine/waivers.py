@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
-from auditor.report import Verdict, Waiver
+from auditor.report import Waiver
+from bkp.verdict import Verdict
 
 MAX_DAYS_AHEAD = 180
 ENDING_SOON_DAYS = 14

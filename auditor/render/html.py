@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 from auditor.operators.values import printable, show_time
 from auditor.render.palette import DARK, LIGHT, RULE_DARK, RULE_LIGHT
 from auditor.render.words import BADGES, CHAIN_NOTE, SUPPORT_NOTE, Badge, floor_line, headline
-from auditor.report import Report, RuleResult, Verdict
+from bkp.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from auditor.report import Report, RuleResult
 
 TEMPLATES = Path(__file__).parent / "templates"
 LIMIT_BYTES = 88 * 1024

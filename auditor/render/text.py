@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from auditor.operators.values import printable, show_time
 from auditor.render.words import BADGES, floor_line, headline, totals_line, waiver_line
-from auditor.report import Report, RuleResult, Verdict
+from bkp.verdict import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from auditor.report import Report, RuleResult
 
 Paint = Callable[[str, str], str]
 

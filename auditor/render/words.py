@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from auditor.exit_codes import AuditExit
-from auditor.report import Report, RuleResult, Verdict
+from bkp.verdict import Verdict
+
+if TYPE_CHECKING:
+    from auditor.report import Report, RuleResult
 
 
 class Badge(NamedTuple):

@@ -12,6 +12,7 @@ import msgspec
 
 from bkp.json_schema import json_schema
 from bkp.observations import DiskSeen, HostSeen, PoolSeen
+from bkp.state.audits import Kept, KeptReport
 from bkp.state.observed import Observed
 from bkp.state.records import DOCUMENTED, SCHEMA_VERSION
 from bkp.zfs_health.model import DatasetHealth
@@ -23,10 +24,12 @@ OBSERVED: dict[str, type[msgspec.Struct]] = {
     "observed-host": Observed[HostSeen],
 }
 
+AUDITS: dict[str, type[msgspec.Struct]] = {"audit-report": Kept[KeptReport]}
+
 
 def state_schemas() -> dict[str, bytes]:
     """Return the content of every schema file by its name."""
-    return {f"{name}.schema.json": _schema(name, kind) for name, kind in (DOCUMENTED | OBSERVED).items()}
+    return {f"{name}.schema.json": _schema(name, kind) for name, kind in (DOCUMENTED | OBSERVED | AUDITS).items()}
 
 
 def _schema(name: str, kind: type[msgspec.Struct]) -> bytes:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -28,6 +28,8 @@ from bkp.state.records import DrillSample, KnownRepository, Message, Pause, Run
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -219,7 +221,7 @@ def with_trouble(run: Run, trouble: str) -> Run:
     return run
 
 
-def value_of(reading: Reading[Run]) -> Run | None:
+def value_of(reading: Reading[T]) -> T | None:
     """Return the record, or None where it is missing or unreadable: for callers to whom both are the same."""
     return reading.value if isinstance(reading, Readable) else None
 

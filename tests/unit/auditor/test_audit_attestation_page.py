@@ -10,10 +10,10 @@ from typing import Any
 
 import msgspec
 
-from auditor.report import Verdict
 from auditor.rules.folder import load_rules
 from bkp.attestations.file import read_attestations
 from bkp.attestations.model import Attestation
+from bkp.verdict import Verdict
 from tests.support.audit_world import NOW, fact, result_of
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.report import Verdict
 from bkp.attestations.file import parse_attestations, read_attestations
+from bkp.verdict import Verdict
 from tests.support.audit_world import FINGERPRINT, NOW, OTHER_FINGERPRINT, attestation, fact, result_of, rule
 
 KEY = "borg.repo.main.key_fingerprint"

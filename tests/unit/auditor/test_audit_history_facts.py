@@ -15,7 +15,6 @@ from auditor.evidence import Fact
 from auditor.facts.builder import FactBuilder
 from auditor.facts.history import collect_history
 from auditor.facts.runs import collect_archives, collect_jobs, collect_mail, collect_restores
-from auditor.report import Verdict
 from auditor.rules.folder import load_rules
 from bkp.config import parse_config
 from bkp.jobs import JOBS
@@ -27,6 +26,7 @@ from bkp.state.records import Run
 from bkp.state.store import StateStore
 from bkp.status import Status
 from bkp.survey import survey
+from bkp.verdict import Verdict
 from tests.support.audit_world import report_on
 from tests.support.records import a_night, a_run, an_archive, roots
 

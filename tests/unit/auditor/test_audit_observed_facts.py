@@ -11,13 +11,13 @@ import pytest
 from auditor.facts.builder import FactBuilder
 from auditor.facts.host import collect_config
 from auditor.facts.observed import collect_observed
-from auditor.report import Verdict
 from auditor.rules.folder import load_rules
 from bkp.config import parse_config
 from bkp.disk_health.model import ExitBit, Health, SelfTestKind, SelfTestResult
 from bkp.disk_health.second import Disagreement
 from bkp.observations import HOST_PART, Kernels, Observations, Schedulers, read_observations
 from bkp.state.observed import not_seen
+from bkp.verdict import Verdict
 from bkp.zfs_health.model import Scan
 from runner.probe import commands
 from tests.support.audit_world import report_on

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditor.operators import OPERATORS
-from auditor.report import Verdict
+from bkp.verdict import Verdict
 from tests.support.audit_world import FINGERPRINT, NOW, OTHER_FINGERPRINT, fact, result_of, rule
 
 MODE = "file.main.passphrase.mode"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from auditor.exit_codes import AuditExit
 from auditor.render.words import headline
-from auditor.report import Verdict
+from bkp.verdict import Verdict
 from tests.support.audit_world import NOW, fact, report_on, result_of, rule
 
 UID = "host.uid"

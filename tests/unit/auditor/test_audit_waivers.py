@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from auditor.engine.waivers import Exemption
 from auditor.exit_codes import AuditExit
-from auditor.report import Report, Verdict
+from auditor.report import Report
 from auditor.waiver_file import load_waivers, parse_waivers
 from bkp.errors import InputFileError
 from bkp.severity import SEVERITIES
+from bkp.verdict import Verdict
 from tests.support.audit_world import NOW, fact, report_on, rule
 
 BERLIN = ZoneInfo("Europe/Berlin")

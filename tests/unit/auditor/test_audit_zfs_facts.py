@@ -12,12 +12,12 @@ from auditor.engine.rule import judge_rule
 from auditor.evidence import Evidence, Facts
 from auditor.facts.builder import FactBuilder
 from auditor.facts.zfs import collect_zfs, zfs_not_in_time
-from auditor.report import Verdict
 from auditor.rules.folder import load_rules
 from bkp.config import parse_config
 from bkp.config.model import Config
 from bkp.tools.zfs.client import Zfs
 from bkp.tools.zfs.commands import Programs
+from bkp.verdict import Verdict
 from tests.support.zfs_answers import HEALTHY, ZfsTable
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
