@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import socket
-import subprocess
-import urllib.parse
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,66 +11,10 @@ from tests.integration.exporter.conftest import Server, running
 from tests.support.exporter_world import World, every_status
 from tests.support.exposition import text_series
 from tests.support.http import get, wait_until
+from tests.support.prometheus import Prometheus, prometheus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
-
-CONFIG = """\
-global:
-  scrape_interval: 1s
-  scrape_timeout: 1s
-scrape_configs:
-  - job_name: bkp
-    static_configs:
-      - targets: ["{target}"]
-"""
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
-class Prometheus:
-    """A running server, asked through its HTTP interface."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-
-    def query(self, expression: str) -> list[dict[str, Any]]:
-        answer = get(f"{self.url}/api/v1/query?{urllib.parse.urlencode({'query': expression})}")
-        assert answer.status == 200, answer.body
-        found: list[dict[str, Any]] = json.loads(answer.body)["data"]["result"]
-        return found
-
-
-@contextlib.contextmanager
-def prometheus(folder: Path, target: str) -> Iterator[Prometheus]:
-    config = folder / "prometheus.yml"
-    config.write_text(CONFIG.format(target=target), encoding="utf-8")
-    subprocess.run(["promtool", "check", "config", str(config)], check=True, capture_output=True)
-    port = free_port()
-    log = folder / "prometheus.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [
-                "prometheus",
-                f"--config.file={config}",
-                f"--storage.tsdb.path={folder / 'tsdb'}",
-                f"--web.listen-address=127.0.0.1:{port}",
-                "--log.level=warn",
-            ],
-            stdout=output,
-            stderr=output,
-        )
-    try:
-        wait_until(lambda: process.poll() is not None or get(f"http://127.0.0.1:{port}/-/ready").status == 200)
-        assert process.poll() is None, log.read_text(encoding="utf-8")
-        yield Prometheus(f"http://127.0.0.1:{port}")
-    finally:
-        process.terminate()
-        process.wait()
 
 
 @pytest.fixture(scope="module")

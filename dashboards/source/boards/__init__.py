@@ -1,0 +1,12 @@
+"""Every dashboard, by the name of its file."""
+
+from __future__ import annotations
+
+from dashboards.source.boards import fleet, repository, server, storage
+
+BOARDS = {
+    "fleet": fleet.BOARD,
+    "server": server.BOARD,
+    "repository": repository.BOARD,
+    "storage": storage.BOARD,
+}

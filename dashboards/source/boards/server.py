@@ -1,0 +1,214 @@
+"""One server: its concerns, its jobs, its sources, what it knows of itself."""
+
+from __future__ import annotations
+
+from dashboards.source.boards.shared import SERVER_KEY, TO_REPOSITORY, WORST, alerts, concerns
+from dashboards.source.dashboard import Dashboard, line, section
+from dashboards.source.looks import (
+    BYTES,
+    COUNT,
+    CRITICAL,
+    GOOD,
+    NO_WANTED,
+    NONE_BETTER,
+    NONE_WANTED,
+    PLAIN,
+    SECONDS,
+    SEVERITY,
+    SHARE,
+    TEXT,
+    WARNING,
+    WHEN,
+    YES_WANTED,
+    Look,
+    states_of,
+)
+from dashboards.source.panels import graph, stat, timeline
+from dashboards.source.query import SERVER, milliseconds, newest, state_of
+from dashboards.source.table import Column, Key, table
+
+JOB = f"{SERVER}, job_name, target"
+SOURCE = f"{SERVER}, repository, source"
+LATE = Look(names=(("0", "in time", GOOD), ("1", "late", CRITICAL)), coloured=True)
+HAPPENED = Look(names=(("0", "no", GOOD), ("1", "yes", WARNING)), coloured=True)
+
+GLANCE = line(
+    4,
+    stat("Worst concern", f"max({WORST})", SEVERITY, "The gravest of the concerns that there are now."),
+    stat("Critical", "sum(bkp_concerns{severity='critical'})", NONE_WANTED, "Concerns that want somebody now."),
+    stat("Warnings", "sum(bkp_concerns{severity='warning'})", NONE_BETTER, "Concerns that want somebody soon."),
+    stat(
+        "State directory",
+        "min(bkp_state_directory_present)",
+        Look(names=(("1", "there", GOOD), ("0", "not there", CRITICAL)), coloured=True),
+        "Whether the state directory is there. Without it every job is unknown.",
+    ),
+    stat(
+        "History",
+        "min(bkp_history_intact)",
+        Look(names=(("1", "whole", GOOD), ("0", "broken", CRITICAL)), coloured=True),
+        "Whether the history of runs is whole. If not, no verdict about the past holds.",
+        missing="none yet",
+    ),
+    stat(
+        "Configuration",
+        "min(bkp_config_last_reload_successful)",
+        Look(names=(("1", "in use", GOOD), ("0", "not valid", WARNING)), coloured=True),
+        "Whether the configuration file as it is now is in use.",
+    ),
+)
+
+JOBS = table(
+    "Jobs",
+    "Every configured job on each of its targets. A job that was never run is here, too.",
+    (
+        SERVER_KEY,
+        Key("job_name", "Job"),
+        Key("target", "Target", links=(TO_REPOSITORY,)),
+        Key("schedule", "Schedule", Look(TEXT)),
+    ),
+    Column("", newest("bkp_job_info", f"{JOB}, schedule")),
+    Column("Status", state_of("bkp_job_status", JOB), states_of("bkp_job_status")),
+    Column("Last success", milliseconds(newest("bkp_job_last_success_timestamp_seconds", JOB)), WHEN),
+    Column("Deadline", milliseconds(newest("bkp_job_deadline_timestamp_seconds", JOB)), WHEN),
+    Column("In time", f"time() > bool {newest('bkp_job_deadline_timestamp_seconds', JOB)}", LATE),
+    Column("Last attempt", milliseconds(newest("bkp_job_last_attempt_timestamp_seconds", JOB)), WHEN),
+    Column("It ended", state_of("bkp_job_last_attempt_outcome", JOB), states_of("bkp_job_last_attempt_outcome")),
+    Column("It took", newest("bkp_job_last_attempt_duration_seconds", JOB), Look(SECONDS)),
+    Column("Warnings", newest("bkp_job_last_attempt_warnings", JOB), Look(COUNT, ((None, PLAIN), (1, WARNING)))),
+    Column("Errors", newest("bkp_job_last_attempt_errors", JOB), Look(COUNT, ((None, PLAIN), (1, CRITICAL)))),
+    Column("Mail", state_of("bkp_job_last_attempt_mail", JOB), states_of("bkp_job_last_attempt_mail")),
+    Column("Running since", milliseconds(newest("bkp_job_running_since_timestamp_seconds", JOB)), WHEN),
+    sort="Job",
+)
+
+SOURCES = table(
+    "Sources",
+    "When each source was last complete in a good archive, and the nightly's deadline for its repository.",
+    (SERVER_KEY, Key("repository", "Repository"), Key("source", "Source")),
+    Column(
+        "Last complete backup",
+        milliseconds(newest("bkp_source_last_complete_backup_timestamp_seconds", SOURCE)),
+        WHEN,
+    ),
+)
+
+OBSERVED = table(
+    "What the probe sees",
+    "Every pool, dataset and disk, and the host: whether the last look saw it, and of when its values are.",
+    (SERVER_KEY, Key("observation", "Kind"), Key("part", "Part")),
+    Column("Seen", newest("bkp_observation_success", f"{SERVER}, observation, part"), YES_WANTED),
+    Column(
+        "Last look",
+        milliseconds(newest("bkp_observation_looked_timestamp_seconds", f"{SERVER}, observation, part")),
+        WHEN,
+    ),
+    Column(
+        "Values of",
+        milliseconds(newest("bkp_observation_seen_timestamp_seconds", f"{SERVER}, observation, part")),
+        WHEN,
+    ),
+    Column("In the future", newest("bkp_observation_in_future", f"{SERVER}, observation, part"), NO_WANTED),
+    sort="Kind",
+)
+
+HOST = table(
+    "Host",
+    "What of the host the pools and disks depend on. What a host does not tell is not known.",
+    (SERVER_KEY, Key("running", "Kernel"), Key("newest", "Newest kernel")),
+    Column("", newest("bkp_host_kernel_info", f"{SERVER}, running, newest")),
+    Column("Newest has ZFS", newest("bkp_host_newest_kernel_has_zfs"), YES_WANTED),
+    Column("Undervoltage", newest("bkp_host_undervoltage"), HAPPENED),
+    Column("USB resets", newest("bkp_host_usb_resets"), NONE_BETTER),
+    Column("Scrub schedules", newest("bkp_host_scrub_schedules")),
+    Column("Self-test schedules", newest("bkp_host_self_test_schedules")),
+    Column("ZFS cache", newest("bkp_host_zfs_cache_bytes"), Look(BYTES)),
+)
+
+FILES = table(
+    "State files",
+    "Whether each file of the state can be used, and when it was written. The status page says what is wrong with one.",
+    (SERVER_KEY, Key("file", "File")),
+    Column("Unusable", newest("bkp_state_file_unreadable", f"{SERVER}, file"), NO_WANTED),
+    Column("Written", milliseconds(newest("bkp_state_file_written_timestamp_seconds", f"{SERVER}, file")), WHEN),
+    sort="-Unusable",
+)
+
+BOARD = Dashboard(
+    "bkp-server",
+    "Backups: one server",
+    "One backup server (or several): its concerns, its jobs, what the probe sees, and the exporter itself.",
+    (
+        section("At a glance", GLANCE, line(9, concerns())),
+        section(
+            "Jobs",
+            line(11, JOBS),
+            line(
+                9,
+                timeline(
+                    "Status of the jobs",
+                    state_of("bkp_job_status", JOB),
+                    "{{job_name}} on {{target}}",
+                    states_of("bkp_job_status"),
+                    "The status of each job, as the exporter saw it. A gap: the exporter did not answer.",
+                ),
+            ),
+            line(
+                8,
+                graph(
+                    "How long the last attempt took",
+                    Look(SECONDS),
+                    "Of each job, whatever became of it.",
+                    (newest("bkp_job_last_attempt_duration_seconds", JOB), "{{job_name}} on {{target}}"),
+                ),
+                graph(
+                    "Free space of the repositories' file systems",
+                    Look(SHARE),
+                    "Share that is free, as of the last night whose record has it.",
+                    (
+                        (
+                            f"{newest('bkp_repository_filesystem_free_bytes', f'{SERVER}, repository')}"
+                            f" / {newest('bkp_repository_filesystem_size_bytes', f'{SERVER}, repository')}"
+                        ),
+                        "{{repository}}",
+                    ),
+                ),
+            ),
+            line(8, SOURCES),
+        ),
+        section("Pools, disks and host", line(8, OBSERVED, HOST)),
+        section("Alerts", line(7, alerts())),
+        section(
+            "State and exporter",
+            line(8, FILES),
+            line(
+                7,
+                graph(
+                    "Processor time of the exporter",
+                    Look(SHARE),
+                    "Share of one processor that the exporter takes.",
+                    (f"sum by ({SERVER}) (rate(process_cpu_seconds_total[$__rate_interval]))", "{{instance}}"),
+                ),
+                graph(
+                    "Memory of the exporter",
+                    Look(BYTES),
+                    "Resident memory of the exporter.",
+                    (newest("process_resident_memory_bytes"), "{{instance}}"),
+                ),
+                graph(
+                    "Age of what the exporter says",
+                    Look(SECONDS),
+                    "How long ago the exporter read the state. Beyond five minutes it answers with an error.",
+                    (f"time() - {newest('bkp_exporter_snapshot_timestamp_seconds')}", "{{instance}}"),
+                    least=None,
+                ),
+                graph(
+                    "Time of the collectors",
+                    Look(SECONDS),
+                    "How long each collector of the exporter took.",
+                    (newest("bkp_exporter_collector_duration_seconds", f"{SERVER}, collector"), "{{collector}}"),
+                ),
+            ),
+        ),
+    ),
+)

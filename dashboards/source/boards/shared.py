@@ -1,0 +1,70 @@
+"""What several dashboards show: servers, concerns, alerts."""
+
+from __future__ import annotations
+
+from dashboards.source.looks import COUNT, GOOD, RUNBOOK_OF_KIND, SEVERITY_WORD, TEXT, Look
+from dashboards.source.panels import Link, Panel, to
+from dashboards.source.query import SERVER
+from dashboards.source.table import Column, Key, table
+
+RUNBOOKS = "https://bkp.example/docs/runbooks"
+TO_SERVER = to("bkp-server", "This server", instance="__data.fields.instance")
+TO_REPOSITORY = to(
+    "bkp-repository", "This repository", instance="__data.fields.instance", repository="__data.fields.target"
+)
+TO_STORAGE = to("bkp-storage", "Its pools and disks", instance="__data.fields.instance")
+SERVER_KEY = Key("instance", "Server", links=(TO_SERVER,))
+
+# Every server that was seen within 30 days; a job of Prometheus that has one may have more that never answered.
+SEEN = f"max by ({SERVER}) (last_over_time(bkp_exporter_build_info[30d]))"
+ANSWERS = f"(max by ({SERVER}) (up) and on (job) ({SEEN})) or 0 * {SEEN}"
+WORST = f"""max by ({SERVER}) (
+    3 * (bkp_concerns{{severity='critical'}} > bool 0)
+    or 2 * (bkp_concerns{{severity='warning'}} > bool 0)
+    or 1 * (bkp_concerns{{severity='info'}} > bool 0)
+)"""
+WATCHED = Look(COUNT, names=(("1", "yes", GOOD),), coloured=True)
+
+
+def concerns() -> Panel:
+    """Return what somebody has to look at: the list of the status page."""
+    return table(
+        "What somebody has to look at",
+        "The list of the status page and of `bkp-run status`, of the servers that answer. Empty is good only while"
+        " every server answers. The runbook's address begins as the file says: put in your own.",
+        (
+            Key("severity", "Severity", SEVERITY_WORD, width=110),
+            Key(
+                "kind",
+                "Runbook",
+                RUNBOOK_OF_KIND,
+                (Link("What it means, how to mend it", f"{RUNBOOKS}/${{__value.text}}", outside=True),),
+            ),
+            Key("object", "What"),
+            SERVER_KEY,
+        ),
+        Column("", f"max by ({SERVER}, severity, kind, object) (bkp_concern)"),
+        sort="Severity",
+    )
+
+
+def alerts() -> Panel:
+    """Return what fires in Prometheus, what only Prometheus can see among it."""
+    return table(
+        "Alerts that fire",
+        "What Prometheus fires, by its rules (dashboards/prometheus/rules): also what no exporter can say itself."
+        " Always empty where the rules are not loaded: `Alert rules` says whether they are.",
+        (
+            Key("severity", "Severity", SEVERITY_WORD, width=110),
+            Key(
+                "alertname",
+                "Runbook",
+                Look(TEXT),
+                (Link("What it means, how to mend it", f"{RUNBOOKS}/${{__value.text}}", outside=True),),
+            ),
+            Key("object", "What"),
+            SERVER_KEY,
+        ),
+        Column("", f"max by ({SERVER}, severity, alertname, object) (ALERTS{{alertstate='firing'}})"),
+        sort="Severity",
+    )
