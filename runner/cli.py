@@ -8,7 +8,7 @@ import click
 
 from bkp.cli import Program, run
 from runner import PROGRAM
-from runner.commands import configuration, follow, jobs, looking, pausing, probe, restoring, units
+from runner.commands import configuration, follow, jobs, looking, pausing, probe, restoring, ssh_gate, units
 
 EPILOG = """\b
 Examples:
@@ -32,7 +32,7 @@ def cli() -> None:
     """Back up, check, prove and restore: the work of the backup server."""
 
 
-for _module in (jobs, follow, looking, pausing, probe, restoring, configuration, units):
+for _module in (jobs, follow, looking, pausing, probe, restoring, configuration, units, ssh_gate):
     for _command in _module.COMMANDS:
         cli.add_command(_command)
 
