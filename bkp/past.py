@@ -29,9 +29,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bkp.state.ledger import ChainReport, Ledger
-    from bkp.state.records import Run
+    from bkp.state.records import MailNote, Run
     from bkp.state.store import JobState
 
+MOST_TESTS = 20
 JobTarget = tuple[str, str]
 TargetSource = tuple[str, str]
 MOST_KEYS = 50  # of one repository
@@ -50,14 +51,6 @@ class Drilled:
     """A drill that compared files, and when it ended (UTC)."""
 
     result: DrillResult
-    ended_at: datetime
-
-
-@dataclass(frozen=True)
-class Mailed:
-    """What became of a run's mail, `sent` or `failed`, and when that run ended (UTC)."""
-
-    result: str
     ended_at: datetime
 
 
@@ -82,7 +75,10 @@ class Past:
         succeeded: the jobs and targets that ever succeeded.
         archives: the whole archives of nights that ended well, by target, oldest first, the last `REMEMBERED`; without
             their roots.
-        mail: what became of the newest mail.
+        mail: the newest line of a mail that tells what became of it.
+        mailed: what became of the report of a run, by its id.
+        tests: the newest test mails that left, oldest first.
+        confirmed: the newest test mail that a person has confirmed.
         run_ids: every run that has a line in the history, and the digest of what that line says.
         subjects: the id of what is there now, by kind and name of the target.
         untrusted: sources whose newest archive is dated in the future.
@@ -96,7 +92,10 @@ class Past:
     drills: dict[str, Drilled] = field(default_factory=dict)
     succeeded: set[JobTarget] = field(default_factory=set)
     archives: dict[str, deque[Archive]] = field(default_factory=dict)
-    mail: Mailed | None = None
+    mail: MailNote | None = None
+    mailed: dict[str, str] = field(default_factory=dict)
+    tests: deque[MailNote] = field(default_factory=lambda: deque(maxlen=MOST_TESTS))
+    confirmed: MailNote | None = None
     run_ids: dict[str, int] = field(default_factory=dict)
     subjects: dict[tuple[Kind, str], str] = field(default_factory=dict)
     untrusted: set[TargetSource] = field(default_factory=set)
@@ -132,7 +131,6 @@ class Past:
         if run.archive is not None:
             for source in sources_held(run.archive):  # even of a run that failed later on
                 self.sources[run.target, source] = run.archive.started_at
-        self.see_mail(run)
 
     def _see_subject(self, run: Run) -> None:
         """Forget what was found of another thing than the one that is there now: evidence dies with its subject."""
@@ -163,12 +161,16 @@ class Past:
             found = (*seen, KeySeen(run.subject, run.key_fingerprint, run.started_at, run.started_at))
         self.keys[run.target] = found[-MOST_KEYS:]
 
-    def see_mail(self, run: Run) -> None:
-        """Take in what became of a run's mail. It stands in the run's record alone, after the history's line."""
-        if run.ended_at is None or run.mail not in {"sent", "failed"}:
+    def see_mail(self, mail: MailNote) -> None:
+        """Take in what became of a mail. A run's record says it, too, but is no evidence: anybody could rewrite it."""
+        if mail.result == "confirmed":
+            self.confirmed = mail
             return
-        if self.mail is None or run.ended_at >= self.mail.ended_at:
-            self.mail = Mailed(str(run.mail), run.ended_at)
+        self.mail = mail
+        if mail.run_id is not None:
+            self.mailed[mail.run_id] = mail.result
+        if mail.code_hash is not None:
+            self.tests.append(mail)
 
     def with_records(self, records: list[Run]) -> Past:
         """Return what the history and these records come to. A record without a line is newer than all lines."""
@@ -188,9 +190,7 @@ class Past:
             keys=dict(self.keys),
         )
         for run in sorted(records, key=lambda each: each.ended_at or each.started_at):
-            if run.run_id in self.run_ids:
-                merged.see_mail(run)
-            else:
+            if run.run_id not in self.run_ids:
                 archives = merged.archives.get(run.target)
                 merged.archives[run.target] = deque(archives or (), maxlen=REMEMBERED)
                 merged.see(run)
@@ -217,7 +217,8 @@ class Past:
             sources={key: moment for key, moment in self.sources.items() if key not in future},
             verdicts=verdicts,
             drills=drills,
-            mail=self.mail if self.mail is None or self.mail.ended_at <= now else None,
+            mail=self.mail if self.mail is None or self.mail.at <= now else None,
+            confirmed=self.confirmed if self.confirmed is None or self.confirmed.at <= now else None,
             untrusted=future,
         )
 
@@ -294,7 +295,7 @@ def read_history(ledger: Ledger) -> History:
     opened.close()
     past = Past()
     try:
-        chain = ledger.walk(past.see)
+        chain = ledger.walk(past.see, past.see_mail)
     except StateError as exc:
         return History(ledger.path, problem=exc.message.removeprefix(f"the history {ledger.path} "))
     unread = not past.run_ids and not chain.lines and not chain.intact

@@ -138,14 +138,6 @@ class Survey:
         """Return whether the past is complete: what neither a record nor the history tells of did not happen."""
         return self.presence.problem is None and self.history_problem is None
 
-    @property
-    def damaged_record(self) -> str | None:
-        """Return which record of a last attempt cannot be read, if one cannot."""
-        for state in self._states:
-            if isinstance(state.latest, Unreadable):
-                return f"the latest record of {state.job} on {state.target} {state.latest.reason}"
-        return None
-
 
 def configured(config: Config) -> Iterator[JobTarget]:
     """Yield every job on every target that the configuration names, in its order."""

@@ -154,14 +154,12 @@ def collect_mail(builder: FactBuilder, mail: Mail, survey: Survey) -> None:
             facts.add(source, {field: check()})
         except OSError as exc:
             facts.fail(source, exc.strerror or "cannot be looked at", (field,))
-    source = "state: jobs/*/*/latest.json, history.jsonl"
-    # The history's line of a run does not hold what became of its mail; the run's record does.
-    if (reason := doubt(survey) or survey.damaged_record) is not None:
-        facts.fail(source, reason, ("last_result", "last_result_at"))
+    if (reason := doubt(survey)) is not None:
+        facts.fail(HISTORY, reason, ("last_result", "last_result_at"))
         return
     newest = survey.past.mail
-    result = {"last_result": newest.result if newest else None, "last_result_at": newest.ended_at if newest else None}
-    facts.add(source, result)
+    result = {"last_result": newest.result if newest else None, "last_result_at": newest.at if newest else None}
+    facts.add(HISTORY, result)
 
 
 def _is_file(path: Path) -> bool:

@@ -16,7 +16,8 @@ from bkp import decoding
 from bkp.attestations.model import Attestation, Attestations
 from bkp.errors import StateError
 from bkp.state.files import FILE_MODE, encode_record, make_dir, read_bytes, write_atomic
-from bkp.state.ledger import GENESIS, line_hash, lock_within
+from bkp.state.ledger import GENESIS, line_hash
+from bkp.state.locking import lock_within
 from bkp.state.reading import Missing, Readable, Unreadable
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The history of runs: append-only JSON lines, each carrying the SHA-256 of the line before it.
+"""The history of runs and mails: append-only JSON lines, each carrying the SHA-256 of the line before it.
 
 The chain proves that nothing in the middle was changed or removed by accident; it does not stop someone with root.
 """
@@ -9,7 +9,6 @@ import contextlib
 import fcntl
 import hashlib
 import os
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,8 +17,9 @@ import msgspec
 from bkp import decoding
 from bkp.errors import StateError
 from bkp.state.files import FILE_MODE, encode_record, make_dir, open_regular, sync_dir, write_atomic
+from bkp.state.locking import lock_within
 from bkp.state.reading import Missing, Unreadable
-from bkp.state.records import LedgerLine, Run
+from bkp.state.records import LedgerLine, MailNote, Run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -70,11 +70,15 @@ class Ledger:
         """
         self._add(run=fitting(run))
 
+    def append_mail(self, mail: MailNote) -> None:
+        """Add what became of a mail. As `append` in everything else."""
+        self._add(mail=mail)
+
     def note(self, text: str) -> None:
         """Add a note: what a person decided, in one sentence. As `append` in everything else."""
         self._add(note=text)
 
-    def _add(self, *, run: Run | None = None, note: str | None = None) -> None:
+    def _add(self, *, run: Run | None = None, mail: MailNote | None = None, note: str | None = None) -> None:
         try:
             make_dir(self.path.parent)
             flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -87,7 +91,7 @@ class Ledger:
                 seq, previous = self._last(handle.fileno())
                 if torn:
                     seq, previous = self._write(handle.fileno(), LedgerLine(seq=seq, previous=previous, note=torn))
-                self._write(handle.fileno(), LedgerLine(seq=seq, previous=previous, run=run, note=note))
+                self._write(handle.fileno(), LedgerLine(seq=seq, previous=previous, run=run, mail=mail, note=note))
             if fresh:
                 sync_dir(self.path.parent)
         except OSError as exc:
@@ -107,7 +111,7 @@ class Ledger:
         content = encode_record(line)
         whole = content + b"\n"
         if len(whole) > MAX_LINE_BYTES:
-            raise StateError(f"cannot append to the history {self.path}: the run's record is too large")
+            raise StateError(f"cannot append to the history {self.path}: the record is too large")
         if os.write(descriptor, whole) != len(whole):
             raise StateError(f"cannot append to the history {self.path}: short write", remedy="check free space")
         os.fsync(descriptor)
@@ -193,8 +197,10 @@ class Ledger:
         except StateError as exc:
             return ChainReport(0, exc.message)
 
-    def walk(self, see: Callable[[Run], None]) -> ChainReport:
-        """Read the file once: show `see` every readable run, oldest first, and return whether the chain holds.
+    def walk(
+        self, see: Callable[[Run], None], see_mail: Callable[[MailNote], None] = lambda _mail: None
+    ) -> ChainReport:
+        """Read the file once: show every readable run and mail, oldest first, and return whether the chain holds.
 
         Raise `StateError` if the file is there but cannot be read.
         """
@@ -203,6 +209,8 @@ class Ledger:
             line = _decode(raw)
             if isinstance(line, LedgerLine) and line.run is not None:
                 see(line.run)
+            elif isinstance(line, LedgerLine) and line.mail is not None:
+                see_mail(line.mail)
             broken = broken or _break(raw, line, count, previous)
             if broken is None:
                 previous, count = line_hash(raw), count + 1
@@ -246,20 +254,6 @@ def _break(raw: bytes, line: LedgerLine | str, count: int, previous: str) -> Cha
     if line.seq != count or line.previous != previous:
         return ChainReport(count, f"line {count + 1} does not follow the line before it")
     return None
-
-
-def lock_within(descriptor: int, operation: int, seconds: float) -> bool:
-    """Take the lock, trying for `seconds`; return whether it was had."""
-    last = time.monotonic() + seconds
-    while True:
-        try:
-            fcntl.flock(descriptor, operation | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= last:
-                return False
-            time.sleep(0.02)
-        else:
-            return True
 
 
 def _decode(raw: bytes) -> LedgerLine | str:

@@ -86,7 +86,7 @@ class Run(Record, frozen=True, kw_only=True):
     log: str | None = None
     versions: dict[str, str] = msgspec.field(default_factory=dict)
     schedule: str | None = None
-    mail: Literal["sent", "failed", "not wanted"] | None = None
+    mail: Literal["sent", "kept", "failed", "not wanted"] | None = None
 
     @property
     def seconds(self) -> float | None:
@@ -172,13 +172,38 @@ class LockHolder(Record, frozen=True, kw_only=True):
     process: Process
 
 
+MailAbout = Literal["run", "watch", "audit", "test", "unit", "digest"]
+MailResult = Literal["sent", "kept", "failed", "confirmed"]
+
+
+class MailNote(Record, frozen=True, kw_only=True):
+    """What became of a mail: `kept` waits in the outbox, `failed` is neither sent nor kept any more.
+
+    `code_hash` is the SHA-256 of the code in a test mail; `confirmed`: a person has typed the code of that mail.
+    `run_id` is that of the run whose report it is.
+    """
+
+    message_id: str
+    about: MailAbout
+    to: str
+    result: MailResult
+    at: UtcTime
+    run_id: str | None = None
+    reason: str | None = None
+    code_hash: str | None = None
+
+
 class LedgerLine(Record, frozen=True, kw_only=True):
-    """One line of the history: a run, its number, and the SHA-256 of the line before it (64 zeros for the first)."""
+    """One line of the history: a run or what became of a mail, its number, and the SHA-256 of the line before it.
+
+    Before the first line stand 64 zeros.
+    """
 
     schema: Literal[1] = 1
     seq: Count
     previous: str
     run: Run | None = None
+    mail: MailNote | None = None
     note: str | None = None
 
 

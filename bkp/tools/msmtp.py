@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bkp.errors import BkpError
@@ -26,6 +28,18 @@ _EXIT = {  # sysexits.h, which msmtp follows
 }
 
 
+_LOGIN_REFUSED = 77
+_REFUSAL = re.compile(r"server message: 5[0-9][0-9]")
+
+
+@dataclass(frozen=True)
+class NotSent:
+    """Why a mail was not sent. `by_server`: the server could be had, and will not take this mail (SMTP's 5xx)."""
+
+    reason: str
+    by_server: bool = False
+
+
 def arguments(mail: Mail) -> tuple[str, ...]:
     """Return msmtp's command line; recipients come from the message's own headers (--read-recipients)."""
     return (
@@ -37,19 +51,20 @@ def arguments(mail: Mail) -> tuple[str, ...]:
     )
 
 
-def send(mail: Mail, message: bytes) -> str | None:
+def send(mail: Mail, message: bytes) -> NotSent | None:
     """Send a message; return None when the mail server took it, else why not. Never raises for a failed delivery."""
     command = Command(argv=arguments(mail), environment=clean_environment(), stdin=message)
     try:
         completed = run(command, timeout=mail.timeout.total_seconds(), grace=5.0)
     except BkpError as exc:
-        return exc.message
+        return NotSent(exc.message)
     if completed.timed_out:
-        return f"msmtp took longer than {mail.timeout}"
+        return NotSent(f"msmtp took longer than {mail.timeout}")
     if completed.exit_code == 0:
         return None
     lines = completed.stderr_tail.decode("utf-8", "replace").split("\n")
     # the last line is always that it could not send; what the server answered comes before it
     said = "; ".join(dict.fromkeys(line.strip().removeprefix("msmtp: ") for line in lines if line.strip()))
     why = _EXIT.get(completed.exit_code, f"exit code {completed.exit_code}")
-    return f"msmtp: {why}{': ' + said[:400] if said else ''}"
+    by_server = completed.exit_code != _LOGIN_REFUSED and _REFUSAL.search(said) is not None
+    return NotSent(f"msmtp: {why}{': ' + said[:400] if said else ''}", by_server)

@@ -15,7 +15,7 @@ from exporter.model import Model
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MAIL = ("sent", "failed", "not wanted")
+MAIL = ("sent", "kept", "failed", "not wanted")
 _LABELS = ("job_name", "target")
 
 

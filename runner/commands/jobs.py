@@ -263,7 +263,7 @@ def run_on(
         options=options,
         log=log,
         clock=utc_now,
-        mail=lambda run: mail_run(run, config.mail),
+        mail=lambda run: mail_run(run, config),
         signals=signals,
     )
     if doubt is not None:

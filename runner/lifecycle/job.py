@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -242,17 +242,21 @@ def _send_mail(scope: RunScope, run: Run) -> Run:
     if run.outcome is Outcome.RUNNING:
         return run
     try:
-        result = scope.mail(run)
+        posted = scope.mail(run)
     except InterruptedRunError:
         raise  # this run has not begun yet: the mail was about one that died
     except Exception as exc:  # noqa: BLE001  # the run has ended; a mail must not change what became of it
-        result = f"defect in bkp: {type(exc).__name__}"
+        log.error(f"the report could not be mailed: defect in bkp: {type(exc).__name__}")
         log.detail(_traceback(exc))
-    if result == "not wanted":
-        return run
-    if result != "sent":
-        log.error(f"the report could not be mailed: {result}")
-    run = msgspec.structs.replace(run, mail="sent" if result == "sent" else "failed")
+        result: Literal["sent", "kept", "failed"] = "failed"
+    else:
+        if posted is None:
+            return run
+        result = posted.result
+        if result != "sent":
+            kept = "; it is kept, and sent later" if result == "kept" else ""
+            log.error(f"the report could not be mailed: {posted.reason}{kept}")
+    run = msgspec.structs.replace(run, mail=result)
     latest = value_of(store.read_job(run.job, run.target).latest)
     if latest is not None and latest.run_id == run.run_id and latest.ended_at is not None:
         try:
@@ -266,6 +270,6 @@ def _send_mail(scope: RunScope, run: Run) -> Run:
 
 def exit_code(run: Run) -> ExitCode:
     """Return what the program ends with for this run: the one mapping from outcomes to exit codes."""
-    if run.mail == "failed" and run.outcome.is_good:
+    if run.mail in {"kept", "failed"} and run.outcome.is_good:
         return ExitCode.WARNING
     return EXIT_CODES[run.outcome]

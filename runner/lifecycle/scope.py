@@ -20,12 +20,13 @@ if TYPE_CHECKING:
 
     from bkp.clock import Clock
     from bkp.config.model import Config
+    from bkp.mail.post import Posted
     from runner.jobs.model import RunnerJob
     from runner.lifecycle.context import Options
     from runner.lifecycle.log import Log
     from runner.lifecycle.signals import EndingSignals
 
-    Mailer = Callable[[Run], str]
+    Mailer = Callable[[Run], Posted | None]
 
 
 @dataclass(frozen=True)

@@ -8,15 +8,16 @@ from bkp.clock import local_zone
 from runner.notify.decide import wanted
 
 if TYPE_CHECKING:
-    from bkp.config.reports import Mail
+    from bkp.config.model import Config
+    from bkp.mail.post import Posted
     from bkp.state.records import Run
 
 
-def mail_run(run: Run, mail: Mail) -> str:
-    """Return "sent", "not wanted", or why the mail could not be sent."""
-    if not wanted(run, mail.when):
-        return "not wanted"
-    from bkp.tools.msmtp import send  # most nights send nothing: they do not pay for it
+def mail_run(run: Run, config: Config) -> Posted | None:
+    """Mail the report of a run; return what became of it, or None if none is wanted."""
+    if not wanted(run, config.mail.when):
+        return None
+    from bkp.mail.post import post  # most nights send nothing: they do not pay for it
     from runner.notify.message import build
 
-    return send(mail, build(run, mail, local_zone()).as_bytes()) or "sent"
+    return post(config, build(run, config.mail, local_zone()))

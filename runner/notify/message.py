@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from email.headerregistry import Address
-from email.message import EmailMessage
-from email.utils import format_datetime, make_msgid
 from typing import TYPE_CHECKING, Any
 
+from bkp.mail.compose import compose
 from bkp.quantities import format_duration
 from bkp.state.fields import Outcome
 from bkp.state.results import describe
@@ -15,6 +12,7 @@ from runner.notify.decide import recovered
 
 if TYPE_CHECKING:
     from datetime import datetime, tzinfo
+    from email.message import EmailMessage
 
     from bkp.config.reports import Mail
     from bkp.state.records import Run
@@ -45,27 +43,25 @@ _SIGN = {
 
 
 def subject(run: Run) -> str:
-    """Return the subject: the word that matters first, then what and where."""
+    """Return the subject after `[bkp] `: the word that matters first, then what and where."""
     word = "works again" if recovered(run) else _WORD.get(run.outcome, run.outcome)
-    return f"[bkp] {word}: {run.job} of {run.target} on {run.host}"
+    return f"{word}: {run.job} of {run.target} on {run.host}"
 
 
 def build(run: Run, mail: Mail, zone: tzinfo) -> EmailMessage:
     """Return the whole message, multipart/alternative; times are shown in the host's zone."""
-    message = EmailMessage()
-    sender = mail.sender or f"bkp@{_domain(run.host)}"
-    message["Subject"] = subject(run)
-    message["From"] = Address("bkp", addr_spec=sender)
-    message["To"] = mail.recipient
-    message["Date"] = format_datetime(run.ended_at or run.started_at)
-    message["Message-ID"] = make_msgid(f"bkp-{run.run_id}", domain=_domain(run.host))
-    message["Auto-Submitted"] = "auto-generated"
-    if run.outcome.is_trouble:
-        message["X-Priority"] = "2"
     facts = view(run, zone)
-    message.set_content(_render("run.txt.j2", facts), cte="quoted-printable")
-    message.add_alternative(_render("run.html.j2", facts), subtype="html", cte="quoted-printable")
-    return message
+    return compose(
+        mail,
+        run.host,
+        about="run",
+        subject=subject(run),
+        text=_render("run.txt.j2", facts),
+        html=_render("run.html.j2", facts),
+        at=run.ended_at or run.started_at,
+        urgent=run.outcome.is_trouble,
+        run_id=run.run_id,
+    )
 
 
 def view(run: Run, zone: tzinfo) -> dict[str, Any]:
@@ -76,9 +72,9 @@ def view(run: Run, zone: tzinfo) -> dict[str, Any]:
 
     return {
         "run": run,
-        "title": subject(run).removeprefix("[bkp] "),
+        "title": subject(run),
         "what": f"{run.job} of {run.target} on {run.host}",
-        "word": subject(run).removeprefix("[bkp] ").partition(":")[0],
+        "word": subject(run).partition(":")[0],
         "sign": _SIGN.get(run.outcome, "?"),
         "kind": _kind(run.outcome),
         "started": local(run.started_at),
@@ -116,13 +112,4 @@ def _render(name: str, facts: dict[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    text = environment.get_template(name).render(facts)
-    # a name need not be UTF-8, and may hold what no mail may: both are shown instead of sent
-    text = "".join(char if char.isprintable() or char == "\n" else f"\\x{ord(char):02x}" for char in text)
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def _domain(host: str) -> str:
-    """Return a host's name as the domain of an address: a host may have a name that no mail server would take."""
-    name = re.sub(r"[^A-Za-z0-9.-]+", "-", host).strip("-.") or "localhost"
-    return name if "." in name else f"{name}.localdomain"
+    return environment.get_template(name).render(facts)

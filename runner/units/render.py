@@ -109,7 +109,7 @@ def _units(config: Config, facts: UnitFacts) -> Iterator[_Unit]:
 
 def _stop_seconds(config: Config) -> int:
     datasets = sum(source.dataset is not None for source in config.sources.values())
-    return _GRACE + int(BUSY_SECONDS) * max(1, datasets) + int(config.mail.timeout.total_seconds()) + 30
+    return _GRACE + int(BUSY_SECONDS) * max(1, datasets) + 4 * int(config.mail.timeout.total_seconds()) + 30
 
 
 def _failed_arguments(config: Config) -> str:

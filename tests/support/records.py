@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from bkp.state.fields import Outcome
-from bkp.state.records import Message, Process, Run, Step
+from bkp.state.records import MailNote, Message, Process, Run, Step
 from bkp.state.results import Archive, CheckResult, DrillResult, NightlyResult, RepositoryFacts, Root, ScrubResult
 
 START = datetime(2026, 11, 23, 2, 30, tzinfo=UTC)
@@ -99,6 +99,12 @@ def a_run(job: str = "nightly", started: datetime = START, outcome: Outcome = Ou
     if "run_id" not in changes and (values["target"], outcome) != ("main", Outcome.SUCCESS):
         values["run_id"] += f"-{values['target']}-{outcome}"  # no two runs share one
     return Run(**values)
+
+
+def a_mail(result: Any = "sent", **changes: Any) -> MailNote:
+    """Return the line of a mail that reported a run."""
+    values: dict[str, Any] = {"message_id": "<1@vault>", "about": "run", "to": "root@example.com", "at": START}
+    return MailNote(**({**values, "run_id": "run-of-a-mail", "result": result} | changes))
 
 
 def drilled(run: Run) -> DrillResult:

@@ -222,6 +222,14 @@ class World:
     def history(self) -> list[Run]:
         return list(Ledger(self.state / "history.jsonl").runs())
 
+    def history_of_mails(self) -> list[tuple[str, str]]:
+        """Return what each mail of the history was about, and what became of it."""
+        found: list[tuple[str, str]] = []
+        Ledger(self.state / "history.jsonl").walk(
+            lambda _run: None, lambda mail: found.append((mail.about, mail.result))
+        )
+        return found
+
     def chain(self) -> ChainReport:
         return Ledger(self.state / "history.jsonl").verify()
 

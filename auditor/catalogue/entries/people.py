@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from auditor.catalogue.entries.form import T, space
 
-_SENT = ("sent", "failed")
+_SENT = ("sent", "kept", "failed")
 
 ENTRIES = (
     space(
@@ -14,8 +14,8 @@ ENTRIES = (
         ("when", T.TEXT, "when runs send mail", {"values": ("problems", "always", "never")}),
         ("program_runnable", T.BOOLEAN, "whether the mail program is there and may be executed"),
         ("configuration_found", T.BOOLEAN, "whether the mail program has a configuration file"),
-        ("last_result", T.TEXT, "what became of the newest mail that a run wanted to send", {"values": _SENT}),
-        ("last_result_at", T.TIME, "end of that run"),
+        ("last_result", T.TEXT, "what became of the newest mail; kept: it waits in the outbox", {"values": _SENT}),
+        ("last_result_at", T.TIME, "when that was known"),
     ),
     space(
         "location",

@@ -116,15 +116,19 @@ def test_a_mail_that_cannot_be_sent_is_said_and_recorded(world: World, mailbox: 
     assert "the report could not be mailed: " in done.stderr
     assert said in done.stderr
     run = world.latest("check")
-    assert (run.outcome, run.mail) == (Outcome.SUCCESS, "failed")
+    assert "it is kept, and sent later" in done.stderr
+    assert (run.outcome, run.mail) == (Outcome.SUCCESS, "kept")
     assert world.last_success("check") == run
+    (waiting,) = (world.state / "outbox").iterdir()
+    assert waiting.stat().st_mode & 0o777 == 0o600
+    assert world.history_of_mails() == [("run", "kept")]
 
 
 def test_a_failure_stays_a_failure_when_its_mail_fails(world: World, mailbox: Mailbox) -> None:
     (world.root / "msmtprc").unlink()
     world.write_passphrase("wrong")
     assert world.run("check").returncode == 3
-    assert (world.latest("check").outcome, world.latest("check").mail) == (Outcome.FAILURE, "failed")
+    assert (world.latest("check").outcome, world.latest("check").mail) == (Outcome.FAILURE, "kept")
 
 
 def test_a_run_that_was_killed_is_mailed_by_whatever_runs_next(world: World, mailbox: Mailbox) -> None:

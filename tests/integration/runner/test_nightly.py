@@ -102,7 +102,7 @@ def test_nights_that_start_in_the_same_second_do_not_take_each_others_name(world
                 options=options,
                 log=Log(lambda: moment, quiet=True),
                 clock=lambda: moment,
-                mail=lambda _run: "not wanted",
+                mail=lambda _run: None,
                 signals=EndingSignals(),
             )
         )

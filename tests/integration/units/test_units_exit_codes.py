@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -66,11 +67,18 @@ def test_a_failure_is_3_and_noted_as_mailed(config: Path) -> None:
     assert (config.parent / "lock/nightly.told").read_text() == f"{INVOCATION}\n"
 
 
-def test_a_failure_whose_mail_failed_is_not_noted(config: Path) -> None:
+def test_a_failure_whose_mail_is_kept_is_noted_and_one_whose_mail_is_lost_is_not(config: Path) -> None:
     config.write_text(config.read_text().replace("/usr/bin/true", "/usr/bin/false"))
     (config.parent / "source/file").unlink()
     assert run(config, "nightly", "--unit") == 3
-    assert not (config.parent / "lock/nightly.told").exists()
+    note = config.parent / "lock/nightly.told"
+    assert note.read_text() == f"{INVOCATION}\n"
+    note.unlink()
+    for folder in ("state", "lock"):
+        shutil.rmtree(config.parent / folder / "outbox", ignore_errors=True)
+        (config.parent / folder / "outbox").write_text("in the way")
+    assert run(config, "nightly", "--unit") == 3
+    assert not note.exists()
 
 
 def test_a_configuration_that_is_not_valid_is_2_and_not_noted(config: Path) -> None:

@@ -28,7 +28,7 @@ from bkp.status import Status
 from bkp.survey import survey
 from bkp.verdict import Verdict
 from tests.support.audit_world import report_on
-from tests.support.records import a_night, a_run, an_archive, roots
+from tests.support.records import a_mail, a_night, a_run, an_archive, roots
 
 ROOT = Path(__file__).resolve().parents[3]
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
@@ -265,24 +265,14 @@ def test_a_history_begun_anew_is_whole_from_its_first_run_on(store: StateStore) 
     assert facts["archive.main.earlier_archives"].value == 0
 
 
-def test_the_newest_mail_is_that_of_the_records_because_no_line_of_the_history_holds_it(store: StateStore) -> None:
-    failed = the_run(6, outcome=Outcome.FAILURE, result=None)
-    store.write_ended(failed)
-    store.replace_latest(the_run(6, outcome=Outcome.FAILURE, result=None, mail="failed"))
+def test_the_newest_mail_is_that_of_the_history_and_a_record_is_no_evidence(store: StateStore) -> None:
+    store.ledger.append_mail(a_mail("kept", at=NOW))
+    store.replace_latest(msgspec.structs.replace(store.ledger.runs()[-1], mail="sent"))
     facts = facts_of(store)
-    assert (facts["mail.last_result"].value, facts["mail.last_result_at"].value) == ("failed", failed.ended_at)
+    assert (facts["mail.last_result"].value, facts["mail.last_result_at"].value) == ("kept", NOW)
     assert verdicts(facts, "ALR-001") == [Verdict.FAIL]
-    store.write_ended(the_run(7, "check"))
-    store.replace_latest(the_run(7, "check", mail="sent"))
+    store.ledger.append_mail(a_mail("sent", at=NOW))
     assert facts_of(store)["mail.last_result"].value == "sent"
-
-
-def test_a_damaged_latest_record_could_be_the_one_with_the_newest_mail(store: StateStore) -> None:
-    (store.job_dir("nightly", "main") / "latest.json").write_bytes(b"{")
-    facts = facts_of(store)
-    assert "the latest record of nightly on main" in str(facts["mail.last_result"].error)
-    assert verdicts(facts, "ALR-001") == [Verdict.ERROR]
-    assert facts["history.intact"].value is True
 
 
 def test_a_lost_record_of_success_does_not_hide_the_archives_before_it(store: StateStore) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from bkp.config import parse_config
 from bkp.holdings import holding_of
-from bkp.past import Past, read_history
+from bkp.past import read_history
 from bkp.state.fields import Outcome
 from bkp.state.files import encode_record
 from bkp.state.observed import not_seen, path_of, read_observation, seen, write_observation
@@ -18,7 +18,7 @@ from bkp.state.reading import Missing, Readable, Unreadable
 from bkp.state.store import StateStore
 from bkp.status import Status
 from bkp.survey import Survey, survey
-from tests.support.records import START, a_drill, a_night, a_run, an_archive, roots
+from tests.support.records import START, a_drill, a_mail, a_night, a_run, an_archive, roots
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,7 +65,8 @@ def test_the_past_is_the_newest_of_each_kind_of_history_and_records_together(sto
     night = START - timedelta(days=2)
     half = an_archive(night, roots=roots("home", missing=("etc",)))
     whole = an_archive(night - timedelta(days=1), roots=roots("home", "etc"))
-    store.write_ended(a_run(started=whole.started_at, result=a_night(whole), mail="sent"))
+    store.write_ended(a_run(started=whole.started_at, result=a_night(whole)))
+    store.ledger.append_mail(a_mail("sent"))
     store.write_ended(a_run(started=night, outcome=Outcome.FAILURE, result=a_night(half)))
     store.write_ended(a_run("check", night, Outcome.FAILURE))
     store.write_ended(a_run("check", NOW - timedelta(minutes=50), Outcome.INTERRUPTED))
@@ -87,14 +88,21 @@ def test_a_night_that_failed_is_no_measure_though_its_archive_is_whole(store: St
     assert past.sources["main", "home"] == START
 
 
-def test_the_newest_mail_counts_in_whichever_order_the_records_are_read() -> None:
-    newer, older = a_run(mail="sent"), a_run("check", START - timedelta(days=1), mail="failed")
-    for order in ((newer, older), (older, newer)):
-        past = Past()
-        for run in order:
-            past.see_mail(run)
-        assert past.mail is not None
-        assert past.mail.result == "sent"
+def test_the_newest_mail_is_that_of_the_history_whatever_clock_and_records_say(store: StateStore) -> None:
+    store.ledger.append_mail(a_mail("failed", at=NOW - timedelta(hours=1)))
+    store.ledger.append_mail(a_mail("kept", at=NOW - timedelta(hours=2)))
+    store.replace_latest(msgspec.structs.replace(store.write_ended(a_run()), mail="sent"))
+    past = look(store).past
+    assert past.mail is not None
+    assert past.mail.result == "kept"
+    assert past.mailed == {"run-of-a-mail": "kept"}
+
+
+def test_a_mail_from_the_future_vouches_for_nothing(store: StateStore) -> None:
+    store.ledger.append_mail(a_mail("sent", at=NOW + timedelta(days=1)))
+    store.ledger.append_mail(a_mail("confirmed", at=NOW + timedelta(days=1)))
+    past = look(store).past
+    assert (past.mail, past.confirmed) == (None, None)
 
 
 def test_a_history_that_lacks_the_newest_record_is_not_whole(store: StateStore) -> None:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bkp.config.model import Config
+    from bkp.mail.post import Posted
 
 START = datetime(2027, 1, 1, 1, 30, tzinfo=UTC)
 
@@ -219,7 +220,7 @@ mail: {{when: never}}
 
 
 def _go(
-    tmp_path: Path, body: Callable[[BorgSession], None], mail: Callable[[Run], str] | None = None
+    tmp_path: Path, body: Callable[[BorgSession], None], mail: Callable[[Run], Posted | None] | None = None
 ) -> tuple[Run, str]:
     stream = io.StringIO()
     with ending_signals_raise() as signals:
@@ -229,7 +230,7 @@ def _go(
 def _go_on(
     tmp_path: Path,
     body: Callable[[BorgSession], None],
-    mail: Callable[[Run], str] | None,
+    mail: Callable[[Run], Posted | None] | None,
     stream: io.StringIO,
     signals: EndingSignals,
 ) -> tuple[Run, str]:
@@ -240,7 +241,7 @@ def _go_on(
         options=Options(lock_wait=0, progress=NoProgress()),
         log=Log(Ticking(), stream=stream),
         clock=Ticking(),
-        mail=mail or (lambda _run: "not wanted"),
+        mail=mail or (lambda _run: None),
         signals=signals,
     )
     run = run_job(scope)
@@ -293,7 +294,7 @@ def test_a_failure_is_never_turned_into_a_success_by_a_signal_that_comes_next(tm
 
 
 def test_a_mail_that_cannot_even_be_composed_changes_nothing_but_the_mails_state(tmp_path: Path) -> None:
-    def mail(_run: Run) -> str:
+    def mail(_run: Run) -> Posted | None:
         raise UnicodeEncodeError("utf-8", "x", 0, 1, "no")
 
     run, said = _go(tmp_path, lambda _: None, mail)
@@ -306,9 +307,8 @@ def test_a_mail_that_cannot_even_be_composed_changes_nothing_but_the_mails_state
 def test_the_mail_is_told_how_the_run_before_went(tmp_path: Path) -> None:
     told: list[Ended | None] = []
 
-    def mail(run: Run) -> str:
+    def mail(run: Run) -> None:
         told.append(run.before)
-        return "not wanted"
 
     first, _ = _go(tmp_path, lambda _: None, mail)
     _go(tmp_path, lambda _: None, mail)
@@ -346,7 +346,8 @@ def test_each_outcome_has_its_exit_code() -> None:
     }
     for outcome, code in codes.items():
         assert exit_code(_run(outcome=outcome)) == code
-        assert exit_code(_run(outcome=outcome, mail="failed")) == max(code, 1)
+        for mail in ("kept", "failed"):
+            assert exit_code(_run(outcome=outcome, mail=mail)) == max(code, 1)
 
 
 # ---------------------------------------------------------------- signals

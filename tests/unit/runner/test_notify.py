@@ -46,8 +46,8 @@ def test_problems_and_the_first_success_after_them_are_mailed(now: Outcome, befo
 
 
 def test_the_subject_begins_with_the_word_that_matters() -> None:
-    assert subject(_run(Outcome.FAILURE)) == "[bkp] FAILED: nightly of main on vault.example.com"
-    assert subject(_run(Outcome.SUCCESS, before=_run(Outcome.FAILURE).end)).startswith("[bkp] works again: ")
+    assert subject(_run(Outcome.FAILURE)) == "FAILED: nightly of main on vault.example.com"
+    assert subject(_run(Outcome.SUCCESS, before=_run(Outcome.FAILURE).end)).startswith("works again: ")
 
 
 def test_times_are_local_and_everything_survives_the_wire() -> None:

@@ -1,0 +1,73 @@
+"""A message as mail programs want it: plain text that stands on its own, and the same as HTML. Pure."""
+
+from __future__ import annotations
+
+import re
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import format_datetime, make_msgid
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from bkp.config.reports import Mail
+    from bkp.state.records import MailAbout
+
+MAX_SUBJECT = 180
+MAX_TEXT = 200_000
+ABOUT_HEADER, RUN_HEADER = "X-Bkp-About", "X-Bkp-Run"
+_CUT = "\n… the rest is left out: this text is too long for a mail.\n"
+
+
+def compose(
+    mail: Mail,
+    host: str,
+    *,
+    about: MailAbout,
+    subject: str,
+    text: str,
+    html: str | None,
+    at: datetime,
+    urgent: bool = False,
+    run_id: str | None = None,
+) -> EmailMessage:
+    """Return the whole message. `subject` is put after `[bkp] `; `at` (UTC) is when it happened.
+
+    What no mail may hold is shown instead of sent. Text that is too long is cut, HTML that is too long left out.
+    """
+    message = EmailMessage()
+    message["Subject"] = f"[bkp] {one_line(subject, MAX_SUBJECT)}"
+    message["From"] = Address("bkp", addr_spec=mail.sender or f"bkp@{domain(host)}")
+    message["To"] = mail.recipient
+    message["Date"] = format_datetime(at)
+    message["Message-ID"] = make_msgid(f"bkp-{about}", domain=domain(host))
+    message["Auto-Submitted"] = "auto-generated"
+    message[ABOUT_HEADER] = about
+    if run_id is not None:
+        message[RUN_HEADER] = run_id
+    if urgent:
+        message["X-Priority"] = "2"
+    plain = printable(text)
+    message.set_content(plain if len(plain) <= MAX_TEXT else plain[:MAX_TEXT] + _CUT, cte="quoted-printable")
+    if html is not None and len(html) <= MAX_TEXT:
+        message.add_alternative(printable(html), subtype="html", cte="quoted-printable")
+    return message
+
+
+def printable(text: str) -> str:
+    r"""Return the text with what no mail may hold shown as `\x1b`: names need not be UTF-8, and may hold anything."""
+    shown = "".join(char if char.isprintable() or char == "\n" else f"\\x{ord(char):02x}" for char in text)
+    return shown.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def one_line(text: str, limit: int) -> str:
+    """Return the text as one line of at most so many characters."""
+    line = " ".join(printable(text).split())
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"
+
+
+def domain(host: str) -> str:
+    """Return a host's name as the domain of an address: a host may have a name that no mail server would take."""
+    name = re.sub(r"[^A-Za-z0-9.-]+", "-", host).strip("-.") or "localhost"
+    return name if "." in name else f"{name}.localdomain"
