@@ -17,7 +17,7 @@ from runner.ssh_gate import gate
 
 HOME = "/var/lib"
 GATE = "/usr/local/lib/bkp/ssh-gate.py"
-FORCED = f"/usr/bin/python3 -I {GATE}"
+FORCED = f"/usr/bin/python3 -I -S {GATE}"
 _KEY = re.compile(r"((?:ssh|ecdsa|sk)-[a-z0-9@.-]+) ([A-Za-z0-9+/]+=*)(?: .*)?\n?")
 _PLACE = "REPLICATIONS: list[Replication] = []\n"
 

@@ -15,7 +15,6 @@ import os
 import re
 import signal
 import struct
-import subprocess
 import sys
 import syslog
 import zlib
@@ -270,10 +269,10 @@ def run(answer: Answer) -> int:
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     argv = [[_path_of(words[0]), *words[1:]] for words in answer.commands]
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and the programs would inherit that
     if len(argv) == 1:
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and the program would inherit that
         os.execve(argv[0][0], answer.commands[0], ENVIRONMENT)  # noqa: S606 # without a shell is the point
-    codes = [subprocess.run(each, env=ENVIRONMENT, check=False).returncode for each in argv]
+    codes = [os.spawnve(os.P_WAIT, each[0], each, ENVIRONMENT) for each in argv]  # noqa: S606
     return 1 if any(codes) else 0
 
 

@@ -73,7 +73,7 @@ def test_the_script_is_one_that_sh_reads_and_has_the_gate_the_key_and_the_rights
         ["zfs", "allow", "-u", "bkp", "send,hold,snapshot,destroy,mount", "tank/data"],
         ["zfs", "allow", "-u", "bkp", "send,hold", "tank/two words"],
     ]
-    assert f'restrict,command="/usr/bin/python3 -I /usr/local/lib/bkp/ssh-gate.py" ssh-ed25519 {BODY} ' in without
+    assert f'restrict,command="/usr/bin/python3 -I -S /usr/local/lib/bkp/ssh-gate.py" ssh-ed25519 {BODY} ' in without
     assert "root@server" not in script
 
 
