@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from bkp.config.repositories import Repository
 
 MAX_MESSAGES = 1000
+_UNTESTED = {"BORG_SELFTEST": "disabled"}
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,8 @@ class _Heard:
 class Borg:
     """Calls borg for one repository. `watch` gets every event; `keep_open` descriptors stay open in the child.
 
-    All calls together may take `timeout` seconds.
+    All calls together may take `timeout` seconds. borg tests its own code at each start (`BORG_SELFTEST` in borg's
+    manual, "Environment Variables"); once is enough for a run, so the calls after the first that went well leave it out.
     """
 
     def __init__(
@@ -152,13 +154,14 @@ class Borg:
         self._passphrase = passphrase
         self._watch = watch
         self._keep_open = keep_open
+        self._tested = False
         self._deadline = None if timeout is None else time.monotonic() + timeout
 
     def command(self, arguments: tuple[str, ...], *, cwd: Path | None = None, secret: bool = True) -> Command:
         """Return the whole command for borg's `arguments`, as `call` runs it and a dry run shows it."""
         return Command(
             argv=(self.repository.borg, *arguments),
-            environment=borg_environment(self.repository),
+            environment={**borg_environment(self.repository), **(_UNTESTED if self._tested else {})},
             passphrase=self._passphrase if secret else None,
             cwd=cwd,
             keep_open=self._keep_open,
@@ -188,6 +191,7 @@ class Borg:
         left = None if self._deadline is None else max(0.1, self._deadline - time.monotonic())
         completed = run(self.command(arguments, cwd=cwd, secret=secret), on_stderr=hear, timeout=left)
         operation = arguments[0]
+        self._tested = self._tested or completed.exit_code == 0
         judgement = judge(operation, completed.exit_code, heard.messages, timed_out=completed.timed_out)
         remedy = judgement.problem and judgement.problem.remedy(by_hand(self.repository), self.repository.path)
         return Reply(operation, completed, heard.messages, heard.dropped, judgement, remedy)
