@@ -54,29 +54,34 @@ class Prometheus:
 
 
 @contextlib.contextmanager
-def prometheus(folder: Path, *targets: str) -> Iterator[Prometheus]:
-    """Start a Prometheus that scrapes these targets; end it."""
+def prometheus(folder: Path, *targets: str, config: str | None = None) -> Iterator[Prometheus]:
+    """Start a Prometheus that scrapes these targets, or has another configuration; end it."""
     path = folder / "prometheus.yml"
-    path.write_text(CONFIG.format(targets=json.dumps(targets)), encoding="utf-8")
+    path.write_text(config or CONFIG.format(targets=json.dumps(targets)), encoding="utf-8")
     subprocess.run(["promtool", "check", "config", str(path)], check=True, capture_output=True)
     port = free_port()
-    log = folder / "prometheus.log"
+    with serving(
+        folder / "prometheus.log",
+        f"http://127.0.0.1:{port}",
+        "prometheus",
+        f"--config.file={path}",
+        f"--storage.tsdb.path={folder / 'tsdb'}",
+        f"--web.listen-address=127.0.0.1:{port}",
+        "--log.level=warn",
+        "--rules.alert.resend-delay=1s",  # the first one may come before it has found its Alertmanager
+    ) as url:
+        yield Prometheus(url)
+
+
+@contextlib.contextmanager
+def serving(log: Path, url: str, *command: str) -> Iterator[str]:
+    """Run a server until it says that it is ready, and to the end of the context; yield its address."""
     with log.open("wb") as output:
-        process = subprocess.Popen(
-            [
-                "prometheus",
-                f"--config.file={path}",
-                f"--storage.tsdb.path={folder / 'tsdb'}",
-                f"--web.listen-address=127.0.0.1:{port}",
-                "--log.level=warn",
-            ],
-            stdout=output,
-            stderr=output,
-        )
+        process = subprocess.Popen(command, stdout=output, stderr=output)
     try:
-        wait_until(lambda: process.poll() is not None or get(f"http://127.0.0.1:{port}/-/ready").status == 200)
+        wait_until(lambda: process.poll() is not None or get(f"{url}/-/ready").status == 200)
         assert process.poll() is None, log.read_text(encoding="utf-8")
-        yield Prometheus(f"http://127.0.0.1:{port}")
+        yield url
     finally:
         process.terminate()
         process.wait()

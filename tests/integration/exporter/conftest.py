@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
@@ -19,6 +19,14 @@ from tests.support.http import get, wait_until
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+
+class Configured(Protocol):
+    """What an exporter can be started on."""
+
+    @property
+    def config_path(self) -> Path:
+        """Return its configuration file."""
 
 
 @dataclass
@@ -42,7 +50,7 @@ class Server:
 
 @contextlib.contextmanager
 def running(
-    world: World, listen: str = "127.0.0.1:0", *, ready: bool = True, before: Sequence[str] = ()
+    world: Configured, listen: str = "127.0.0.1:0", *, ready: bool = True, before: Sequence[str] = ()
 ) -> Iterator[Server]:
     """Start the exporter on a world, its command after `before`, and end it."""
     command = [*before, sys.executable, "-m", "exporter.cli", "--config", str(world.config_path), "--listen", listen]

@@ -91,6 +91,31 @@ def test_a_job_is_late_by_its_deadline_whatever_else_happens(tmp_path: Path) -> 
     judge(tmp_path, [story])
 
 
+def test_a_pause_holds_an_alert_back_until_it_ends_and_no_longer(tmp_path: Path) -> None:
+    story = Story(120)
+    until = 100
+    paused = then((50, 60 * until), (until, None))
+    forgotten = Target(story, "paused, and not mended")
+    silent = Target(story, "paused, then silent", silent=lambda minute: minute >= DUE - 5)
+    resumed = Target(story, "resumed early")
+    never_ran = Target(story, "paused before it ever ran")
+    for target, deadline, pause in (
+        (forgotten, always(60 * DUE), paused),
+        (silent, always(60 * DUE), paused),
+        (resumed, always(60 * DUE), then((50, 60 * FAR), (80, None))),
+        (never_ran, then((50, 0)), paused),
+    ):
+        job(target, deadline, info=then((50, 1)) if target is never_ran else THERE)
+        target.sample("bkp_job_paused_until_timestamp_seconds", pause, job_name="nightly", target="main")
+    story.silent("BkpJobLate", LATE, 84)
+    story.fires("BkpJobLate", 86, late(resumed))
+    story.fires("BkpJobLate", until + 4, late(resumed))
+    story.fires("BkpJobLate", until + 6, late(resumed), late(forgotten), late(silent))
+    story.silent("BkpJobNever", 60, until + 4)
+    story.fires("BkpJobNever", until + 6, never_ran.concern("job_never", "nightly on main", "critical"))
+    judge(tmp_path, [story])
+
+
 def test_what_never_succeeded_or_cannot_be_known_is_no_good_job(tmp_path: Path) -> None:
     story = Story(60)
     fresh = Target(story, "never, and running for the first time")
