@@ -27,7 +27,14 @@ def prove(repository: Path, environment: Mapping[str, str]) -> None:
     assert (repository / "config").is_file(), f"there is no repository at {repository}: the test has lost it"
     done = subprocess.run(
         [BORG, "check", "--verify-data", str(repository)],
-        env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC", "BORG_SELFTEST": "disabled", **environment, **_ANSWERS},
+        env={
+            "PATH": "/usr/bin:/bin",
+            "LC_ALL": "C.UTF-8",
+            "TZ": "UTC",
+            "BORG_SELFTEST": "disabled",
+            **environment,
+            **_ANSWERS,
+        },
         capture_output=True,
         text=True,
         check=False,

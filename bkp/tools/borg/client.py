@@ -136,7 +136,7 @@ class Borg:
     """Calls borg for one repository. `watch` gets every event; `keep_open` descriptors stay open in the child.
 
     All calls together may take `timeout` seconds. borg tests its own code at each start (`BORG_SELFTEST` in borg's
-    manual, "Environment Variables"); once is enough for a run, so the calls after the first that went well leave it out.
+    manual, "Environment Variables"). Once is enough for a run: calls after the first that went well leave it out.
     """
 
     def __init__(
