@@ -58,6 +58,7 @@ and never replaces it. If fewer rules apply than `audit.minimum_applicable`, the
     schema: 1
     id: PRM-001                      # AREA-NNN, never reused; the file is ID.yml, in any folder
     title: The passphrase file is readable by its owner only    # states the good condition
+    failure: Others than its owner can read the passphrase file    # the title where it fails; lint asks for it
     severity: critical               # {severities}
     kind: automated                  # automated (check), attested (attestation), hybrid (both)
     rationale: why it matters
@@ -150,6 +151,7 @@ def _operator(item: Operator) -> str:
 
 def _rule(rule: Rule, frameworks: dict[str, Framework]) -> str:
     lines = [f"### {rule.id}: {rule.title}", "", f"Severity {rule.severity}, {rule.kind}, every {rule.interval}."]
+    lines += ["", f"If it fails: *{rule.failure}*."] if rule.failure else []
     lines += ["", rule.rationale, "", f"**Remedy:** {rule.remediation}", ""]
     lines += ["```", *describe_rule(rule), "```", ""]
     cited = [f"{frameworks[name].name} {describe_clauses(clauses)}" for name, clauses in rule.refs.items()]

@@ -72,6 +72,7 @@ class RuleResult(_Part, frozen=True, kw_only=True):
 
     id: str
     title: str
+    failure: str | None = None
     severity: Severity
     kind: Kind
     verdict: Verdict
@@ -121,8 +122,38 @@ class FrameworkCoverage(_Part, frozen=True, kw_only=True):
     without_rule: tuple[str, ...]
 
 
+class Proof(_Part, frozen=True, kw_only=True):
+    """What a restore would rest on: the last archive, the last restore that was proven, or the keys outside.
+
+    `verdict` is the worst of the rules that judge it, `rules` their ids.
+    """
+
+    what: str
+    verdict: Verdict
+    text: str
+    rules: tuple[str, ...] = ()
+
+
+class Since(_Part, frozen=True, kw_only=True):
+    """What changed since the report before, which was judged at `at`: rules by id.
+
+    `new` are not met now and were then, `fixed` are met now and were not, `still` (since when) are not met in both,
+    and `dropped` were not met and are not asked now: waived, not applicable, or without a rule. `note` says what cannot
+    be compared, and why.
+    """
+
+    at: UtcTime | None = None
+    note: str | None = None
+    new: tuple[str, ...] = ()
+    fixed: tuple[str, ...] = ()
+    still: dict[str, UtcTime] = {}
+    dropped: tuple[str, ...] = ()
+
+
 class Report(_Part, frozen=True, kw_only=True):
     """A whole audit. Results stand in order of importance: what counts against the audit first.
+
+    `proofs` are what a restore would rest on. `since` is null where nothing is compared: for saved facts.
 
     `left_out` are the shipped rules that the folder of rules does not have: nothing is known of what they ask.
     """
@@ -140,6 +171,8 @@ class Report(_Part, frozen=True, kw_only=True):
     totals: Totals
     floor: Floor
     results: tuple[RuleResult, ...]
+    proofs: tuple[Proof, ...] = ()
+    since: Since | None = None
     left_out: tuple[str, ...] = ()
     waivers: tuple[Waiver, ...] = ()
     coverage: tuple[FrameworkCoverage, ...] = ()

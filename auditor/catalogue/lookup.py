@@ -40,6 +40,12 @@ class FactRef:
             return f"{self.namespace}.{self.field}"
         return f"{self.namespace}.{instance if self.instance == EACH and instance else self.instance}.{self.field}"
 
+    def said(self) -> str:
+        """Return what reports call it. Of which instance is said only where that is not the one a rule is at."""
+        if self.instance is None or self.instance == EACH:
+            return self.spec.words
+        return f"{self.instance}: {self.spec.words}"
+
 
 def namespace(name: str) -> Namespace | None:
     """Return the namespace of that name."""

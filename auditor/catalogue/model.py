@@ -38,7 +38,10 @@ TYPE_FORMS = {
 
 @dataclass(frozen=True, slots=True)
 class FactSpec:
-    """One fact of the catalogue. `values` closes a text's vocabulary; a `private` value never enters a report."""
+    """One fact of the catalogue. `values` closes a text's vocabulary; a `private` value never enters a report.
+
+    `said` is what reports call it; where it is None, the words of its name.
+    """
 
     name: str
     type: FactType
@@ -46,6 +49,12 @@ class FactSpec:
     unit: str | None = None
     values: tuple[str, ...] = ()
     private: bool = False
+    said: str | None = None
+
+    @property
+    def words(self) -> str:
+        """Return what reports call it."""
+        return self.said or self.name.rpartition(".")[2].removesuffix("_at").replace("_", " ")
 
 
 @dataclass(frozen=True, slots=True)

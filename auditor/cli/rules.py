@@ -80,6 +80,8 @@ def show(rule_id: str, rules_dir: Path | None) -> int:
         remedy = did_you_mean(rule_id.upper(), by_id) or "`bkp-audit rules list` shows all of them"
         raise UsageError(f"no rule is called {rule_id[:40]!r}", remedy=remedy)
     click.echo(f"{rule.id}  {rule.title}\n{rule.severity}, {rule.kind}, every {rule.interval}, from {rule.source}\n")
+    if rule.failure is not None:
+        click.echo(f"If it fails: {rule.failure}\n")
     for head, text in (("Why", rule.rationale), ("Remedy", rule.remediation)):
         click.echo(textwrap.fill(f"{head}: {text}", 100) + "\n")
     for line in rule.commands:

@@ -98,16 +98,16 @@ def _resolve(wanted: Wanted, facts: Facts, instance: str | None) -> _Meant:
     found: dict[str, str | None] = {"subject": wanted.subject, "repository": None, "bound_to": None}
     for key, ref in (("subject", wanted.subject_from), ("repository", wanted.repository), ("bound_to", wanted.bind_to)):
         if ref is not None:
-            found[key] = str(_known(facts, ref.name(instance)))
+            found[key] = str(_known(facts, ref.name(instance), ref.spec.words))
     places = None if wanted.location is None else _places(facts, wanted.location)
     return _Meant(wanted, found["subject"], found["repository"], found["bound_to"], places)
 
 
-def _known(facts: Facts, name: str) -> Value:
+def _known(facts: Facts, name: str, said: str) -> Value:
     fact = facts.get(name)
     if fact is None or fact.value is None:
         why = fact.error if fact and fact.error else "it is not there"
-        raise _UnknownError(f"{name}, which an attestation is compared with: {printable(why)}")
+        raise _UnknownError(f"{said}, with which an attestation is compared: {printable(why)}")
     return fact.value
 
 
@@ -115,7 +115,10 @@ def _places(facts: Facts, item: str) -> dict[str, _Place]:
     """Return the configured locations that hold the item."""
     found = {}
     for name in facts.instances(PLACES):
-        holds, seconds = _known(facts, f"{PLACES}.{name}.holds"), _known(facts, f"{PLACES}.{name}.valid_for")
+        holds, seconds = (
+            _known(facts, f"{PLACES}.{name}.holds", f"what {quoted(name)} holds"),
+            _known(facts, f"{PLACES}.{name}.valid_for", f"how long an attestation of {quoted(name)} holds"),
+        )
         if isinstance(holds, tuple) and isinstance(seconds, float) and item in holds:
             description = facts.text(f"{PLACES}.{name}.description") or ""
             found[name] = _Place(name, description, _span(seconds))

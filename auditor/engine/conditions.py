@@ -88,34 +88,34 @@ def _decisive(group: Group, truth: Truth) -> frozenset[Truth]:
 
 
 def _condition(condition: Condition, context: Context) -> tuple[Truth, Observation]:
-    name = condition.fact.name(context.instance)
+    name, said = condition.fact.name(context.instance), condition.fact.said()
     fact = context.facts.get(name)
     if problem := _unusable(fact, context):
-        return Truth.ERROR, _observation(name, None, f"{name}: {problem}", fact)
+        return Truth.ERROR, _observation(name, None, f"{said}: {problem}", fact)
     value = fact.value if fact else None
     operand, wanted = condition.operand, ""
     if condition.other is not None:
-        other_name = condition.other.name(context.instance)
-        other = context.facts.get(other_name)
+        other_said = condition.other.said()
+        other = context.facts.get(condition.other.name(context.instance))
         if problem := _unusable(other, context):
-            return Truth.ERROR, _observation(name, None, f"{other_name}: {problem}", other)
+            return Truth.ERROR, _observation(name, None, f"{other_said}: {problem}", other)
         if other is None or other.value is None:
-            sentence = f"{name}: wanted {condition.operator.words.format(other_name)}, and that is not there"
+            sentence = f"{said}: wanted {condition.operator.words.format(other_said)}, and that is not there"
             return _absent(condition), _observation(name, None, sentence, other)
         operand = other.value
-        wanted = f"{condition.operator.words.format(other_name)}, {show(condition.other.spec, operand, context.now)}"
+        wanted = f"{condition.operator.words.format(other_said)}, {show(condition.other.spec, operand, context.now)}"
     wanted = wanted or condition.operator.wanted(condition.fact.spec, operand)
     if fact is None and condition.operator.judges_absence:
-        sentence = f"{name}: was never looked for, wanted {wanted}"
+        sentence = f"{said}: was never looked for, wanted {wanted}"
         return _absent(condition), _observation(name, None, sentence, None)
     if value is None and not condition.operator.judges_absence:
         where = f" ({printable(fact.source)})" if fact else ""
-        return _absent(condition), _observation(name, None, f"{name}: found nothing{where}, wanted {wanted}", fact)
+        return _absent(condition), _observation(name, None, f"{said}: found nothing{where}, wanted {wanted}", fact)
     answer = condition.operator.test(value, operand, context.now)  # type: ignore[arg-type]  # absence is judged by some
     found = show(condition.fact.spec, value, context.now)
     detail = f" ({answer.detail})" if answer.detail and not answer.holds else ""
     as_wanted = "as wanted" if answer.holds and found == wanted else f"wanted {wanted}"
-    sentence = f"{name}: found {found}, {as_wanted}{detail}"
+    sentence = f"{said}: found {found}, {as_wanted}{detail}"
     return Truth.TRUE if answer.holds else Truth.FALSE, _observation(name, answer.holds, sentence, fact)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING
 
+from auditor.engine.proofs import proofs_of
 from auditor.engine.rule import RuleVerdict, judge_rule
 from auditor.engine.waivers import ENDING_SOON_DAYS, WAIVABLE, Exemption, stand
 from auditor.evidence import Evidence, Fact
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from auditor.rules.model import Rule, RuleSet
 
 _RANK = {severity: rank for rank, severity in enumerate(SEVERITIES)}
+_NAMED = 6
 _ORDER = (Verdict.FAIL, Verdict.ERROR, Verdict.UNATTESTED, Verdict.PASS, Verdict.NOT_APPLICABLE)
 
 
@@ -71,6 +73,7 @@ def judge(rules: RuleSet, evidence: Evidence, exemptions: Sequence[Exemption], o
         totals=totals,
         floor=floor,
         results=tuple(sorted(results, key=_importance)),
+        proofs=proofs_of(facts, results, options.now),
         left_out=left_out,
         waivers=tuple(waivers),
         coverage=_coverage(rules, options.frameworks),
@@ -110,6 +113,7 @@ def _result(rule: Rule, verdict: RuleVerdict, own: Sequence[Exemption], options:
     return RuleResult(
         id=rule.id,
         title=rule.title,
+        failure=rule.failure,
         severity=rule.severity,
         kind=rule.kind,
         verdict=verdict.verdict,
@@ -137,8 +141,12 @@ def _counts(verdict: Verdict, severity: Severity, fail_on: Severity) -> bool:
     return verdict in {Verdict.ERROR, Verdict.UNATTESTED}
 
 
-def _importance(result: RuleResult) -> tuple[bool, bool, int, int, str]:
-    return (not result.counts, result.waived, _ORDER.index(result.verdict), _RANK[result.severity], result.id)
+def _importance(result: RuleResult) -> tuple[bool, bool, bool, int, int, str]:
+    """Return what results are sorted by: what nobody has confirmed may be graver than what has failed."""
+    order, rank = _ORDER.index(result.verdict), _RANK[result.severity]
+    if not result.verdict.needs_somebody:
+        order, rank = 0, order * len(_RANK) + rank
+    return (not result.counts, result.waived, not result.verdict.needs_somebody, rank, order, result.id)
 
 
 def _refs(rule: Rule, frameworks: Mapping[str, Framework]) -> tuple[ClauseRef, ...]:
@@ -178,22 +186,26 @@ def _conclude(
 ) -> tuple[AuditExit, str]:
     fail_on = options.fail_on
     failing = [result for result in results if result.counts and result.verdict is Verdict.FAIL]
-    unjudged = [result for result in results if result.counts and result.verdict is not Verdict.FAIL]
+    unknown = [result for result in results if result.counts and result.verdict is Verdict.ERROR]
+    unattested = [result for result in results if result.counts and result.verdict is Verdict.UNATTESTED]
     parts = []
     if failing:
-        parts.append(f"{_rules(len(failing))} failed at or above severity {fail_on}")
+        parts.append(f"{_rules(len(failing))} failed at or above severity {fail_on}{_critical(failing)}")
     if not floor.met:
         share = f"{floor.applicable} of {_rules(totals.rules)}"
         parts.append(f"only {share} applied, wanted at least {floor.minimum:.0%}: too few to tell")
-    if unjudged:
-        parts.append(f"{_rules(len(unjudged))} could not be judged")
+    if unknown:
+        parts.append(f"{_rules(len(unknown))} could not be judged{_critical(unknown)}")
+    if unattested:
+        verb = "is" if len(unattested) == 1 else "are"
+        parts.append(f"{_rules(len(unattested))} {verb} attested by nobody{_critical(unattested)}")
     if left_out:
         parts.append(f"{len(left_out)} of the shipped rules {'is' if len(left_out) == 1 else 'are'} left out")
     if totals.waived:
         parts.append(f"{totals.waived} waived")
     if failing or not floor.met:
         return AuditExit.FINDING, "; ".join(parts)
-    if unjudged or (left_out and options.whole):
+    if unknown or unattested or (left_out and options.whole):
         return AuditExit.UNJUDGED, "; ".join(parts)
     minor = totals.failed - sum(result.verdict is Verdict.FAIL and result.waived for result in results)
     verb = "applies" if floor.applicable == 1 else "apply"
@@ -202,6 +214,15 @@ def _conclude(
         clean.append(f"{minor} failed below severity {fail_on}")
     clean += parts
     return AuditExit.CLEAN, ", ".join(clean)
+
+
+def _critical(results: Sequence[RuleResult]) -> str:
+    """Name those of severity critical: a number alone would hide them among the rest."""
+    ids = [result.id for result in results if result.severity == "critical"]
+    if not ids:
+        return ""
+    named = ", ".join(ids[:_NAMED]) + (f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else "")
+    return f" (critical: {named})"
 
 
 def _rules(count: int) -> str:

@@ -105,7 +105,7 @@ def _explain(rule: Rule, facts: Facts, instance: str | None) -> str:
     for ref in rule.explain:
         fact = facts.get(ref.name(instance))
         if fact is not None and fact.value is not None:
-            said.append(f"{ref.field.replace('_', ' ')}: {show(ref.spec, fact.value)}")
+            said.append(f"{ref.spec.words}: {show(ref.spec, fact.value)}")
     return f" ({', '.join(said)})" if said else ""
 
 

@@ -17,7 +17,11 @@ SHOWN_DIGITS = 12
 SHOWN_ITEMS = 10
 SHOWN_TEXT = 200
 
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]")
+# Controls, what changes the direction, and what takes no room on the screen: tags (U+E0000) can hold whole sentences.
+_CONTROLS = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164"
+    r"\ud800-\udfff\ufeff\uffa0\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
 
 
 def typed(spec: FactSpec, value: Any, kind: FactType | None = None) -> Value:
@@ -109,8 +113,12 @@ def quoted(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Return text with control and direction-changing characters replaced by their escapes."""
-    return _CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    """Return text with control, direction-changing and invisible characters replaced by their escapes."""
+    return _CONTROLS.sub(lambda match: _escape(ord(match[0])), text)
+
+
+def _escape(code: int) -> str:
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def show(spec: FactSpec, value: Value | None, now: datetime | None = None) -> str:

@@ -68,7 +68,9 @@ def _result(result: RuleResult, width: int, paint: Paint, verbose: bool) -> Iter
     if verbose:
         for subject in result.subjects:
             for observation in subject.observations:
-                yield from _indented(f"evidence: {observation.sentence} [{observation.source or 'no source'}]", width)
+                yield from _indented(
+                    f"evidence: {observation.fact}: {observation.sentence} [{observation.source or 'no source'}]", width
+                )
 
 
 def _indented(text: str, width: int) -> list[str]:

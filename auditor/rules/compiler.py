@@ -65,6 +65,7 @@ class _Compiler:
         return Rule(
             id=file.id,
             title=file.title,
+            failure=file.failure,
             severity=file.severity,
             kind=file.kind,
             rationale=file.rationale.strip(),

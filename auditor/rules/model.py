@@ -90,6 +90,7 @@ class Rule:
     every: IsoDuration | None
     check: Check | None
     source: str
+    failure: str | None = None
     applies_when: Applicability | None = None
     each: Each | None = None
     max_age: IsoDuration | None = None
@@ -104,6 +105,11 @@ class Rule:
     def interval(self) -> str:
         """Return how often it must hold, as the file says it: `run`, or a duration."""
         return self.every.text if self.every else "run"
+
+    @property
+    def can_fail(self) -> bool:
+        """Return whether it may fail: what is only attested may not, but where there is nothing to attest."""
+        return self.check is not None or (self.each is not None and self.each.on_empty == "fail")
 
     @property
     def waivable(self) -> bool:

@@ -60,6 +60,12 @@ def lint(rule: Rule) -> Iterator[InputFileError]:
     """Yield what is wrong with a sound rule: scenarios that are lacking or do not hold, a name that hides the id."""
     if not rule.source.endswith(f"{rule.id}.yml"):
         yield complaint(rule, ("id",), f"the file should be called {rule.id}.yml", remedy="rename it")
+    if rule.can_fail and rule.failure is None:
+        yield complaint(
+            rule, ("title",), "failure is missing", at_key=True, remedy="add the title, said as its failure"
+        )
+    if rule.failure is not None and rule.failure.casefold() == rule.title.casefold():
+        yield complaint(rule, ("failure",), "failure: the same as the title", remedy="say what is wrong when it fails")
     try:
         base = _base(rule)
     except InputFileError as exc:

@@ -119,11 +119,12 @@ class Scenario(_Strict, frozen=True, kw_only=True):
 
 
 class RuleFile(_Strict, frozen=True, kw_only=True):
-    """A whole rule file."""
+    """A whole rule file. `title` states the good condition, `failure` the bad one: a failing rule is named by it."""
 
     schema: Literal[1]
     id: RuleId
     title: Title
+    failure: Title | None = None
     severity: Severity
     kind: Kind
     rationale: Prose

@@ -33,6 +33,7 @@ def rule_text(**changes: Any) -> str:
         "schema": 1,
         "id": "TST-999",
         "title": "The passphrase opens the repository",
+        "failure": "The passphrase does not open the repository",
         "severity": "high",
         "kind": "automated",
         "rationale": "Because nothing can be restored otherwise.",

@@ -12,7 +12,7 @@ Field = tuple[str, FactType, str] | tuple[str, FactType, str, Mapping[str, objec
 
 
 def space(name: str, doc: str, source: str, *fields: Field, instance: str | None = None) -> Namespace:
-    """Return a namespace. A field is name, type and meaning, and what else `FactSpec` takes: unit, values, private."""
+    """Return a namespace. A field is name, type and meaning, and what else `FactSpec` takes: unit, values and so on."""
     prefix = f"{name}.*" if instance else name
     specs = {}
     for field, kind, text, *more in fields:

@@ -87,7 +87,8 @@ def test_operator(op: str, name: str, value: Any, wanted: Any, holds: bool, sent
     result = result_of(rule(check=check), {name: value})
     assert result.verdict is (Verdict.PASS if holds else Verdict.FAIL)
     assert sentence in result.reason
-    assert name in result.reason
+    assert name not in result.reason, "a reason is for people"
+    assert result.subjects[0].observations[0].fact == name
 
 
 def test_every_operator_is_tested_both_ways() -> None:
@@ -116,10 +117,10 @@ def test_same_as_compares_two_facts_and_nothing_equals_nothing(live: str, export
 @pytest.mark.parametrize(
     ("found", "limit", "verdict", "words"),
     [
-        (49, 50, Verdict.PASS, "found 49 degrees Celsius, wanted less than disk.left.temperature_limit, 50"),
-        (50, 50, Verdict.FAIL, "found 50 degrees Celsius, wanted less than disk.left.temperature_limit, 50"),
+        (49, 50, Verdict.PASS, "found 49 degrees Celsius, wanted less than left: temperature limit, 50"),
+        (50, 50, Verdict.FAIL, "found 50 degrees Celsius, wanted less than left: temperature limit, 50"),
         (None, 50, Verdict.FAIL, "found nothing"),
-        (49, None, Verdict.FAIL, "wanted less than disk.left.temperature_limit, and that is not there"),
+        (49, None, Verdict.FAIL, "wanted less than left: temperature limit, and that is not there"),
     ],
 )
 def test_lt_fact_compares_two_numbers(found: int | None, limit: int | None, verdict: Verdict, words: str) -> None:

@@ -53,9 +53,14 @@ def test_facts_of_other_names_come_on_top() -> None:
 
 
 def test_what_is_taken_from_the_base_is_missing() -> None:
-    assert outcome(without=[WHEN], expect="fail", because=f"{WHEN}: found nothing") is None
-    assert outcome(without="all", expect="fail", because=f"{OPENS}: found nothing") is None
-    assert outcome(without="all", facts={OPENS: True}, expect="fail", because=f"{WHEN}: found nothing") is None
+    assert outcome(without=[WHEN], expect="fail", because="when mail is sent: found nothing") is None
+    assert (
+        outcome(without="all", expect="fail", because="main: opens with the configured passphrase: found nothing")
+        is None
+    )
+    assert (
+        outcome(without="all", facts={OPENS: True}, expect="fail", because="when mail is sent: found nothing") is None
+    )
     assert outcome(without="all", facts=BASE) is None
 
 

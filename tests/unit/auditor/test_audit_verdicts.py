@@ -70,7 +70,7 @@ def test_missing_can_be_made_an_error_for_the_rule_or_one_condition() -> None:
 
 def test_the_reason_is_of_the_conditions_that_decided() -> None:
     reason = result_of(rule(check={"all": [is_zero(UID), is_zero(GID)]}), {UID: 0, GID: 7}).reason
-    assert reason == "host.gid: found 7, wanted 0"
+    assert reason == "group that runs the audit: found 7, wanted 0"
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_only_applies_when_makes_a_rule_not_applicable(values: dict[str, Any], v
     if verdict is Verdict.NOT_APPLICABLE:
         assert result.reason == "there is no such thing here", "a sentence; the facts are the evidence beside it"
         (evidence,) = (item for subject in result.subjects for item in subject.observations)
-        assert evidence.sentence == "mail.when: found 'never', wanted anything but 'never'"
+        assert evidence.sentence == "when mail is sent: found 'never', wanted anything but 'never'"
 
 
 EACH = {"for_each": {"fact": "borg.repo.*"}, "check": {"fact": "borg.repo.*.opens", "op": "eq", "value": True}}
