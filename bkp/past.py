@@ -85,6 +85,7 @@ class Past:
         listed: what each repository listed when it was last asked, by target.
         made: the newest night of each repository that made an archive, however it ended.
         attempts, successes: the id of the newest run, and of the newest that ended well, of each job on each target.
+        begun: start of the earliest run there is, whatever became of it.
     """
 
     sources: dict[TargetSource, datetime] = field(default_factory=dict)
@@ -104,10 +105,12 @@ class Past:
     attempts: dict[JobTarget, str] = field(default_factory=dict)
     successes: dict[JobTarget, str] = field(default_factory=dict)
     keys: dict[str, tuple[KeySeen, ...]] = field(default_factory=dict)
+    begun: datetime | None = None
 
     def see(self, run: Run) -> None:
         """Take in a run of the history. They come in its order: the last is the newest, whatever its clock said."""
         self.run_ids[run.run_id] = digest(run)
+        self.begun = min(self.begun or run.started_at, run.started_at)
         if run.outcome.is_good and run.archive is not None and is_whole(run.archive):
             slim = msgspec.structs.replace(run.archive, roots=(), left_out=())  # hundreds of them are kept in memory
             self.archives.setdefault(run.target, deque(maxlen=REMEMBERED)).append(slim)

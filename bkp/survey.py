@@ -16,6 +16,7 @@ from bkp.attestations.file import read_attestations
 from bkp.jobs import JOBS
 from bkp.observations import Observations, read_observations
 from bkp.past import History, Past, digest, read_history, record_doubt
+from bkp.state.audits import KeptReports
 from bkp.state.fields import Outcome
 from bkp.state.parked import with_parked
 from bkp.state.reading import Missing, Unreadable
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from bkp.config.jobs import Job
     from bkp.config.model import Config
     from bkp.past import JobTarget
+    from bkp.state.audits import Kept, KeptReport
     from bkp.state.reading import Reading
     from bkp.state.records import Pause, Process, Run
     from bkp.state.store import JobState, Presence, StateStore
@@ -101,6 +103,7 @@ class Survey:
     past: Past
     observations: Observations
     attestations: Attestations
+    audit: Reading[Kept[KeptReport]]
     contradicted: str | None = None
 
     def records(self) -> Iterator[Run]:
@@ -156,12 +159,13 @@ def survey(
     read_job: Callable[[str, str], JobState] | None = None,
     history: Callable[[], History] | None = None,
     observations: Callable[[], Observations] | None = None,
+    audit: Callable[[], Reading[Kept[KeptReport]]] | None = None,
 ) -> Survey:
     """Read the state. Never raises for anything that a file may hold.
 
     The clock is asked once all is read, so that no record lies in the future by being written meanwhile. `zone` is the
-    host's, in which schedules are meant. `is_alive` answers for a process (`bkp.liveness`). `read_job`, `history` and
-    `observations` are for a caller that remembers what did not change.
+    host's, in which schedules are meant. `is_alive` answers for a process (`bkp.liveness`). `read_job`, `history`,
+    `observations` and `audit` are for a caller that remembers what did not change.
     """
     read_job = read_job or store.read_job
     wanted = dict.fromkeys(configured(config))
@@ -173,6 +177,7 @@ def survey(
     states = [_undoubted(state, known, is_alive) for state in states]
     records = [run for state in (*states, *others) for run in _newer_than_lines(state, known.past)]
     observed = observations() if observations is not None else read_observations(store.root)
+    newest_audit = audit() if audit is not None else KeptReports(store.root).newest()
     now = clock()
     past = known.past.with_records(records).until(now)
     return Survey(
@@ -187,6 +192,7 @@ def survey(
         past=past,
         observations=observed,
         attestations=read_attestations(Path(config.attestations_path)),
+        audit=newest_audit,
         contradicted=contradicted,
     )
 

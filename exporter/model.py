@@ -85,6 +85,7 @@ def _files(root: Path, survey: Survey) -> Iterator[StateFile]:
         yield from _file(root, standing.state.latest, standing.state.success)
     seen = survey.observations
     yield from _file(root, seen.pools, seen.datasets, seen.disks, seen.host)
+    yield from _file(root, survey.audit)
     history = survey.history
     if history.exists:
         yield StateFile(history.path.name, history.problem, history.written_at)

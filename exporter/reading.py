@@ -16,6 +16,7 @@ from bkp.errors import BkpError
 from bkp.liveness import PROC, is_alive
 from bkp.observations import KINDS, read_observations
 from bkp.past import History, read_history
+from bkp.state.audits import KeptReports, read_kept
 from bkp.state.observed import path_of, read_observation
 from bkp.state.reading import Readable
 from bkp.state.store import JobState, StateStore
@@ -24,6 +25,7 @@ from bkp.survey import Survey, configured, survey
 if TYPE_CHECKING:
     from datetime import datetime, tzinfo
 
+    from bkp.state.audits import Kept, KeptReport
     from bkp.state.observed import Observed
     from bkp.state.reading import Reading
 log = logging.getLogger("bkp-exporter")
@@ -113,6 +115,7 @@ class HostReader:
         self._history: History | None = None
         self._history_stamp: Stamp = None
         self._observations: dict[Path, tuple[Stamp, Any]] = {}
+        self._audit: tuple[Path, Stamp, Reading[Kept[KeptReport]]] | None = None
 
     def fingerprint(self) -> tuple[Stamp, ...]:
         """Return what changes when anything that `read` reads has changed; it costs a stat(2) for each file."""
@@ -120,6 +123,7 @@ class HostReader:
         store = StateStore(Path(config.paths.state))
         paths = [self._watch.path, store.root, store.root / "jobs", store.ledger.path, Path(config.attestations_path)]
         paths += [path_of(store.root, kind) for kind in KINDS]
+        paths.append(KeptReports(store.root).folder)
         for job, target in configured(config):
             folder = store.job_dir(job, target)
             paths += [folder / name for name in _RECORDS]
@@ -138,6 +142,7 @@ class HostReader:
             read_job=lambda job, target: self._read_job(store, job, target),
             history=lambda: self._read_history(store),
             observations=lambda: read_observations(store.root, self._read_observation),
+            audit=lambda: KeptReports(store.root).newest(self._read_kept),
         )
         return Look(config.config.host or os.uname().nodename, config, found)
 
@@ -180,4 +185,14 @@ class HostReader:
             self._observations[path] = (seen, found)
         else:
             self._observations.pop(path, None)
+        return found
+
+    def _read_kept(self, path: Path) -> Reading[Kept[KeptReport]]:
+        """Return a report of the audit, the same object as before where its file has not changed. As for records."""
+        seen = stamp(path)
+        known = self._audit
+        if known is not None and seen is not None and known[:2] == (path, seen):
+            return known[2]
+        found = read_kept(path)
+        self._audit = (path, seen, found) if isinstance(found, Readable) else None
         return found

@@ -70,6 +70,8 @@ KINDS: dict[str, str] = {
     "host_usb_resets": "USB devices were reset since boot",
     "host_no_zfs_module": "the newest installed kernel has no ZFS module, as far as is known: no pool after a reboot",
     "host_schedules": "scrubs or self-tests have no schedule, or more than one",
+    "audit_old": "an audit was due and was not made, or none was ever kept",
+    "audit_findings": "rules of the newest audit are not met",
     "filesystem_full": "the file system of a repository has little space left",
 }
 

@@ -51,6 +51,7 @@ class Audit(Section, frozen=True, kw_only=True):
     """bkp-audit."""
 
     schedule: Schedule | None = Schedule("monthly")
+    grace: Duration = Duration(hours=24)
     rules: AbsolutePath | None = None
     waivers: AbsolutePath | None = None
     attestations: AbsolutePath | None = None

@@ -25,7 +25,7 @@ from bkp.state.reading import Missing, Readable, Unreadable
 from bkp.verdict import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -128,13 +128,16 @@ class KeptReports:
         found = (KeptFile(int(match[1]), self.folder / name) for name in names if (match := _NAME.fullmatch(name)))
         return sorted(found, key=lambda each: (each.number, each.path.name))
 
-    def newest(self) -> Reading[Kept[KeptReport]]:
-        """Return the newest report, missing, or why it cannot be read: an older one never takes its place."""
+    def newest(self, read: Callable[[Path], Reading[Kept[KeptReport]]] | None = None) -> Reading[Kept[KeptReport]]:
+        """Return the newest report, missing, or why it cannot be read: an older one never takes its place.
+
+        `read` is for a caller that remembers.
+        """
         try:
             files = self.files()
         except StateError as exc:
             return Unreadable(self.folder, exc.message)
-        return read_kept(files[-1].path) if files else Missing(self.folder)
+        return (read or read_kept)(files[-1].path) if files else Missing(self.folder)
 
     def keep(self, report: object, judged_at: datetime, unmet_since: Mapping[str, datetime]) -> Path:
         """Keep a report and return its file; the oldest go where there are too many, or where they are too large.

@@ -13,7 +13,7 @@ GOOD, INFO, WARNING, CRITICAL, UNKNOWN, PLAIN = "green", "blue", "orange", "red"
 _COLOURS = {
     GOOD: "ok success online passed finished sent avail inuse pass",
     INFO: "running in_progress deferred skipped not_wanted not_applicable",
-    WARNING: "failed warning interrupted degraded offline removed paused canceled aborted never unattested split",
+    WARNING: "failed warning interrupted degraded offline removed kept paused canceled aborted never unattested split",
     CRITICAL: "late failure faulted unavail suspended missing fail error",
     UNKNOWN: "unknown not_told",
 }
@@ -60,10 +60,10 @@ class Look:
 
 
 def states_of(metric: str) -> Look:
-    """Return the look of `query.state_of`: each state by its name and colour."""
+    """Return the look of `query.state_of`: each state by its name and colour, one without a colour as not known."""
     return Look(
         names=tuple(
-            (str(code), state, _GRAVER.get((metric, state)) or _COLOUR_OF[state])
+            (str(code), state, _GRAVER.get((metric, state)) or _COLOUR_OF.get(state, UNKNOWN))
             for code, state in enumerate(CATALOGUE[metric].states)
         ),
         coloured=True,
@@ -90,6 +90,8 @@ SEVERITY_WORD = Look(
     coloured=True,
 )
 YES_WANTED = Look(names=(("1", "yes", GOOD), ("0", "no", CRITICAL)), coloured=True)
+CLEAN = Look(names=(("1", "clean", GOOD), ("0", "not clean", CRITICAL)), coloured=True)
+LATE = Look(names=(("0", "in time", GOOD), ("1", "late", CRITICAL)), coloured=True)
 NO_WANTED = Look(names=(("0", "no", GOOD), ("1", "yes", CRITICAL)), coloured=True)
 YES_NO = Look(names=(("0", "no", None), ("1", "yes", None)))
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from exporter.metrics import (
     archives,
+    audit,
     checks,
     concerns,
     config,
@@ -52,6 +53,7 @@ _OF_THE_MODEL: tuple[MetricSection[Model], ...] = (
     disks.SECTION,
     host.SECTION,
     observations.SECTION,
+    audit.SECTION,
     state.SECTION,
     history.SECTION,
     config.SECTION,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bkp.concerns.model import KINDS, need_attention
 from bkp.status import Status
+from exporter.page.audit import audit_row
 from exporter.page.disks import DiskCard, disk_card
 from exporter.page.jobs import JobCard, job_card, sentence
 from exporter.page.parts import Moment, Row, anchor_of, moment_of
@@ -157,4 +158,4 @@ def _notes(model: Model) -> list[Row]:
         notes.append(Row("history", f"{chain.lines} runs, chain intact"))
     elif not survey.history.exists:
         notes.append(Row("history", "not begun") if survey.past_known else Row("history", "not known", tone="warn"))
-    return notes
+    return [*notes, audit_row(model)]

@@ -19,6 +19,7 @@ from bkp.disk_health.second import Disagreement, SecondReading
 from bkp.observations import HOST_PART, Kernels, Schedulers
 from bkp.state.observed import not_seen
 from bkp.zfs_health.model import Checkpoint, PoolSpace, Scan, Snapshots
+from tests.support.audits import CLEAN, MIXED, keep
 from tests.support.exporter_world import World, healthy
 from tests.support.observed import (
     CONFIGURED,
@@ -62,14 +63,16 @@ def configure(world: World, extra: str) -> Observer:
 
 
 def observed(world: World) -> None:
-    """Record good runs, and a pool of two disks on which all is well."""
+    """Record good runs, a pool of two disks on which all is well, and a clean audit."""
     healthy(world)
+    keep(world.store.root, world.now - timedelta(days=22), CLEAN)
     configure(world, CONFIGURED).write()
 
 
 def observed_badly(world: World) -> None:
-    """Record good runs, and pools and disks in every kind of trouble."""
+    """Record good runs, pools and disks in every kind of trouble, and an audit with every verdict."""
     healthy(world)
+    keep(world.store.root, world.now - timedelta(days=22), MIXED)
     observer = configure(world, MORE)
     now = observer.now
     _pools(observer, now)

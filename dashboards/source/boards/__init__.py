@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dashboards.source.boards import fleet, repository, server, storage
+from dashboards.source.boards import compliance, fleet, repository, server, storage
 
 BOARDS = {
     "fleet": fleet.BOARD,
     "server": server.BOARD,
     "repository": repository.BOARD,
     "storage": storage.BOARD,
+    "compliance": compliance.BOARD,
 }

@@ -6,6 +6,7 @@ from dashboards.source.boards.shared import (
     ANSWERS,
     SEEN,
     SERVER_KEY,
+    TO_COMPLIANCE,
     TO_SERVER,
     TO_STORAGE,
     WATCHED,
@@ -14,9 +15,9 @@ from dashboards.source.boards.shared import (
     concerns,
 )
 from dashboards.source.dashboard import Dashboard, line, section
-from dashboards.source.looks import NONE_BETTER, NONE_WANTED, PLAIN_COUNT, SEVERITY, TEXT, WHEN, YES_WANTED, Look
+from dashboards.source.looks import CLEAN, NONE_BETTER, NONE_WANTED, PLAIN_COUNT, SEVERITY, TEXT, WHEN, YES_WANTED, Look
 from dashboards.source.panels import graph, stat, timeline
-from dashboards.source.query import SERVER, milliseconds
+from dashboards.source.query import SERVER, milliseconds, newest
 from dashboards.source.table import Column, Key, table
 
 JOBS_BAD = "bkp_job_status{status=~'late|failed|never|unknown'}"
@@ -83,6 +84,7 @@ SERVERS = table(
     Column("Worst", WORST, SEVERITY, (TO_SERVER,)),
     Column("Oldest of the newest archives", milliseconds(OLDEST), WHEN),
     Column("Jobs not well", _of(JOBS_BAD), NONE_WANTED, (TO_SERVER,)),
+    Column("Audit", newest("bkp_audit_clean"), CLEAN, (TO_COMPLIANCE,)),
     Column("Pools not online", _of(POOLS_BAD), NONE_WANTED, (TO_STORAGE,)),
     Column("Disks not well", _of(DISKS_BAD), NONE_WANTED, (TO_STORAGE,)),
     sort="-Worst",

@@ -9,6 +9,7 @@ from dashboards.source.looks import (
     COUNT,
     CRITICAL,
     GOOD,
+    LATE,
     NONE_BETTER,
     NONE_WANTED,
     PLAIN_COUNT,
@@ -177,13 +178,15 @@ STEPS = table(
 
 SOURCES = table(
     "Sources",
-    "When each source was last complete in a good archive.",
+    "When each source was last complete in a good archive, and by when it has to be again.",
     (SERVER_KEY, Key("repository", "Repository"), Key("source", "Source")),
     Column(
         "Last complete backup",
         milliseconds(_of("bkp_source_last_complete_backup_timestamp_seconds", f"{KEYS}, source")),
         WHEN,
     ),
+    Column("Deadline", milliseconds(_of("bkp_source_deadline_timestamp_seconds", f"{KEYS}, source")), WHEN),
+    Column("In time", f"time() > bool {_of('bkp_source_deadline_timestamp_seconds', f'{KEYS}, source')}", LATE),
 )
 
 BOARD = Dashboard(

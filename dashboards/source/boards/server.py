@@ -9,6 +9,7 @@ from dashboards.source.looks import (
     COUNT,
     CRITICAL,
     GOOD,
+    LATE,
     NO_WANTED,
     NONE_BETTER,
     NONE_WANTED,
@@ -29,7 +30,6 @@ from dashboards.source.table import Column, Key, table
 
 JOB = f"{SERVER}, job_name, target"
 SOURCE = f"{SERVER}, repository, source"
-LATE = Look(names=(("0", "in time", GOOD), ("1", "late", CRITICAL)), coloured=True)
 HAPPENED = Look(names=(("0", "no", GOOD), ("1", "yes", WARNING)), coloured=True)
 
 GLANCE = line(
@@ -84,13 +84,15 @@ JOBS = table(
 
 SOURCES = table(
     "Sources",
-    "When each source was last complete in a good archive, and the nightly's deadline for its repository.",
+    "When each source was last complete in a good archive, and by when it has to be again.",
     (SERVER_KEY, Key("repository", "Repository"), Key("source", "Source")),
     Column(
         "Last complete backup",
         milliseconds(newest("bkp_source_last_complete_backup_timestamp_seconds", SOURCE)),
         WHEN,
     ),
+    Column("Deadline", milliseconds(newest("bkp_source_deadline_timestamp_seconds", SOURCE)), WHEN),
+    Column("In time", f"time() > bool {newest('bkp_source_deadline_timestamp_seconds', SOURCE)}", LATE),
 )
 
 OBSERVED = table(

@@ -12,6 +12,7 @@ TO_SERVER = to("bkp-server", "This server", instance="__data.fields.instance")
 TO_REPOSITORY = to(
     "bkp-repository", "This repository", instance="__data.fields.instance", repository="__data.fields.target"
 )
+TO_COMPLIANCE = to("bkp-compliance", "Its audit", instance="__data.fields.instance")
 TO_STORAGE = to("bkp-storage", "Its pools and disks", instance="__data.fields.instance")
 SERVER_KEY = Key("instance", "Server", links=(TO_SERVER,))
 
