@@ -40,6 +40,16 @@ class JobSpec:
     is_vital: bool = False
     outlives_process: bool = False
 
+    @property
+    def key(self) -> str:
+        """Return its key in the configuration's section `jobs`."""
+        return self.name.replace("-", "_")
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Return the words that call it on bkp-run's command line."""
+        return tuple(self.name.split("-"))
+
 
 NIGHTLY = JobSpec("nightly", Kind.REPOSITORY, "borg-backup", "Nightly borg backup", "02:30", "2h", is_vital=True)
 CHECK = JobSpec(
@@ -57,5 +67,25 @@ VERIFY = JobSpec(
 DRILL = JobSpec("drill", Kind.REPOSITORY, "borg-drill", "Restore drill", "Sat 05:30", "24h")
 PRUNE = JobSpec("prune", Kind.REPOSITORY, "borg-prune", "Prune of the borg repositories", None, "24h")
 SCRUB = JobSpec("scrub", Kind.POOL, "bkp-scrub", "Scrub of the pools", "Wed 06:00", "48h", outlives_process=True)
+SELFTEST_SHORT = JobSpec(
+    "selftest-short",
+    Kind.DISK,
+    "bkp-selftest-short",
+    "Short self-test of the disks",
+    "Mon 06:00",
+    "24h",
+    outlives_process=True,
+)
+SELFTEST_LONG = JobSpec(
+    "selftest-long",
+    Kind.DISK,
+    "bkp-selftest-long",
+    "Long self-test of the disks",
+    "*-*-02 07:00",
+    "96h",
+    outlives_process=True,
+)
 
-JOBS: dict[str, JobSpec] = {spec.name: spec for spec in (NIGHTLY, CHECK, VERIFY, DRILL, PRUNE, SCRUB)}
+JOBS: dict[str, JobSpec] = {
+    spec.name: spec for spec in (NIGHTLY, CHECK, VERIFY, DRILL, PRUNE, SCRUB, SELFTEST_SHORT, SELFTEST_LONG)
+}

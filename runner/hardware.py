@@ -5,9 +5,14 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from bkp import decoding
 from bkp.clock import utc_now
 from bkp.disk_health.model import SelfTestResult
 from bkp.observations import DiskSeen, PoolSeen
+from bkp.tools.pysmart_tester import Started
+from runner.probe import commands
 from runner.probe.asking import Asker
 from runner.probe.devices import Host
 from runner.probe.disks import look_at_disk
@@ -31,11 +36,27 @@ def see_pool(name: str) -> PoolSeen | Unseen:
     return found if isinstance(found, Unseen) else PoolSeen(health=found, devices=devices_of(found, host.whole_device))
 
 
-def see_disk(config: Config, name: str) -> DiskSeen | Unseen:
-    """Ask one configured disk, which stays asleep if it sleeps."""
+def see_disk(config: Config, name: str, *, wake: bool = False) -> DiskSeen | Unseen:
+    """Ask one configured disk, which stays asleep if it sleeps, unless it is to `wake`."""
     host, disk = Host(), config.disks[name]
     ask = Asker(time.monotonic() + SECONDS)
-    return look_at_disk(disk, host.real_path(disk.path), None, ask, utc_now, always=True).found
+    real_path = host.real_path(disk.path)
+    seen = look_at_disk(disk, real_path, None, ask, utc_now, always=True).found
+    if wake and isinstance(seen, DiskSeen) and seen.asleep:
+        ask(commands.smart(disk.path, disk.interface, wake=True), commands.SMARTCTL_SECONDS)
+        seen = look_at_disk(disk, real_path, None, ask, utc_now, always=True).found
+    return seen
+
+
+def start_test(device: str, interface: str, kind: str) -> Started:
+    """Have pySMART start a self-test of a disk that is awake, in a process of its own."""
+    answer = Asker(time.monotonic() + SECONDS)(commands.start_test(device, interface, kind), commands.SMARTCTL_SECONDS)
+    if (refusal := answer.refusal) is not None:
+        return Started(error=refusal)
+    try:
+        return decoding.decode(answer.stdout, Started)
+    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+        return Started(error=f"its answer cannot be read: {exc}")
 
 
 def disk_names(config: Config) -> dict[str, str]:

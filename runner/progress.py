@@ -15,6 +15,7 @@ JOURNAL_INTERVAL = 300.0
 
 _TITLES = {
     "scrub": "scrubbing",
+    "selftest": "testing",
     "create": "archiving",
     "repository.check": "checking segments",
     "check.verify_data": "verifying data",

@@ -69,12 +69,13 @@ def _trouble(standing: Standing) -> Concern:
     if standing.status.status is Status.FAILED and standing.latest is not None and (end := standing.latest.end):
         since = end.ended_at
     remedy = standing.latest.remedy if standing.latest is not None else None
+    call = " ".join(("bkp-run", *JOBS[standing.job].words))
     return _about(
         standing,
         kind,
         _severity(standing),
         standing.status.explanation,
-        remedy or f"`bkp-run {standing.job} --target {standing.target}` runs it now; its log says more",
+        remedy or f"`{call} --target {standing.target}` runs it now; its log says more",
         since,
     )
 

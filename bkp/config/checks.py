@@ -10,6 +10,7 @@ from bkp.archive_names import SET_ASIDE
 from bkp.calendar import EARLIEST_YEAR, LATEST_YEAR
 from bkp.config.places import archived, misunderstood, place_of
 from bkp.config.replica_checks import check_replications
+from bkp.jobs import JOBS
 from bkp.patterns import excluder
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def check_schedules(document: Document, config: Config, now: datetime) -> None:
     """Raise `ConfigError` for a schedule that elapses no more after `now` (in the host's zone): nothing would run."""
     if not EARLIEST_YEAR < now.year < LATEST_YEAR:  # a clock that is not set yet: every schedule would seem to be over
         return
-    planned = [(("jobs", name, "schedule"), job.schedule) for name, job in config.jobs.items()]
+    planned = [(("jobs", JOBS[name].key, "schedule"), job.schedule) for name, job in config.jobs.items()]
     for path, schedule in (*planned, (("audit", "schedule"), config.audit.schedule)):
         if schedule is not None and now.tzinfo is not None and schedule.next_after(now, now.tzinfo) is None:
             message = f"{'.'.join(path)}: {str(schedule)!r} lies in the past and never elapses again"

@@ -32,7 +32,7 @@ class _JobTable(Section, frozen=True, kw_only=True):
 
     def items(self) -> tuple[tuple[str, Job], ...]:
         """Return the jobs by name, in the order of the table."""
-        return tuple((name, getattr(self, name)) for name in self.__struct_fields__)
+        return tuple((name, getattr(self, spec.key)) for name, spec in JOBS.items())
 
     if TYPE_CHECKING:
 
@@ -47,7 +47,7 @@ def _section_of(spec: JobSpec) -> type[Job]:
         *([] if spec.outlives_process else [("timeout", Duration | None, None)]),
     ]
     section: type[Job] = msgspec.defstruct(  # type: ignore[assignment]  # the stub forgets `bases`
-        f"{spec.name.capitalize()}Job",
+        f"{spec.key.title().replace('_', '')}Job",
         defaults,
         bases=(Job,),
         namespace={"__doc__": f"{spec.title}."},
@@ -63,7 +63,7 @@ if TYPE_CHECKING:
 else:  # one field for each job of the table
     Jobs = msgspec.defstruct(
         "Jobs",
-        [(spec.name, section := _section_of(spec), section()) for spec in JOBS.values()],
+        [(spec.key, section := _section_of(spec), section()) for spec in JOBS.values()],
         bases=(_JobTable,),
         namespace={"__doc__": _JobTable.__doc__},
         frozen=True,

@@ -99,5 +99,5 @@ class Config(Section, frozen=True, kw_only=True):
 
     def job(self, name: str) -> Job:
         """Return the settings of the job of that name."""
-        found: Job = getattr(self.jobs, name)
+        found: Job = getattr(self.jobs, JOBS[name].key)
         return found

@@ -169,6 +169,7 @@ class DiskHealth(_Record, frozen=True, kw_only=True):
     `exit_bits` is None where the exit status is not known. `attributes`, `self_tests` and `critical_warnings` are
     None where the output does not hold them, or not whole where an empty list would look like a good one.
     A running self-test stands first. `failing_now` and `failed_before` are names of attributes.
+    The minutes are how long the disk itself says that a test takes.
     """
 
     device: str | None = None
@@ -194,6 +195,9 @@ class DiskHealth(_Record, frozen=True, kw_only=True):
     failed_before: tuple[str, ...] | None = None
     self_test_status_said: str | None = None
     self_tests: tuple[SelfTest, ...] | None = None
+    self_tests_supported: bool | None = None
+    short_test_minutes: Count | None = None
+    long_test_minutes: Count | None = None
     messages: tuple[str, ...] = ()
 
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from bkp.disk_health.model import Protocol, SelfTest, SelfTestKind, SelfTestResult
+from bkp.disk_health.model import ExitBit, Protocol, SelfTest, SelfTestKind, SelfTestResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from bkp.disk_health.model import DiskHealth
+
 # An ATA disk keeps the hour in 16 bits; after seven and a half years it begins again at 0.
 _HOURS_WRAP = 1 << 16
+_NVME_TESTS = (7, 4)
+ABORTED_OFTEN = 3  # so many aborted tests in a row have one cause
 
 _RESULTS = (
     (re.compile(r"completed without error"), SelfTestResult.PASSED),
@@ -39,6 +43,39 @@ def newest_of_each_kind(tests: Iterable[SelfTest]) -> dict[SelfTestKind, SelfTes
     for test in tests:
         found.setdefault(test.kind, test)
     return found
+
+
+def aborted_in_a_row(tests: Iterable[SelfTest]) -> int:
+    """Return how many of the newest tests were aborted or interrupted, one after the other; a running one is passed."""
+    count = 0
+    for test in tests:
+        if test.result in {SelfTestResult.ABORTED, SelfTestResult.INTERRUPTED}:
+            count += 1
+        elif test.result is not SelfTestResult.IN_PROGRESS:
+            break
+    return count
+
+
+def no_self_tests(health: DiskHealth) -> str | None:
+    """Return why nothing can ever be known of self-tests of this disk; None where they are possible, or untold.
+
+    Up to 7.3 smartctl shows no self-test log of an NVMe disk; from 7.4 on it leaves it out where the disk has none.
+    """
+    if health.self_tests is not None:
+        return None
+    if health.self_tests_supported is False:
+        return "the disk says that it has no self-tests"
+    if health.protocol is not Protocol.NVME or (version := _version(health.smartctl_version)) is None:
+        return None
+    if version < _NVME_TESTS:
+        return f"smartctl {health.smartctl_version} shows no self-tests of an NVMe disk: 7.4 does"
+    read = health.exit_bits is not None and health.values.power_on_seconds is not None
+    return "the disk has no self-test log" if read and ExitBit.COMMAND_FAILED not in (health.exit_bits or ()) else None
+
+
+def _version(text: str | None) -> tuple[int, ...] | None:
+    parts = (text or "").split(".")
+    return tuple(map(int, parts)) if all(part.isdecimal() for part in parts) else None
 
 
 def result_of(words: str, protocol: Protocol | None) -> SelfTestResult:

@@ -6,7 +6,7 @@ A new job that has something to tell adds its result here: a record with a tag, 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -169,7 +169,35 @@ class ScrubResult(Record, frozen=True, kw_only=True, tag="scrub"):
         return self.examined_bytes / self.seconds if self.examined_bytes is not None and self.seconds else None
 
 
-Result = NightlyResult | CheckResult | DrillResult | PruneResult | ScrubResult
+TestWord = Literal["running", "passed", "failed", "aborted", "interrupted", "unsupported", "unknown"]
+
+
+class SelfTestRecord(Record, frozen=True, kw_only=True, tag="selftest"):
+    """How far a self-test is, or how it ended, as the disk's own log told it at `seen_at`.
+
+    `said` is the log's wording. `minutes` are what the disk says that the test takes. `power_on_hours` are the disk's
+    when it began, and `log_before` is a digest of its log then. `aborted_in_a_row` counts the newest tests of the log.
+    """
+
+    kind: Literal["short", "long"]
+    ended_as: TestWord = "running"
+    said: str | None = None
+    begun_at: UtcTime | None = None
+    seen_at: UtcTime | None = None
+    progress: float | None = None
+    minutes: Count | None = None
+    power_on_hours: Count | None = None
+    log_before: str = ""
+    first_bad_lba: Count | None = None
+    aborted_in_a_row: Count = 0
+
+    @property
+    def passed(self) -> bool:
+        """Return whether the test went through to its end and found nothing. Only that says when a disk last passed."""
+        return self.ended_as == "passed"
+
+
+Result = NightlyResult | CheckResult | DrillResult | PruneResult | ScrubResult | SelfTestRecord
 
 
 class Line(NamedTuple):
@@ -200,6 +228,8 @@ def describe(result: Result | None) -> list[Line]:
             return [Line("Archives", f"{result.deleted:,} deleted, {result.kept:,} kept{size}"), *_gone(result.listed)]
         case ScrubResult():
             return _scrub(result)
+        case SelfTestRecord():
+            return _self_test(result)
         case None:
             return []
 
@@ -213,6 +243,16 @@ def describe_archive(archive: Archive) -> list[Line]:
         Line("New data", format_size(archive.deduplicated_bytes)),
         *(Line("Missing root", root.path) for root in archive.roots if not root.present),
     ]
+
+
+def _self_test(result: SelfTestRecord) -> list[Line]:
+    done = f", {result.progress:.0%} done" if result.ended_as == "running" and result.progress is not None else ""
+    lines = [Line("Self-test", f"{result.kind}, {result.ended_as}{done}")]
+    if result.said is not None:
+        lines.append(Line("The disk says", result.said))
+    if result.first_bad_lba is not None:
+        lines.append(Line("First bad block", f"{result.first_bad_lba}"))
+    return lines
 
 
 def _scrub(result: ScrubResult) -> list[Line]:

@@ -24,15 +24,22 @@ MAX_ROWS = 256
 
 def read(device: str, interface: str) -> SecondReading:
     """Return what pySMART says of a device, given as `/dev/…`, behind an interface, given as smartctl names it."""
-    # pySMART cuts its own prefix and FreeBSD's name for NVMe out of any place in the path
-    if not device.startswith("/dev/") or "/dev/" in device[1:] or "nvd" in device:
-        return SecondReading(error=f"pySMART would ask for another device than {clean(device)}")
+    if (why := misread(device)) is not None:
+        return SecondReading(error=why)
     try:
         from pySMART import Device
 
         return _reading(Device(device, interface=interface, smart_options=["-n", "standby"]))
     except Exception as error:  # noqa: BLE001 - pySMART raises whatever a line that it does not expect leads to
         return SecondReading(error=clean(f"{type(error).__name__}: {error}"))
+
+
+def misread(device: str) -> str | None:
+    """Return why pySMART must not be given this path; None if it may."""
+    # it cuts its own prefix and FreeBSD's name for NVMe out of any place in the path
+    if not device.startswith("/dev/") or "/dev/" in device[1:] or "nvd" in device:
+        return f"pySMART would ask for another device than {clean(device)}"
+    return None
 
 
 def _reading(disk: Any) -> SecondReading:

@@ -49,6 +49,11 @@ class _Help:
 
 
 _NO_WAIT = click.option("--no-wait", is_flag=True, help="Begin, and let `bkp-run follow` see to the end.")
+_SELF_TEST = (
+    "Starts the disk's own self-test and follows it to its end, which the disk's own log tells. Ctrl-C or a restart of "
+    "the server changes nothing, and `bkp-run follow` goes on. One disk of a pool at a time, never beside a scrub of "
+    "its pool: the others are deferred, and begin when it is their turn."
+)
 
 _HELP = {
     "nightly": _Help(
@@ -126,17 +131,31 @@ _HELP = {
         ),
         (_NO_WAIT,),
     ),
+    "selftest-short": _Help(
+        "Have each disk test itself: minutes.",
+        _SELF_TEST,
+        ("bkp-run selftest short --target left", "bkp-run selftest short --no-wait"),
+        (_NO_WAIT,),
+    ),
+    "selftest-long": _Help(
+        "Have each disk read all of itself: hours to days.",
+        _SELF_TEST,
+        ("bkp-run selftest long --target left --no-wait", "bkp-run selftest long --dry-run"),
+        (_NO_WAIT,),
+    ),
 }
 
 
 def _job_command(name: str) -> click.Command:
     about = _HELP[name]
 
+    words = JOBS[name].words
+
     @click.command(
-        name,
+        words[-1],
         help=f"{about.summary}\n\n{about.details}",
         short_help=about.summary,
-        epilog=options.examples(f"bkp-run {name}", *about.examples),
+        epilog=options.examples(f"bkp-run {' '.join(words)}", *about.examples),
     )
     @options.target
     @options.dry_run
@@ -300,4 +319,27 @@ def _show_plans(job: str, config: Config, targets: list[str], wait: float, *, as
         click.echo(plan.as_text(each))
 
 
-COMMANDS = tuple(_job_command(name) for name in JOBS)
+def _commands() -> tuple[click.Command, ...]:
+    """Return a command for each job; jobs of two words are commands of a group."""
+    found: dict[str, click.Command] = {}
+    for name, spec in JOBS.items():
+        first, *rest = spec.words
+        if not rest:
+            found[first] = _job_command(name)
+            continue
+        group = found.setdefault(first, _selftest_group())
+        assert isinstance(group, click.Group)  # noqa: S101  # no job is called as another's first word
+        group.add_command(_job_command(name))
+    return tuple(found.values())
+
+
+def _selftest_group() -> click.Group:
+    return click.Group(
+        "selftest",
+        help="Have the disks test themselves, short or long.",
+        short_help="Have the disks test themselves.",
+        epilog=options.examples("bkp-run selftest short", "bkp-run selftest long --no-wait"),
+    )
+
+
+COMMANDS = _commands()

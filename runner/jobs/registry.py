@@ -8,11 +8,21 @@ from bkp.jobs import JOBS
 from runner.jobs import check, drill, prune
 from runner.jobs.nightly import job as nightly
 from runner.jobs.scrub import job as scrub
+from runner.jobs.selftest import job as selftest
 
 if TYPE_CHECKING:
     from runner.jobs.model import RunnerJob
 
-_ALL: tuple[RunnerJob[Any], ...] = (nightly.JOB, check.CHECK_JOB, check.VERIFY_JOB, drill.JOB, prune.JOB, scrub.JOB)
+_ALL: tuple[RunnerJob[Any], ...] = (
+    nightly.JOB,
+    check.CHECK_JOB,
+    check.VERIFY_JOB,
+    drill.JOB,
+    prune.JOB,
+    scrub.JOB,
+    selftest.SHORT_JOB,
+    selftest.LONG_JOB,
+)
 _BY_NAME = {job.spec.name: job for job in _ALL}
 
 RUNNER_JOBS: dict[str, RunnerJob[Any]] = {name: _BY_NAME[name] for name in JOBS}

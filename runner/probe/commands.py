@@ -46,11 +46,17 @@ def snapshots(pool: str) -> tuple[str, ...]:
     return ("zfs", "list", "-Hp", "-r", "-t", "snapshot", "-o", ",".join(SNAPSHOT_COLUMNS), pool)
 
 
-def smart(path: str, interface: str | None) -> tuple[str, ...]:
-    """Return what smartctl is asked of one disk. A disk that sleeps is left alone."""
-    return ("smartctl", "--json", "-a", "-n", "standby", *(("-d", interface) if interface else ()), path)
+def smart(path: str, interface: str | None, *, wake: bool = False) -> tuple[str, ...]:
+    """Return what smartctl is asked of one disk. A disk that sleeps is left alone, unless it is to `wake`."""
+    sleeping = () if wake else ("-n", "standby")
+    return ("smartctl", "--json", "-a", *sleeping, *(("-d", interface) if interface else ()), path)
 
 
 def second(device: str, interface: str) -> tuple[str, ...]:
     """Return the program that has pySMART read one disk; only for a disk that is awake."""
     return (sys.executable, "-P", "-m", "bkp.tools.pysmart_reader", device, interface)
+
+
+def start_test(device: str, interface: str, kind: str) -> tuple[str, ...]:
+    """Return the program that has pySMART start a self-test; only for a disk that is awake."""
+    return (sys.executable, "-P", "-m", "bkp.tools.pysmart_tester", device, interface, kind)

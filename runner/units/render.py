@@ -93,7 +93,7 @@ def _units(config: Config, facts: UnitFacts) -> Iterator[_Unit]:
     """Yield the unit of every job that has a target, and that of the audit."""
     for name, job in RUNNER_JOBS.items():
         if config.targets(name):
-            spec, words = job.spec, [facts.program("bkp-run"), "--config", facts.config, name, "--unit"]
+            spec, words = job.spec, [facts.program("bkp-run"), "--config", facts.config, *job.spec.words, "--unit"]
             box = sandbox.of_job(job.rights(config, facts.home), config, facts)
             yield _Unit(spec.unit, spec.title, words, config.job(name).schedule, box)
     if config.pools or config.disks:

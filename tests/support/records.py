@@ -9,7 +9,16 @@ import msgspec
 
 from bkp.state.fields import Outcome
 from bkp.state.records import MailNote, Message, Process, Run, Step
-from bkp.state.results import Archive, CheckResult, DrillResult, NightlyResult, RepositoryFacts, Root, ScrubResult
+from bkp.state.results import (
+    Archive,
+    CheckResult,
+    DrillResult,
+    NightlyResult,
+    RepositoryFacts,
+    Root,
+    ScrubResult,
+    SelfTestRecord,
+)
 
 START = datetime(2026, 11, 23, 2, 30, tzinfo=UTC)
 PROCESS = Process(pid=4711, started_ticks=12345, boot_id="7d3c1d1e-0000-4000-8000-000000000001")
@@ -72,6 +81,15 @@ def a_scrub(started: datetime, **changes: Any) -> ScrubResult:
     return ScrubResult(**(values | changes))
 
 
+def a_self_test(started: datetime, **changes: Any) -> SelfTestRecord:
+    """Return a short self-test that passed."""
+    values: dict[str, Any] = {
+        "kind": "short", "ended_as": "passed", "said": "Completed without error", "begun_at": started,
+        "seen_at": started + timedelta(minutes=11), "progress": 1.0, "minutes": 2, "power_on_hours": 12_000,
+    }  # fmt: skip
+    return SelfTestRecord(**(values | changes))
+
+
 def a_run(job: str = "nightly", started: datetime = START, outcome: Outcome = Outcome.SUCCESS, **changes: Any) -> Run:
     """Return a run of 12 minutes with the result of its job; one that is `running` has no end and no result."""
     running = outcome is Outcome.RUNNING
@@ -81,6 +99,8 @@ def a_run(job: str = "nightly", started: datetime = START, outcome: Outcome = Ou
         "verify": CheckResult(all_data=True),
         "drill": a_drill(),
         "scrub": a_scrub(started),
+        "selftest-short": a_self_test(started),
+        "selftest-long": a_self_test(started, kind="long", minutes=700),
     }.get(job)
     values: dict[str, Any] = {
         "run_id": f"{started:%Y%m%dT%H%M%SZ}-{job}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bkp.disk_health import exit_status, verdict
 from bkp.disk_health.as_json import ata, nvme, scsi, tree
 from bkp.disk_health.model import Attribute, DiskHealth, Identity, PowerState, Protocol, SelfTest, Values
-from bkp.disk_health.words import clean, protocol_named, some_messages
+from bkp.disk_health.words import clean, first_known, protocol_named, some_messages
 
 _ATTRIBUTE_CHECK = "based on an Attribute check"
 
@@ -48,6 +48,12 @@ def read_json(document: tree.Tree, *, ended_with: int | None = None) -> DiskHeal
         critical_warning=nvme.critical_warning(document),
         self_test_status_said=test_status,
         self_tests=tests,
+        self_tests_supported=first_known(
+            tree.flag(document, "ata_smart_data", "capabilities", "self_tests_supported"),
+            tree.flag(document, "nvme_optional_admin_commands", "self_test"),
+        ),
+        short_test_minutes=tree.whole(document, "ata_smart_data", "self_test", "polling_minutes", "short"),
+        long_test_minutes=tree.whole(document, "ata_smart_data", "self_test", "polling_minutes", "extended"),
         messages=messages,
     )
     return verdict.concluded(heard, table, in_doubt=garbled or resting is not None)

@@ -20,11 +20,11 @@ from bkp.quantities import format_size
 from bkp.state.fields import Outcome
 from bkp.state.results import ScrubResult
 from bkp.state.store import value_of
-from bkp.status import deadline
 from bkp.tools.borg.events import Progress
 from bkp.tools.zfs.client import Zfs, ZfsError
 from bkp.tools.zfs.commands import Programs, pause_scrub, pool_status, scrub
 from runner.hardware import disk_names, see_pool, tested_disks
+from runner.jobs.deadlines import too_late
 from runner.jobs.model import READ_EVERYTHING, DryRun, Rights, RunnerJob
 from runner.jobs.scrub.judgement import Standing, hindrance, standing
 from runner.jobs.scrub.pauses import stands_aside
@@ -91,7 +91,7 @@ def _begin(session: PoolSession) -> None:
     """Start a scrub, go on with one that is paused, or adopt one that runs."""
     seen = see_pool(session.pool)
     if (why := _why_not(session.config, session.target, seen)) is not None:
-        raise _too_late(session, why) or DeferredError(why)
+        raise too_late(session, why) or DeferredError(why)
     assert not isinstance(seen, Unseen)  # noqa: S101  # else there was a hindrance
     state = seen.health.scrub.state
     adopted = state in {"in progress", "paused"}
@@ -131,18 +131,6 @@ def _why_not(config: Config, target: str, seen: PoolSeen | Unseen) -> str | None
     if seen.health.scrub.state == "in progress":
         return None
     return hindrance(seen.health, tested_disks(config, config.pools[target].disks))
-
-
-def _too_late(session: PoolSession, why: str) -> StepFailedError | None:
-    """Return the failure of a scrub that was put off until its deadline; None if there is time left."""
-    run, settings = session.recorder.run, session.config.job(SCRUB.name)
-    success = value_of(session.store.read_job(run.job, run.target).success)
-    due = deadline(settings, success.started_at if success is not None else None, local_zone())
-    if due is None or session.clock() <= due:
-        return None
-    return StepFailedError(
-        f"its deadline has passed, and it still cannot begin: {why}", remedy="see to that, then `bkp-run scrub`"
-    )
 
 
 def _look(session: PoolSession) -> Standing:

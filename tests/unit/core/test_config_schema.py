@@ -53,6 +53,8 @@ def test_the_example_describes_the_given_system() -> None:
         ("drill", "Sat 05:30"),
         ("prune", "None"),
         ("scrub", "Wed 06:00"),
+        ("selftest-short", "Mon 06:00"),
+        ("selftest-long", "*-*-02 07:00"),
     ]
     assert [(place.name, place.description, str(place.valid_for)) for place in config.audit.escrow] == [
         ("vaultwarden", "Vaultwarden item", "90d"),
