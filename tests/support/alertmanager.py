@@ -31,7 +31,8 @@ exec "$@"
 """
 
 
-def _with_templates(folder: Path, *command: str) -> list[str]:
+def with_templates(folder: Path, *command: str) -> list[str]:
+    """Return a command line that runs `command`, which is Alertmanager, where it finds its templates."""
     if TEMPLATES.is_dir():
         return [*command]
     return in_own_mounts("sh", "-ec", OWN_SHARE, "share", str(folder / "share"), str(UNPACKED), *command)
@@ -45,7 +46,7 @@ def alertmanager(folder: Path, config: str, port: int) -> Iterator[str]:
     with serving(
         folder / "alertmanager.log",
         f"http://127.0.0.1:{port}",
-        *_with_templates(
+        *with_templates(
             folder,
             "prometheus-alertmanager",
             f"--config.file={path}",

@@ -6,11 +6,13 @@ from datetime import timedelta
 
 import pytest
 
+from auditor.kept import keep_report
 from bkp.state.audits import KeptRule
 from bkp.verdict import Verdict
 from exporter.metrics import audit
 from exporter.metrics.audit import MAX_RULES
 from exporter.page.audit import audit_row
+from tests.support.audit_world import report_on, rule
 from tests.support.audits import CLEAN, MIXED, keep
 from tests.support.exporter_world import World, healthy
 
@@ -52,6 +54,16 @@ def test_an_audit_is_counted_dated_and_coloured(well: World) -> None:
     assert ("bkp_audit_rule_unmet_since_timestamp_seconds", ("ENC-001",)) not in found
     well.now += 60 * DAY
     assert row(well)[0].endswith("1 passed; the next one is late;")
+
+
+def test_what_the_audit_keeps_is_what_the_exporter_publishes(well: World) -> None:
+    report = report_on([rule()], {"borg.repo.main.opens": False}, now=well.now)
+    keep_report(well.store.root, report, None)
+    found = values(well)
+    assert found["bkp_audit_judged_timestamp_seconds", ()] == well.now.timestamp()
+    assert found["bkp_audit_rule_verdict", ("TST-999", "fail")] == 1
+    assert found["bkp_audit_rule_info", ("TST-999", "The passphrase opens the repository", "high")] == 1
+    assert found["bkp_audit_rule_counts", ("TST-999",)] == 1
 
 
 def test_a_report_from_the_future_has_no_deadline(well: World) -> None:
