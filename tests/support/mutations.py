@@ -36,8 +36,9 @@ class Mutation(NamedTuple):
 
 
 def contents(state: Path) -> dict[str, bytes]:
-    """Return every record of jobs, and the history."""
-    paths = [*state.glob("jobs/*/*/*.json"), state / HISTORY]
+    """Return every record of jobs and of repositories, the samples, and the history."""
+    places = ("jobs/*/*/*.json", "repositories/*.json", "samples/*.json")
+    paths = [*(path for place in places for path in state.glob(place)), state / HISTORY]
     return {str(path.relative_to(state)): path.read_bytes() for path in sorted(paths) if path.exists()}
 
 
