@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from tests.support.alert_rules import ALERTS, GROUPS, RULES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
 Values = list[float | None]
@@ -30,11 +30,42 @@ class Story:
         self._count = length // step + 1
         self._series: dict[str, Values] = {}
         self._expected: list[dict[str, Any]] = []
+        self._shown: list[dict[str, Any]] = []
 
     def sample(self, name: str, value: Sampled, **labels: str) -> None:
         """Add a series."""
         inside = ",".join(f"{key}={json.dumps(text)}" for key, text in labels.items())
         self._series[f"{name}{{{inside}}}"] = [value(number * self.step) for number in range(self._count)]
+
+    def scrapes(self, expositions: Sequence[bytes], start: float, **labels: str) -> None:
+        """Add what an exporter exposed at every step, as text; `start` is the clock's reading at the first.
+
+        promtool's clock begins at 0, so every point in time is moved by that; 0 stays 0, as it means never.
+        """
+        target = "".join(f",{key}={json.dumps(text)}" for key, text in labels.items())
+        found: dict[str, Values] = {}
+        for number, exposition in enumerate(expositions):
+            for line in exposition.decode("utf-8").splitlines():
+                if not line.startswith("#"):
+                    series, _, text = line.rpartition(" ")
+                    value = float(text)
+                    if series.partition("{")[0].endswith("_timestamp_seconds") and value:
+                        value -= start
+                    values = found.setdefault(series, [])
+                    values += [None] * (number - len(values))
+                    values.append(value)
+        for series, values in found.items():
+            name, _, rest = series.removesuffix("}").partition("{")
+            inside = f"{rest}{target}" if rest else target.removeprefix(",")
+            self._series[f"{name}{{{inside}}}"] = values + [None] * (self._count - len(values))
+
+    def shows(self, expression: str, minute: int, *labels: dict[str, str]) -> None:
+        """Expect an expression to have exactly these series at a minute, each of them 1."""
+        wanted = [
+            {"labels": "{" + ",".join(f"{key}={json.dumps(text)}" for key, text in each.items()) + "}", "value": 1}
+            for each in labels
+        ]
+        self._shown.append({"expr": expression, "eval_time": f"{minute}m", "exp_samples": wanted})
 
     def fires(self, alert: str, minute: int, *labels: dict[str, str]) -> None:
         """Expect exactly these of an alert to fire at a minute; without labels, that it does not fire."""
@@ -55,7 +86,12 @@ class Story:
     def as_test(self) -> dict[str, Any]:
         """Return it as promtool reads it."""
         series = [{"series": name, "values": notation(values)} for name, values in self._series.items()]
-        return {"interval": f"{self.step}m", "input_series": series, "alert_rule_test": self._expected}
+        return {
+            "interval": f"{self.step}m",
+            "input_series": series,
+            "alert_rule_test": self._expected,
+            "promql_expr_test": self._shown,
+        }
 
 
 def notation(values: Values) -> str:

@@ -126,8 +126,9 @@ def full_disk(site: Site) -> Iterator[subprocess.Popen[str]]:
 
 def quick(text: str) -> str:
     """Return an example or rules with short times: how long things last is judged by the tests of the rules."""
-    text = re.sub(r"\b(scrape_interval|evaluation_interval|group_wait|group_interval): \w+", r"\1: 1s", text)
-    return re.sub(r"\bfor: \w+", "for: 3s", text)
+    text = re.sub(r"\b(evaluation_interval|group_wait|group_interval): \w+", r"\1: 1s", text)
+    text = text.replace("scrape_interval: 1m", "scrape_interval: 2s")  # a busy machine may not answer within one
+    return re.sub(r"\bfor: \w+", "for: 5s", text)
 
 
 def example_alertmanager(hook: Hook, mailbox: Mailbox) -> str:
@@ -174,10 +175,10 @@ def test_five_faults_are_told_to_webhook_and_mailbox_and_so_is_that_they_are_men
         others = stack.enter_context(contextlib.ExitStack())
         lonely = others.enter_context(running(Lonely(other), f"127.0.0.1:{other_port}"))
         targets = (f"127.0.0.1:{server.port}", f"127.0.0.1:{other_port}")
-        stack.enter_context(alertmanager(tmp_path, example_alertmanager(hook, mailbox), port))
         asked = stack.enter_context(prometheus(tmp_path, config=example_prometheus(tmp_path, port, *targets)))
         wait_until(lambda: len(asked.query('up{job="bkp"} == 1')) == 2)
         lonely.stop()
+        stack.enter_context(alertmanager(tmp_path, example_alertmanager(hook, mailbox), port))
 
         def told(status: str) -> set[tuple[str, str | None]]:
             alerts = hook.alerts("/bkp")
@@ -194,7 +195,7 @@ def test_five_faults_are_told_to_webhook_and_mailbox_and_so_is_that_they_are_men
         wait_until(lambda: hook.alerts("/ping/0000"))
         wait_until(lambda: told("firing") >= FAULTS)
         wait_until(lambda: mailed("FIRING") >= {alert for alert, _ in FAULTS})
-        assert not told("resolved")
+        assert told("resolved") == set()
 
         site.segment.write_bytes(whole)
         site.succeed("check", "--target", "main")
@@ -211,7 +212,7 @@ def test_five_faults_are_told_to_webhook_and_mailbox_and_so_is_that_they_are_men
         # nobody was told of anything else, and nothing is left
         assert told("firing") == told("resolved") == FAULTS
         assert mailed("FIRING") == mailed("RESOLVED") == {alert for alert, _ in FAULTS}
-        assert {row["metric"]["alertname"] for row in asked.query("ALERTS")} == {"Watchdog"}
+        wait_until(lambda: {row["metric"]["alertname"] for row in asked.query("ALERTS")} == {"Watchdog"})
         assert {each["labels"]["alertname"] for each in hook.alerts("/ping/0000")} == {"Watchdog"}
         assert get(f"{server.url}/-/ready").status == 200
 
