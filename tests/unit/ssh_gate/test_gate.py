@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import re
 import subprocess
@@ -26,6 +27,12 @@ OWNED = Replication("tank/owned", recursive=True, raw=False, own_snapshots=OWN)
 ALL = [PLAIN, RAW, OWNED]
 
 HERE = Path(__file__).parent
+FIXTURES = HERE.parents[1] / "fixtures/syncoid"
+RECORDED = [
+    (path.stem, command)
+    for path in sorted(FIXTURES.glob("*.json"))
+    for command in json.loads(path.read_text("utf-8"))["commands"]
+]
 
 
 def refused(command: str | bytes, replications: list[Replication] = ALL) -> str:
@@ -79,6 +86,24 @@ def test_own_snapshots_are_made_and_destroyed_where_that_is_configured() -> None
     assert judge(f" zfs destroy {made}".encode(), ALL) == Run([["zfs", "destroy", f"tank/owned/x@{OWN}{STAMP}"]])
 
 
+@pytest.mark.parametrize(("release", "command"), RECORDED)
+def test_every_recorded_command_passes_for_what_is_configured_and_for_nothing_else(release: str, command: str) -> None:
+    recording = json.loads((FIXTURES / f"{release}.json").read_text("utf-8"))
+    configured = [Replication(**each) for each in recording["replications"]]
+    answer = judge(command.encode(), configured)
+    # Cut by sh's own rules, the words are the same.
+    if isinstance(answer, Run):
+        import shlex
+
+        parts = [part for part in command.split(";") if part.strip()]
+        assert answer.commands == [shlex.split(part) for part in parts]
+        refused(command, [Replication("other/data", recursive=True, raw=False, own_snapshots="")])
+
+
+def test_both_releases_are_recorded() -> None:
+    assert {release for release, _ in RECORDED} == {"bookworm", "trixie"}
+
+
 # -- what is refused ------------------------------------------------------------------------------------------------
 
 GOOD = "zfs get -H syncoid:sync 'tank/data'"
@@ -96,6 +121,17 @@ def test_nothing_can_be_hung_on_a_command_that_passes(command: str, appended: st
         assert judge(command.encode(), ALL) == judge((command + appended).encode(), ALL)
         return
     refused(command + appended)
+
+
+@pytest.mark.parametrize("release_and_command", RECORDED, ids=lambda each: each[0])
+def test_nothing_can_be_put_before_behind_or_into_a_recorded_command(release_and_command: tuple[str, str]) -> None:
+    release, command = release_and_command
+    recording = json.loads((FIXTURES / f"{release}.json").read_text("utf-8"))
+    configured = [Replication(**each) for each in recording["replications"]]
+    for odd in (";id;", "$(id)", "`id`", "\nid\n", "|id", " -F ", " -R ", " -p ", "&id&", "\x00", "\u00e9", '"', "\\"):
+        refused(odd + command, configured)
+        refused(command + odd, configured)
+        refused(command.replace(" ", odd + " ", 1) if " " in command else command + odd, configured)
 
 
 @pytest.mark.parametrize(
