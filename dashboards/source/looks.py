@@ -92,6 +92,7 @@ SEVERITY_WORD = Look(
 YES_WANTED = Look(names=(("1", "yes", GOOD), ("0", "no", CRITICAL)), coloured=True)
 CLEAN = Look(names=(("1", "clean", GOOD), ("0", "not clean", CRITICAL)), coloured=True)
 LATE = Look(names=(("0", "in time", GOOD), ("1", "late", CRITICAL)), coloured=True)
+PARTS = Look(names=(("1", "work", GOOD), ("0", "one fails", CRITICAL)), coloured=True)
 NO_WANTED = Look(names=(("0", "no", GOOD), ("1", "yes", CRITICAL)), coloured=True)
 YES_NO = Look(names=(("0", "no", None), ("1", "yes", None)))
 

@@ -18,6 +18,7 @@ from bkp.disk_health.model import (
 from bkp.disk_health.second import Disagreement, SecondReading
 from bkp.observations import HOST_PART, Kernels, Schedulers
 from bkp.state.observed import not_seen
+from bkp.state.records import Pause
 from bkp.zfs_health.model import Checkpoint, PoolSpace, Scan, Snapshots
 from tests.support.audits import CLEAN, MIXED, keep
 from tests.support.exporter_world import World, healthy
@@ -70,8 +71,12 @@ def observed(world: World) -> None:
 
 
 def observed_badly(world: World) -> None:
-    """Record good runs, pools and disks in every kind of trouble, and an audit with every verdict."""
+    """Record good runs, a paused job, pools and disks in every kind of trouble, and an audit with every verdict."""
     healthy(world)
+    until, since = world.now + timedelta(days=1), world.now - timedelta(hours=1)
+    world.store.write_pause(
+        Pause(job="drill", target="main", until=until, reason="no room", paused_at=since, by="operator")
+    )
     keep(world.store.root, world.now - timedelta(days=22), MIXED)
     observer = configure(world, MORE)
     now = observer.now

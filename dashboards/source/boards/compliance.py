@@ -45,7 +45,7 @@ IS_LATE = f"time() > bool {newest('bkp_audit_deadline_timestamp_seconds')}"
 GLANCE = line(
     4,
     stat(
-        "Oldest newest audit",
+        "Oldest audit",
         f"min({milliseconds(newest('bkp_audit_judged_timestamp_seconds'))})",
         WHEN,
         "When the newest kept audit was judged; of several servers the oldest of them.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dashboards.source.boards.shared import (
     ANSWERS,
+    PARTS_WORK,
     SEEN,
     SERVER_KEY,
     TO_COMPLIANCE,
@@ -15,7 +16,18 @@ from dashboards.source.boards.shared import (
     concerns,
 )
 from dashboards.source.dashboard import Dashboard, line, section
-from dashboards.source.looks import CLEAN, NONE_BETTER, NONE_WANTED, PLAIN_COUNT, SEVERITY, TEXT, WHEN, YES_WANTED, Look
+from dashboards.source.looks import (
+    CLEAN,
+    NONE_BETTER,
+    NONE_WANTED,
+    PARTS,
+    PLAIN_COUNT,
+    SEVERITY,
+    TEXT,
+    WHEN,
+    YES_WANTED,
+    Look,
+)
 from dashboards.source.panels import graph, stat, timeline
 from dashboards.source.query import SERVER, milliseconds, newest
 from dashboards.source.table import Column, Key, table
@@ -81,6 +93,7 @@ SERVERS = table(
     (SERVER_KEY, Key("version", "bkp", Look(TEXT))),
     Column("", f"max by ({SERVER}, version) (bkp_exporter_build_info)"),
     Column("Answers", ANSWERS, YES_WANTED),
+    Column("Its parts", PARTS_WORK, PARTS),
     Column("Worst", WORST, SEVERITY, (TO_SERVER,)),
     Column("Oldest of the newest archives", milliseconds(OLDEST), WHEN),
     Column("Jobs not well", _of(JOBS_BAD), NONE_WANTED, (TO_SERVER,)),

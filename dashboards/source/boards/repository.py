@@ -137,6 +137,8 @@ FACTS = table(
     Column("Archives", _of("bkp_repository_archives")),
     Column("Oldest", milliseconds(_of("bkp_repository_oldest_archive_timestamp_seconds")), WHEN),
     Column("Newest", milliseconds(_of("bkp_repository_newest_archive_timestamp_seconds")), WHEN),
+    Column("Next is due", milliseconds(_of("bkp_repository_newest_archive_deadline_timestamp_seconds")), WHEN),
+    Column("In time", f"time() > bool {_of('bkp_repository_newest_archive_deadline_timestamp_seconds')}", LATE),
     Column("On disk", _of("bkp_repository_deduplicated_size_bytes"), Look(BYTES)),
     Column("As restored", _of("bkp_repository_original_size_bytes"), Look(BYTES)),
     Column("Chunks", _of("bkp_repository_unique_chunks"), Look(COUNT)),

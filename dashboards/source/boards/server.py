@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from dashboards.source.boards.shared import SERVER_KEY, TO_REPOSITORY, WORST, alerts, concerns
+from dashboards.source.boards.shared import (
+    ANSWERS,
+    PARTS_WORK,
+    SERVER_KEY,
+    TO_DISK,
+    TO_POOL,
+    TO_REPOSITORY,
+    WORST,
+    alerts,
+    concerns,
+)
 from dashboards.source.dashboard import Dashboard, line, section
 from dashboards.source.looks import (
     BYTES,
@@ -13,6 +23,7 @@ from dashboards.source.looks import (
     NO_WANTED,
     NONE_BETTER,
     NONE_WANTED,
+    PARTS,
     PLAIN,
     SECONDS,
     SEVERITY,
@@ -38,6 +49,12 @@ GLANCE = line(
     stat("Critical", "sum(bkp_concerns{severity='critical'})", NONE_WANTED, "Concerns that want somebody now."),
     stat("Warnings", "sum(bkp_concerns{severity='warning'})", NONE_BETTER, "Concerns that want somebody soon."),
     stat(
+        "Answers",
+        f"min({ANSWERS})",
+        YES_WANTED,
+        "Whether the exporter answers; of several servers, whether all do.",
+    ),
+    stat(
         "State directory",
         "min(bkp_state_directory_present)",
         Look(names=(("1", "there", GOOD), ("0", "not there", CRITICAL)), coloured=True),
@@ -49,6 +66,12 @@ GLANCE = line(
         Look(names=(("1", "whole", GOOD), ("0", "broken", CRITICAL)), coloured=True),
         "Whether the history of runs is whole. If not, no verdict about the past holds.",
         missing="none yet",
+    ),
+    stat(
+        "Exporter",
+        f"min({PARTS_WORK})",
+        PARTS,
+        "Whether all parts of the exporter work. What one that fails would tell is missing here.",
     ),
     stat(
         "Configuration",
@@ -64,7 +87,7 @@ JOBS = table(
     (
         SERVER_KEY,
         Key("job_name", "Job"),
-        Key("target", "Target", links=(TO_REPOSITORY,)),
+        Key("target", "Target", links=(TO_REPOSITORY, TO_POOL, TO_DISK)),
         Key("schedule", "Schedule", Look(TEXT)),
     ),
     Column("", newest("bkp_job_info", f"{JOB}, schedule")),
@@ -78,6 +101,7 @@ JOBS = table(
     Column("Warnings", newest("bkp_job_last_attempt_warnings", JOB), Look(COUNT, ((None, PLAIN), (1, WARNING)))),
     Column("Errors", newest("bkp_job_last_attempt_errors", JOB), Look(COUNT, ((None, PLAIN), (1, CRITICAL)))),
     Column("Mail", state_of("bkp_job_last_attempt_mail", JOB), states_of("bkp_job_last_attempt_mail")),
+    Column("Paused until", milliseconds(newest("bkp_job_paused_until_timestamp_seconds", JOB)), WHEN),
     Column("Running since", milliseconds(newest("bkp_job_running_since_timestamp_seconds", JOB)), WHEN),
     sort="Job",
 )

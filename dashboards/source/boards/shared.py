@@ -10,8 +10,10 @@ from dashboards.source.table import Column, Key, table
 RUNBOOKS = "https://bkp.example/docs/runbooks"
 TO_SERVER = to("bkp-server", "This server", instance="__data.fields.instance")
 TO_REPOSITORY = to(
-    "bkp-repository", "This repository", instance="__data.fields.instance", repository="__data.fields.target"
+    "bkp-repository", "The repository", instance="__data.fields.instance", repository="__data.fields.target"
 )
+TO_POOL = to("bkp-storage", "The pool", instance="__data.fields.instance", pool="__data.fields.target")
+TO_DISK = to("bkp-storage", "The disk", instance="__data.fields.instance", disk="__data.fields.target")
 TO_COMPLIANCE = to("bkp-compliance", "Its audit", instance="__data.fields.instance")
 TO_STORAGE = to("bkp-storage", "Its pools and disks", instance="__data.fields.instance")
 SERVER_KEY = Key("instance", "Server", links=(TO_SERVER,))
@@ -24,6 +26,8 @@ WORST = f"""max by ({SERVER}) (
     or 2 * (bkp_concerns{{severity='warning'}} > bool 0)
     or 1 * (bkp_concerns{{severity='info'}} > bool 0)
 )"""
+# A collector that fails takes its metrics away: whatever is built on them is then empty rather than bad.
+PARTS_WORK = f"min by ({SERVER}) (bkp_exporter_collector_success)"
 WATCHED = Look(COUNT, names=(("1", "yes", GOOD),), coloured=True)
 
 

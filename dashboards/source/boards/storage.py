@@ -36,6 +36,7 @@ VDEV = f"{SERVER}, pool, vdev"
 DATASET = f"{SERVER}, dataset"
 NOT_ONLINE, NOT_PASSED = ",state!='online'", f"{D},state!='passed'"
 PART = Look(SHARE, decimals=1)
+REPAIRED = Look(BYTES, ((None, GOOD), (1, WARNING)), coloured=True)
 OVERDUE = Look(names=(("0", "in time", GOOD), ("1", "overdue", WARNING)), coloured=True)
 
 
@@ -126,6 +127,8 @@ POOLS = table(
         state_of("bkp_pool_scan_state", POOL, f"{P},scan='scrub'"),
         states_of("bkp_pool_scan_state"),
     ),
+    Column("Scrub errors", _pool("bkp_pool_scan_errors", more=",scan='scrub'"), NONE_WANTED),
+    Column("Scrub repaired", _pool("bkp_pool_scan_repaired_bytes", more=",scan='scrub'"), REPAIRED),
     Column("Checkpoint", _pool("bkp_pool_checkpoint_bytes"), Look(BYTES, ((None, "text"), (1, WARNING)))),
     Column("Of the backup", _pool("bkp_pool_in_backup"), YES_NO),
 )
@@ -139,6 +142,7 @@ VDEVS = table(
         Key("path", "Device"),
         Key("disk", "Disk"),
         Key("model", "Model", Look(TEXT)),
+        Key("vdev", "Guid", Look(TEXT)),
     ),
     Column("", _pool("bkp_vdev_info", f"{VDEV}, path, disk, model")),
     Column("State", state_of("bkp_vdev_state", VDEV, P), states_of("bkp_vdev_state")),
@@ -159,6 +163,7 @@ DATASETS = table(
     Column("Available", _dataset("bkp_dataset_available_bytes"), Look(BYTES)),
     Column("Snapshots", _dataset("bkp_dataset_snapshots"), Look(COUNT)),
     Column("Newest snapshot", milliseconds(_dataset("bkp_dataset_newest_snapshot_timestamp_seconds")), WHEN),
+    Column("Receive unfinished", _dataset("bkp_dataset_receive_in_progress"), YES_NO),
     Column("Read-only", _dataset("bkp_dataset_readonly"), YES_NO),
 )
 
@@ -183,6 +188,10 @@ DISKS = table(
     Column("Pending", _disk("bkp_disk_pending_sectors"), NONE_WANTED),
     Column("Uncorrectable", _disk("bkp_disk_uncorrectable_sectors"), NONE_WANTED),
     Column("Media errors", _disk("bkp_disk_media_errors"), NONE_WANTED),
+    Column("Warns itself", f"sum by ({DISK}) ({_disk('bkp_disk_critical_warning', f'{DISK}, warning')})", NONE_WANTED),
+    Column("Spare", _disk("bkp_disk_spare_ratio"), PART),
+    Column("Cable errors", _disk("bkp_disk_crc_errors"), NONE_BETTER),
+    Column("Readings differ", _disk("bkp_disk_disagreements"), NONE_BETTER),
     Column("Switched on for", _disk("bkp_disk_power_on_seconds"), Look(SECONDS)),
 )
 

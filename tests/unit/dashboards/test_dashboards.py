@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models import common, stat, statetimeline, table, timeseries
 from grafana_foundation_sdk.models.dashboard import Dashboard
 from promql_parser import MatchOp
 
@@ -28,6 +29,17 @@ GOLDEN = Path(__file__).resolve().parents[1] / "exporter/golden"
 RUNBOOKS = data_dir("dashboards").parent / "docs/runbooks"
 # Not ours: Prometheus' own, the client library's, and what the alert rules make.
 OTHERS = {"up", "ALERTS", "process_cpu_seconds_total", "process_resident_memory_bytes"}
+OPTIONS: dict[str, Any] = {
+    "stat": stat.Options,
+    "table": table.Options,
+    "timeseries": timeseries.Options,
+    "state-timeline": statetimeline.Options,
+}
+CUSTOM: dict[str, Any] = {
+    "table": common.TableFieldOptions,
+    "timeseries": common.GraphFieldConfig,
+    "state-timeline": statetimeline.FieldConfig,
+}
 every_board = pytest.mark.parametrize("board", BOARDS.values(), ids=BOARDS)
 
 
@@ -50,6 +62,38 @@ def test_the_files_are_what_their_source_makes(tmp_path: Path) -> None:
 def test_grafanas_own_types_know_every_part_of_a_dashboard(board: Board) -> None:
     read = json.loads(JSONEncoder().encode(Dashboard.from_json(json.loads(json.dumps(board.content)))))
     assert not list(_lost(board.content, read, board.name))
+
+
+@every_board
+def test_grafanas_own_types_know_every_option_of_a_panel(board: Board) -> None:
+    for panel in board.panels:
+        if panel["type"] in OPTIONS:
+            known = OPTIONS[panel["type"]].from_json(panel["options"])
+            assert not _lost(panel["options"], json.loads(JSONEncoder().encode(known)), panel["title"])
+        custom = panel["fieldConfig"]["defaults"].get("custom") if panel["type"] in CUSTOM else None
+        if custom is not None:
+            read = json.loads(JSONEncoder().encode(CUSTOM[panel["type"]].from_json(custom)))
+            assert not _lost(custom, read, panel["title"])
+
+
+@every_board
+def test_every_label_that_a_table_asks_for_is_a_column_and_every_column_is_asked_for(board: Board) -> None:
+    for panel in board.panels:
+        if panel["type"] != "table":
+            continue
+        (organized,) = (each["options"] for each in panel["transformations"] if each["id"] == "organize")
+        fields = [override["matcher"]["options"] for override in panel["fieldConfig"]["overrides"]]
+        labels = {field for field in fields if not field.startswith("Value")}
+        asked = set()
+        for target in panel["targets"]:
+            by = re.match(r"[(0-9 *]*(?:time\(\) > bool |\(time\(\) - )?(?:min|max|sum) by \(([^)]*)\)", target["expr"])
+            assert by, target["expr"]
+            asked |= set(by[1].split(", "))
+        assert asked == labels | {"job"}, panel["title"]
+        values = ["Value"] if len(panel["targets"]) == 1 else [f"Value #{each['refId']}" for each in panel["targets"]]
+        shown = {field for field in fields if field.startswith("Value")}
+        assert shown | set(organized["excludeByName"]) == {*values, "Time", "job"}, panel["title"]
+        assert list(organized["indexByName"]) == fields
 
 
 def _lost(ours: Any, theirs: Any, place: str) -> list[str]:
