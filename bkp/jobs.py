@@ -27,7 +27,8 @@ class JobSpec:
 
     `outlives_process`: the work goes on in the kernel or in the disk, whatever becomes of bkp-run.
     `unit` is the name of its systemd unit without a suffix. `verdict` says what a run of it passes or fails, if it
-    judges its target; empty otherwise. `is_vital`: while it does not succeed, nothing new is protected.
+    judges its target; empty otherwise. `is_vital`: while it does not succeed, nothing new is protected. `by_person`: it
+    needs what only a person brings, so it has no unit.
     """
 
     name: str
@@ -39,6 +40,7 @@ class JobSpec:
     verdict: str = ""
     is_vital: bool = False
     outlives_process: bool = False
+    by_person: bool = False
 
     @property
     def key(self) -> str:
@@ -48,7 +50,7 @@ class JobSpec:
     @property
     def words(self) -> tuple[str, ...]:
         """Return the words that call it on bkp-run's command line."""
-        return tuple(self.name.split("-"))
+        return (self.name,) if self.by_person else tuple(self.name.split("-"))
 
 
 NIGHTLY = JobSpec("nightly", Kind.REPOSITORY, "borg-backup", "Nightly borg backup", "02:30", "2h", is_vital=True)
@@ -85,7 +87,11 @@ SELFTEST_LONG = JobSpec(
     "96h",
     outlives_process=True,
 )
+ESCROW_DRILL = JobSpec(
+    "escrow-drill", Kind.REPOSITORY, "borg-escrow-drill", "Drill of an escrowed key", None, "24h", by_person=True
+)
 
 JOBS: dict[str, JobSpec] = {
-    spec.name: spec for spec in (NIGHTLY, CHECK, VERIFY, DRILL, PRUNE, SCRUB, SELFTEST_SHORT, SELFTEST_LONG)
+    spec.name: spec
+    for spec in (NIGHTLY, CHECK, VERIFY, DRILL, PRUNE, SCRUB, SELFTEST_SHORT, SELFTEST_LONG, ESCROW_DRILL)
 }

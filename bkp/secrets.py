@@ -66,15 +66,23 @@ def from_person(what: str, *, descriptor: int | None = None) -> Secret:
             raise SecretFileError(f"descriptor {descriptor} gives no text", remedy="open it for reading") from None
     else:
         import getpass
-        import sys
 
-        if not sys.stdin.isatty():
+        if not _is_terminal():
             remedy = "call it on a terminal, or give it through a descriptor (--passphrase-fd, --stdin)"
             raise SecretFileError("there is no terminal to ask on", remedy=remedy)
         line = getpass.getpass(f"{what}: ")
     if not line:
         raise SecretFileError("no passphrase was given", remedy="give the one that lies at the location")
     return Secret(line)
+
+
+def _is_terminal() -> bool:
+    """Return whether a person can be asked: standard input may be a key, so the terminal itself is opened."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True
 
 
 def loose_permissions(path: Path) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,12 +18,14 @@ from bkp.tools.borg.local_id import id_in_file
 from bkp.tools.borg.locks import all_dead, holders, is_borg
 from bkp.tools.borg.outcome import Problem
 from bkp.tools.borg.version import borg_version, refuse_unsupported
+from runner.key_watch import note_key
 from runner.lifecycle.context import RunContext
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from bkp.config.repositories import Repository
+    from bkp.secrets import Secret
     from bkp.state.records import Message
     from runner.lifecycle.recorder import StepNotes
 
@@ -107,6 +109,21 @@ def open_borg(context: RunContext) -> BorgSession:
     if repository.passphrase_file and (loose := loose_permissions(Path(repository.passphrase_file))):
         context.tell("warning", [loose])
 
+    session = session_on(context, repository, passphrase)
+    session.break_dead_locks()
+    note_key(session, repository)
+    return session
+
+
+def session_on(
+    context: RunContext,
+    repository: Repository,
+    passphrase: Secret | None,
+    environment: Mapping[str, str] | None = None,
+) -> BorgSession:
+    """Return the session of a run on a repository, whose borg says what it does to the run's log and progress."""
+    log = context.log
+
     def watch(event: Event) -> None:
         if isinstance(event, Progress):
             context.options.progress.update(event)
@@ -115,7 +132,7 @@ def open_borg(context: RunContext) -> BorgSession:
         else:
             log.say(event)
 
-    timeout = context.config.job(recorder.run.job).timeout
+    timeout = context.config.job(context.recorder.run.job).timeout
     borg = Borg(
         repository,
         passphrase,
@@ -123,7 +140,7 @@ def open_borg(context: RunContext) -> BorgSession:
         watch=watch,
         keep_open=context.keep_open,
         timeout=timeout.total_seconds() if timeout else None,
+        environment=environment,
     )
-    session = BorgSession(**vars(context), repository=repository, borg=borg)
-    session.break_dead_locks()
-    return session
+    own = {field.name: getattr(context, field.name) for field in fields(RunContext)}
+    return BorgSession(**own, repository=repository, borg=borg)

@@ -13,7 +13,7 @@ from bkp.attestations.duties import NO_KEY, LiveKey, duties, standings
 from bkp.attestations.file import append_attestations, read_attestations
 from bkp.attestations.model import Attestation
 from bkp.clock import local_zone
-from bkp.errors import BkpError, StateError, UsageError, did_you_mean
+from bkp.errors import BkpError, StateError, UsageError
 from bkp.past import read_history
 from bkp.state.ledger import GENESIS
 from bkp.state.store import StateStore
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from bkp.attestations.duties import Standing
     from bkp.attestations.topics import Topic
     from bkp.config.model import Config
-    from bkp.config.reports import EscrowLocation
     from bkp.key_export import ExportedKey
     from bkp.past import KeySeen, Past
     from bkp.tools.zfs.keys import ZfsKey
@@ -59,17 +58,6 @@ class Site:
         if found.problem is not None:
             raise StateError(f"the attestation file cannot be trusted: {found.problem}", remedy="put a good copy back")
         return found.records
-
-    def location(self, topic: Topic, name: str) -> EscrowLocation:
-        """Return the configured location of that name, which is to hold the thing; raise `UsageError` otherwise."""
-        known = {place.name: place for place in self.config.audit.escrow}
-        if name not in known:
-            further = f"configured: {', '.join(known)}" if known else "audit.escrow lists them: there are none yet"
-            raise UsageError(f"no escrow location is called {name!r}", remedy=did_you_mean(name, known, further))
-        if topic.item is not None and topic.item not in known[name].holds:
-            held = f"the configuration does not say that {name} holds {topic.title}: no rule would look at it"
-            raise UsageError(held, remedy=f"add {topic.item} to its `holds` below audit.escrow")
-        return known[name]
 
     def repositories(self, target: str | None) -> list[str]:
         """Return the repository that is meant, or all that have a key; raise `UsageError` for one that is not there."""

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from auditor.cli.common import moment, read_config, rules_folder
-from auditor.cli.fingerprint import read_export
 from auditor.exit_codes import AuditExit
 from bkp.attestations import topics
+from bkp.brought import STDIN, escrow_location, insist_on_name, read_export
 from bkp.cli import examples
 from bkp.errors import UsageError
 
@@ -136,9 +136,9 @@ def _key(
     if (file is not None) + stdin + (fingerprint is not None) > 1:
         raise UsageError("--file, --stdin and --fingerprint: wanted one of them")
     site = _site(config_path)
-    site.location(given.topic, subject)
+    escrow_location(site.config, given.topic, subject)
     if file is not None or stdin:
-        proofs = [of_export(site, subject, read_export(file if file is not None else "-"), target)]
+        proofs = [of_export(site, subject, read_export(file if file is not None else STDIN), target)]
     elif fingerprint is not None:
         proofs = [of_digits(site, subject, fingerprint, target)]
     else:
@@ -161,7 +161,7 @@ def _passphrase(
 
     given = Given(topics.PASSPHRASE, subject, target=target, **rest)
     site = _site(config_path)
-    site.location(given.topic, subject)
+    escrow_location(site.config, given.topic, subject)
     if given.level == "seen":
         return _record(config_path, given, _word(site, given), site)
     asked = from_person(f"Passphrase as it is at {subject}", descriptor=0 if stdin else passphrase_fd)
@@ -180,9 +180,9 @@ def _zfs_key(config_path: Path, subject: str, file: str | None, stdin: bool, tar
 
     given = Given(topics.ZFS_KEY, subject, target=target, **rest)
     site = _site(config_path)
-    site.location(given.topic, subject)
+    escrow_location(site.config, given.topic, subject)
     if file is not None or stdin:
-        copy = _bytes(file if file is not None else "-")
+        copy = _bytes(file if file is not None else STDIN)
     else:
         copy = from_person(f"ZFS passphrase as it is at {subject}").reveal().encode()
     return _record(config_path, given, [of_zfs_key(site, subject, copy, target)], site)
@@ -194,7 +194,7 @@ def _bytes(name: str) -> bytes:
     from bkp.tools.zfs.keys import MAX_KEY_FILE
 
     try:
-        if name == "-":
+        if name == STDIN:
             return sys.stdin.buffer.read(MAX_KEY_FILE)
         with Path(name).open("rb") as handle:
             return handle.read(MAX_KEY_FILE)
@@ -210,7 +210,7 @@ def _seen_only(topic: Topic, subject: str, summary: str, *, keyed: bool = False)
         given = Given(topic, subject, target=target, **rest)
         site = _site(config_path)
         if topic.item is not None:
-            site.location(topic, subject)
+            escrow_location(site.config, topic, subject)
         return _record(config_path, given, _word(site, given, keyed=keyed), site)
 
 
@@ -249,11 +249,9 @@ def _record(config_path: Path, given: Given, proofs: Sequence[Proof], site: Site
     """Append what was proven, and say what it is good for."""
     from auditor.attest.proof import carried
     from auditor.cli.output import print_text
-    from bkp.words import words
 
     site = site or _site(config_path)
-    if not words(given.by):
-        raise UsageError("--by names nobody", remedy="say who vouches for it")
+    insist_on_name(given.by)
     told = []
     for proof in proofs:
         level = carried(given.level, proof.level, _DRILL.format(place=given.subject))

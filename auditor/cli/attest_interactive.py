@@ -11,14 +11,13 @@ import click
 from auditor.attest.listing import as_text
 from auditor.attest.proof import of_digits, of_export, of_passphrase, of_word, of_zfs_key
 from auditor.cli.attest import Given
-from auditor.cli.fingerprint import read_export
 from auditor.exit_codes import AuditExit
 from bkp.attestations import topics
 from bkp.attestations.duties import State
-from bkp.errors import BkpError, UsageError
+from bkp.brought import insist_on_name, read_export
+from bkp.errors import BkpError
 from bkp.secrets import Secret
 from bkp.tools.zfs.keys import MAX_KEY_FILE
-from bkp.words import words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -49,8 +48,7 @@ def ask_all(site: Site, record: Callable[[Given, list[Proof]], int]) -> int:
         return AuditExit.UNJUDGED
     click.echo("Open each location, and give what lies there. An empty answer passes it over; Ctrl-C ends.\n")
     by = click.prompt("Who are you", type=str)
-    if not words(by):
-        raise UsageError("that names nobody", remedy="say who vouches for it")
+    insist_on_name(by)
     code = AuditExit.CLEAN
     for standing in found:
         if standing.state is State.UNKNOWN:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from bkp.cli import examples
 from bkp.errors import UsageError
-
-if TYPE_CHECKING:
-    from bkp.key_export import ExportedKey
 
 
 @click.command(
@@ -39,6 +34,7 @@ def fingerprint(export: str | None, as_json: bool, standalone: bool) -> int:
         return 0
     if export is None:
         raise UsageError("which FILE?", remedy="name an export, or - for standard input")
+    from bkp.brought import read_export
     from bkp.key_export import describe_key
 
     key = read_export(export)
@@ -57,21 +53,3 @@ def standalone_program() -> str:
     from bkp import key_export
 
     return "#!/usr/bin/env python3\n" + Path(key_export.__file__).read_text(encoding="utf-8")
-
-
-def read_export(name: str) -> ExportedKey:
-    """Return the key in the file of that name, or on standard input (`-`); raise `UsageError` where there is none."""
-    from bkp.key_export import MAX_BYTES, parse_key_export
-
-    shown = "standard input" if name == "-" else name
-    try:
-        if name == "-":
-            content = sys.stdin.buffer.read(MAX_BYTES + 1)
-        else:
-            with Path(name).open("rb") as handle:
-                content = handle.read(MAX_BYTES + 1)
-        return parse_key_export(content)
-    except OSError as exc:
-        raise UsageError(f"{shown} cannot be read: {exc.strerror}", remedy="name an export, or - for stdin") from None
-    except ValueError as exc:
-        raise UsageError(f"{shown} {exc}", remedy="export the key again where that can be done, and store it") from None

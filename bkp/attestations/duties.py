@@ -102,7 +102,8 @@ def duties(
 ) -> Iterator[Duty]:
     """Yield what each location is to hold, in the order of the configuration.
 
-    `keys` are those of the repositories that are known; `zfs_keys` those of the encryption roots, by their names.
+    `keys` are those of the repositories that are known; `zfs_keys` those of the encryption roots, by
+    their names; None where nobody can ask for them, and the ZFS key is one thing then, whichever it is.
     """
     for location in config.audit.escrow:
         for topic in (topics.KEY, topics.PASSPHRASE):
@@ -111,8 +112,10 @@ def duties(
                     if repository.encryption not in NO_KEY:
                         yield Duty(topic, location, name, keys.get(name))
         if topics.ZFS_KEY.item in location.holds:
-            for root, key in (zfs_keys or {}).items():
-                yield Duty(topics.ZFS_KEY, location, root, key)
+            if zfs_keys is None:
+                yield Duty(topics.ZFS_KEY, location, None, None)
+            else:
+                yield from (Duty(topics.ZFS_KEY, location, root, key) for root, key in zfs_keys.items())
         if topics.RUNBOOK.item in location.holds:
             yield Duty(topics.RUNBOOK, location, None, None)
 

@@ -39,8 +39,9 @@ def sections() -> list[tuple[KeyPath, str]]:
 
     def visit(path: KeyPath, kind: type[msgspec.Struct]) -> None:
         found.append((path, kind.__name__))
-        for key, hint in get_type_hints(kind, include_extras=True).items():
-            for inner, below in _structs_in(hint, (*path, key)):
+        hints = get_type_hints(kind, include_extras=True)
+        for field in msgspec.structs.fields(kind):
+            for inner, below in _structs_in(hints[field.name], (*path, field.encode_name)):
                 visit(below, inner)
 
     visit((), Config)
@@ -89,7 +90,12 @@ def _mirror_struct(kind: type[msgspec.Struct], done: dict[type, type]) -> type[m
         else:
             fields.append((field.name, mirrored, plain_default(field.default)))
     return msgspec.defstruct(
-        kind.__name__, fields, namespace={"__doc__": kind.__doc__}, kw_only=True, forbid_unknown_fields=True
+        kind.__name__,
+        fields,
+        namespace={"__doc__": kind.__doc__},
+        kw_only=True,
+        forbid_unknown_fields=True,
+        rename={field.name: field.encode_name for field in msgspec.structs.fields(kind)},
     )
 
 
@@ -98,5 +104,6 @@ def plain_default(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(plain_default(item) for item in value)
     if isinstance(value, msgspec.Struct):
-        return {name: plain_default(getattr(value, name)) for name in value.__struct_fields__}
+        fields = msgspec.structs.fields(value)
+        return {field.encode_name: plain_default(getattr(value, field.name)) for field in fields}
     return value if value is None or type(value) in {bool, int, float, str} else str(value)

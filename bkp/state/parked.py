@@ -11,6 +11,7 @@ import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from bkp.jobs import JOBS
 from bkp.state.files import read_record, write_record
 from bkp.state.reading import Missing, Readable
 from bkp.state.records import Run
@@ -53,7 +54,7 @@ def with_parked(state: JobState, folder: Path) -> JobState:
 
     One that cannot be read is known by its name alone. It is the last attempt all the same: how that ended is unknown.
     """
-    paths = sorted(folder.glob(f"{_PREFIX}*-{state.job}-{state.target}.json"))
+    paths = sorted(_kept(folder, state.job, state.target))
     reading = read_record(paths[-1], Run) if paths else None
     if reading is None or isinstance(reading, Missing):  # recorded this moment
         return state
@@ -65,6 +66,13 @@ def with_parked(state: JobState, folder: Path) -> JobState:
     else:
         newer = _path(folder, latest).name < reading.path.name
     return replace(state, latest=reading) if newer else state
+
+
+def _kept(folder: Path, job: str, target: str) -> set[Path]:
+    """Return the files of a job on a target, and not of one whose name ends with that job's."""
+    longer = [name for name in JOBS if name.endswith(f"-{job}")]
+    others = (path for name in longer for path in folder.glob(f"{_PREFIX}*-{name}-{target}.json"))
+    return {*folder.glob(f"{_PREFIX}*-{job}-{target}.json")} - {*others}
 
 
 def is_parked(path: Path) -> bool:

@@ -197,7 +197,22 @@ class SelfTestRecord(Record, frozen=True, kw_only=True, tag="selftest"):
         return self.ended_as == "passed"
 
 
-Result = NightlyResult | CheckResult | DrillResult | PruneResult | ScrubResult | SelfTestRecord
+class EscrowResult(Record, frozen=True, kw_only=True, tag="escrow-drill"):
+    """What lies at an escrow location, tried: the key it holds, and what it gave back.
+
+    `usable`: borg takes the export as it is. `archives` are those that the repository listed with it; `restored` is
+    what the recorded sample came to. Neither is known where the drill did not get so far.
+    """
+
+    location: str
+    by: str
+    key_fingerprint: str
+    usable: bool
+    archives: Count | None = None
+    restored: DrillResult | None = None
+
+
+Result = NightlyResult | CheckResult | DrillResult | PruneResult | ScrubResult | SelfTestRecord | EscrowResult
 
 
 class Line(NamedTuple):
@@ -230,8 +245,20 @@ def describe(result: Result | None) -> list[Line]:
             return _scrub(result)
         case SelfTestRecord():
             return _self_test(result)
+        case EscrowResult():
+            return _escrow(result)
         case None:
             return []
+
+
+def _escrow(result: EscrowResult) -> list[Line]:
+    digits = result.key_fingerprint
+    lines = [Line("Location", result.location), Line("Key", f"{digits[:6]} {digits[6:12]}")]
+    if not result.usable:
+        lines.append(Line("Export", "right, but borg does not take it as it is"))
+    if result.archives is not None:
+        lines.append(Line("Opened", f"{result.archives:,} archives listed"))
+    return [*lines, *describe(result.restored)]
 
 
 def describe_archive(archive: Archive) -> list[Line]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from bkp.config.values import Duration
     from bkp.jobs import Kind
     from bkp.state.records import Run
+    from runner.jobs.model import RunnerJob
     from runner.lifecycle.context import Options
     from runner.lifecycle.log import Log
     from runner.lifecycle.signals import EndingSignals
@@ -179,8 +180,9 @@ def _job_command(name: str) -> click.Command:
         targets = chosen_targets(config, target, JOBS[name].kind)
         wait = (config.lock_wait if lock_wait is None else lock_wait).total_seconds()
         if dry_run:
-            _show_plans(name, config, targets, wait, as_json=as_json)
+            show_plans(name, config, targets, wait, as_json=as_json)
             return ExitCode.SUCCESS
+        from runner.jobs.registry import RUNNER_JOBS
         from runner.lifecycle.context import NO_WAIT, Options
         from runner.lifecycle.job import exit_code
         from runner.lifecycle.signals import ending_signals_raise
@@ -196,7 +198,9 @@ def _job_command(name: str) -> click.Command:
                     codes.append(ExitCode.INTERRUPTED)
                     break
                 progress, log = voices(as_json=as_json, quiet=quiet)
-                runs.append(run_on(name, config, each, Options(wait, progress, flags, unit), log, signals, doubt))
+                runs.append(
+                    run_on(RUNNER_JOBS[name], config, each, Options(wait, progress, flags, unit), log, signals, doubt)
+                )
                 codes.append(exit_code(runs[-1]))
                 if not (as_json or quiet):
                     tell(runs[-1])
@@ -266,17 +270,22 @@ def _wait_for_clock(config: Config, log: Log, signals: EndingSignals) -> str | N
 
 
 def run_on(
-    job: str, config: Config, target: str, options: Options, log: Log, signals: EndingSignals, doubt: str | None
+    job: RunnerJob[Any],
+    config: Config,
+    target: str,
+    options: Options,
+    log: Log,
+    signals: EndingSignals,
+    doubt: str | None = None,
 ) -> Run:
-    """Run a job on one target; `doubt` is what its record is to say of the clock."""
+    """Run one job on one target, and return its record; `doubt` is what that is to say of the clock."""
     from bkp.state.records import Message
-    from runner.jobs.registry import RUNNER_JOBS
     from runner.lifecycle.job import run_job
     from runner.lifecycle.scope import new_scope
     from runner.notify.mail import mail_run
 
     scope = new_scope(
-        RUNNER_JOBS[job],
+        job,
         target,
         config,
         options=options,
@@ -307,7 +316,8 @@ def tell_json(runs: list[Run], *, one: bool) -> None:
     say(msgspec.json.encode(runs[0] if one else runs))
 
 
-def _show_plans(job: str, config: Config, targets: list[str], wait: float, *, as_json: bool) -> None:
+def show_plans(job: str, config: Config, targets: list[str], wait: float, *, as_json: bool) -> None:
+    """Print what a job would run on each target."""
     from runner.jobs.registry import RUNNER_JOBS
     from runner.views import plan
 
@@ -323,6 +333,8 @@ def _commands() -> tuple[click.Command, ...]:
     """Return a command for each job; jobs of two words are commands of a group."""
     found: dict[str, click.Command] = {}
     for name, spec in JOBS.items():
+        if spec.by_person:
+            continue
         first, *rest = spec.words
         if not rest:
             found[first] = _job_command(name)

@@ -23,6 +23,7 @@ from runner.sample import read_hash
 if TYPE_CHECKING:
     from bkp.config.model import Config
     from runner.jobs.model import DryRun
+    from runner.lifecycle.context import RunContext
     from runner.lifecycle.recorder import StepNotes
 
 MAX_NAMED = 10
@@ -34,27 +35,32 @@ ARGUMENT_BYTES = 512 << 10
 def drill(session: BorgSession) -> None:
     """Restore the recorded sample into a scratch folder and compare it. Tolerance is zero."""
     with session.recorder.step("sample") as notes:
-        sample = _read_sample(session)
+        sample = read_sample(session)
         notes.counters |= {"files": len(sample.files), "bytes": sum(file.bytes for file in sample.files)}
     folder = scratch_dir(session.config, session.target)
     with session.recorder.step("extract") as notes:
-        _make_empty(folder)
+        make_empty(folder)
         try:
-            seconds = _extract(session, notes, sample, folder)
+            seconds = extract_sample(session, notes, sample, folder)
             result, problems = compare(sample, folder, seconds)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
     with session.recorder.step("compare") as notes:
         session.recorder.update(result=result)
-        notes.counters |= {"matched": result.matched, "mismatched": result.mismatched, "missing": result.missing}
-        for problem in problems[:MAX_NAMED]:
-            session.recorder.add_messages((Message(level="error", text=problem),))
-            session.log.error(problem)
-        if problems:
-            raise StepFailedError(
-                f"{len(problems)} of {result.files} restored files are not what was backed up",
-                remedy="treat the repository as damaged: run `bkp-run verify`, check the disks, keep every older copy",
-            )
+        insist_on_equal(session, notes, result, problems)
+
+
+def insist_on_equal(session: BorgSession, notes: StepNotes, result: DrillResult, problems: list[str]) -> None:
+    """Say what came back otherwise than it was backed up; raise `StepFailedError` if anything did."""
+    notes.counters |= {"matched": result.matched, "mismatched": result.mismatched, "missing": result.missing}
+    for problem in problems[:MAX_NAMED]:
+        session.recorder.add_messages((Message(level="error", text=problem),))
+        session.log.error(problem)
+    if problems:
+        raise StepFailedError(
+            f"{len(problems)} of {result.files} restored files are not what was backed up",
+            remedy="treat the repository as damaged: run `bkp-run verify`, check the disks, keep every older copy",
+        )
 
 
 def scratch_dir(config: Config, target: str) -> Path:
@@ -62,8 +68,9 @@ def scratch_dir(config: Config, target: str) -> Path:
     return Path(config.paths.scratch_dir) / f"drill-{target}"
 
 
-def _read_sample(session: BorgSession) -> DrillSample:
-    reading = session.store.read_sample(session.target)
+def read_sample(context: RunContext) -> DrillSample:
+    """Return the sample that the last night drew. Raise `StepFailedError` where there is none to compare."""
+    reading = context.store.read_sample(context.target)
     if isinstance(reading, Missing):
         raise StepFailedError("no sample is recorded yet", remedy="run `bkp-run nightly` first: it draws one")
     if isinstance(reading, Unreadable):
@@ -73,7 +80,8 @@ def _read_sample(session: BorgSession) -> DrillSample:
     return reading.value
 
 
-def _make_empty(folder: Path) -> None:
+def make_empty(folder: Path) -> None:
+    """Make the folder anew. Raise `StateError` if it cannot be."""
     try:
         shutil.rmtree(folder, ignore_errors=True)
         make_dir(folder.parent)
@@ -82,7 +90,7 @@ def _make_empty(folder: Path) -> None:
         raise StateError(f"cannot make scratch folder {folder}: {exc.strerror}", remedy="set paths.scratch") from exc
 
 
-def _extract(session: BorgSession, notes: StepNotes, sample: DrillSample, folder: Path) -> float:
+def extract_sample(session: BorgSession, notes: StepNotes, sample: DrillSample, folder: Path) -> float:
     """Extract the sample, in several calls where its paths are too long for one command line; return the seconds."""
     # What a program may be given (ARG_MAX) is a share of the stack's limit, and its environment counts, too.
     limit = min(ARGUMENT_BYTES, os.sysconf("SC_ARG_MAX") // 4)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bkp.jobs import JOBS
-from runner.jobs import check, drill, prune
+from runner.jobs import check, drill, escrow_drill, prune
 from runner.jobs.nightly import job as nightly
 from runner.jobs.scrub import job as scrub
 from runner.jobs.selftest import job as selftest
@@ -22,6 +22,7 @@ _ALL: tuple[RunnerJob[Any], ...] = (
     scrub.JOB,
     selftest.SHORT_JOB,
     selftest.LONG_JOB,
+    escrow_drill.JOB,
 )
 _BY_NAME = {job.spec.name: job for job in _ALL}
 

@@ -92,7 +92,7 @@ def render(config: Config, facts: UnitFacts) -> dict[str, str]:
 def _units(config: Config, facts: UnitFacts) -> Iterator[_Unit]:
     """Yield the unit of every job that has a target, and that of the audit."""
     for name, job in RUNNER_JOBS.items():
-        if config.targets(name):
+        if config.targets(name) and not job.spec.by_person:
             spec, words = job.spec, [facts.program("bkp-run"), "--config", facts.config, *job.spec.words, "--unit"]
             box = sandbox.of_job(job.rights(config, facts.home), config, facts)
             yield _Unit(spec.unit, spec.title, words, config.job(name).schedule, box)

@@ -135,8 +135,9 @@ class _Heard:
 class Borg:
     """Calls borg for one repository. `watch` gets every event; `keep_open` descriptors stay open in the child.
 
-    All calls together may take `timeout` seconds. borg tests its own code at each start (`BORG_SELFTEST` in borg's
-    manual, "Environment Variables"). Once is enough for a run: calls after the first that went well leave it out.
+    All calls together may take `timeout` seconds. `environment` is what borg's gets besides; never a secret. borg tests
+    its own code at each start (`BORG_SELFTEST` in borg's manual, "Environment Variables"); once is enough for a run, so
+    the calls after the first that went well leave it out.
     """
 
     def __init__(
@@ -148,8 +149,10 @@ class Borg:
         watch: Callable[[Event], None] | None = None,
         keep_open: tuple[int, ...] = (),
         timeout: float | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.repository = repository
+        self._environment = environment or {}
         self.lock_wait = lock_wait
         self._passphrase = passphrase
         self._watch = watch
@@ -161,7 +164,11 @@ class Borg:
         """Return the whole command for borg's `arguments`, as `call` runs it and a dry run shows it."""
         return Command(
             argv=(self.repository.borg, *arguments),
-            environment={**borg_environment(self.repository), **(_UNTESTED if self._tested else {})},
+            environment={
+                **borg_environment(self.repository),
+                **self._environment,
+                **(_UNTESTED if self._tested else {}),
+            },
             passphrase=self._passphrase if secret else None,
             cwd=cwd,
             keep_open=self._keep_open,
