@@ -44,7 +44,7 @@ MISTAKES = [
         7,
         3,
         "unknown key jobs.x.y",
-        "known keys here: check, drill, nightly, prune, scrub, selftest_long,",
+        "known keys here: check, drill, escrow_drill, nightly, prune, scrub,",
     ),
     (BASE + 'jobs:\n  "a\\e[1m": {}\n', 7, 3, "unknown key jobs.'a\\x1b[1m'", "known keys here"),
     (with_main("pth: /r"), 3, 10, "unknown key repositories.main.pth", "did you mean 'path'? known keys here: arch"),

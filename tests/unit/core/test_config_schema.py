@@ -55,6 +55,7 @@ def test_the_example_describes_the_given_system() -> None:
         ("scrub", "Wed 06:00"),
         ("selftest-short", "Mon 06:00"),
         ("selftest-long", "*-*-02 07:00"),
+        ("escrow-drill", "None"),
     ]
     assert [(place.name, place.description, str(place.valid_for)) for place in config.audit.escrow] == [
         ("vaultwarden", "Vaultwarden item", "90d"),
@@ -100,6 +101,7 @@ def test_every_key_of_the_model_that_has_a_value_is_switched_on_in_the_example()
             if field.get("default", "") is None:
                 without_value.add((*path, key))
     optional_with_example_value = {("sources", ANY, "dataset"), ("mail", "to"), ("jobs", "prune", "schedule")}
+    optional_with_example_value.add(("jobs", "escrow_drill", "schedule"))
     assert set(KEYS) - written == without_value - optional_with_example_value
 
 

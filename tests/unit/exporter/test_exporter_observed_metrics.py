@@ -244,7 +244,7 @@ def test_a_page_on_which_all_is_well_counts_what_is_watched(tmp_path: Path) -> N
     world = World(tmp_path)
     observed(world)
     page = build_page(world.model())
-    assert page.headline == "All 10 jobs, 1 pool and 2 disks are in order"
+    assert page.headline == "All 11 jobs, 1 pool and 2 disks are in order"
     assert [card.status for card in page.pools] + [card.status for card in page.disks] == ["ok"] * 3
 
 

@@ -70,7 +70,7 @@ def test_a_job_that_is_run_by_hand_only_and_never_was_needs_nobodys_attention(tm
     world.record(*(make_run(job, "23 01:30") for job in ("nightly", "check", "verify")))
     page = build_page(world.model())
     assert page.concerns == ()
-    assert page.headline == "All 5 jobs are in order"
+    assert page.headline == "All 6 jobs are in order"
     shown = {card.job: (card.status, {row.tone for row in card.rows}) for card in page.repositories[0].jobs}
     assert shown["drill"] == shown["prune"] == ("unused", {""})  # and no colour calls for anybody
     assert shown["nightly"][0] == "ok"
@@ -90,7 +90,7 @@ def test_all_well_is_said_only_when_all_is_well(world: World) -> None:
     assert build_page(world.model()).headline == "4 things need attention"
     healthy(world)
     page = build_page(world.model())
-    assert (page.headline, page.tone, page.concerns) == ("All 5 jobs are in order", "ok", ())
+    assert (page.headline, page.tone, page.concerns) == ("All 6 jobs are in order", "ok", ())
     world.path("check", "success").write_bytes(b"{")
     page = build_page(world.model())
     assert page.headline == "2 things need attention"
@@ -236,7 +236,7 @@ def test_a_deferred_run_is_said_and_is_not_a_bad_one(world: World) -> None:
     assert latest is not None
     world.record(make_run("check", "23 08:00", Outcome.DEFERRED, reason="a night runs", before=latest.end))
     page = build_page(world.model())
-    assert (page.headline, page.tone) == ("All 5 jobs are in order", "ok")
+    assert (page.headline, page.tone) == ("All 6 jobs are in order", "ok")
     (card,) = [card for card in page.repositories[0].jobs if card.job == "check"]
     assert card.why == "Deferred: a night runs."
     assert [(row.text, row.tone) for row in card.rows if row.label == "last attempt"] == [("deferred", "")]
