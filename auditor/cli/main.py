@@ -8,6 +8,7 @@ import click
 
 from auditor import PROGRAM
 from auditor.cli.attest import attest
+from auditor.cli.ending import UnmailedError
 from auditor.cli.facts import facts
 from auditor.cli.fingerprint import fingerprint
 from auditor.cli.rules import rules
@@ -32,7 +33,7 @@ Examples:
   bkp-audit                                  audit this host by /etc/bkp/config.yml
   bkp-audit -c other.yml                     audit it by another configuration
   bkp-audit --html report.html --json report.json
-  bkp-audit --keep                           keep it for the next one to compare with, as the monthly unit does
+  bkp-audit --mail                           keep and mail it, as the monthly unit does
   bkp-audit --fail-on high                   end with 1 only from severity high on
   bkp-audit facts -o facts.json              save the evidence, judge nothing
   bkp-audit --facts facts.json               judge saved evidence, anywhere
@@ -89,4 +90,8 @@ def main() -> NoReturn:
 def _exit_code(error: BkpError) -> int:
     if isinstance(error, RefutedError):
         return AuditExit.FINDING
-    return AuditExit.UNJUDGED if isinstance(error, OutputError | StateError | StepFailedError) else AuditExit.INVALID
+    return (
+        AuditExit.UNJUDGED
+        if isinstance(error, OutputError | StateError | StepFailedError | UnmailedError)
+        else AuditExit.INVALID
+    )

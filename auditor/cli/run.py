@@ -12,6 +12,7 @@ import click
 
 from auditor import PROGRAM, PROGRAM_VERSION
 from auditor.cli.common import FILE, collect_live, moment, read_config, rules_folder, rules_option
+from auditor.cli.ending import UnmailedError, check_mail, compared, keep_and_mail
 from auditor.cli.output import OUTPUT, check_outputs, is_stdout, print_text, write_output
 from bkp import decoding
 from bkp.cli import complain, examples, named_config
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from auditor.evidence import Evidence
     from auditor.report import Report
     from auditor.rules.model import RuleSet
+    from bkp.errors import BkpError
 
 _COLOURS = {"fail": "red", "error": "magenta", "unattested": "yellow", "pass": "green", "na": "bright_black"}
 
@@ -34,6 +36,7 @@ _COLOURS = {"fail": "red", "error": "magenta", "unattested": "yellow", "pass": "
 @click.command(
     epilog=examples(
         "bkp-audit --html report.html --json report.json",
+        "bkp-audit --mail",
         "bkp-audit --facts facts.json --waivers waivers.yml --at 2026-01-31T12:00:00Z",
         "ssh server bkp-audit facts | bkp-audit --facts -",
         "bkp-audit --json - | jq .totals",
@@ -72,6 +75,11 @@ _COLOURS = {"fail": "red", "error": "magenta", "unattested": "yellow", "pass": "
     is_flag=True,
     help="Keep the report in the state directory's audit/ as well: the next one compares itself with it.",
 )
+@click.option(
+    "--mail",
+    is_flag=True,
+    help="Mail the report to mail.to, clean or not, and keep it. What cannot leave waits in the outbox.",
+)
 @click.option("--at", help="Judge saved facts as of this time instead of now.")
 @click.option("-v", "--verbose", is_flag=True, help="Show the evidence of every rule.")
 @click.option("-q", "--quiet", is_flag=True, help="Print no text report.")
@@ -85,6 +93,7 @@ def run(
     html_path: Path | None,
     json_path: Path | None,
     keep: bool,
+    mail: bool,
     at: str | None,
     verbose: bool,
     quiet: bool,
@@ -97,27 +106,20 @@ def run(
 
     now = moment(at)
     check_outputs(html_path, json_path)
-    if keep:
-        _refuse_to_keep_others(facts_path, rules_dir, waivers_path)
+    if keep or mail:
+        _refuse_to_keep_others("--mail" if mail else "--keep", facts_path, rules_dir, waivers_path)
     if facts_path is not None:
-        if named_config() is not None:
-            raise UsageError("--facts judges saved facts and reads no configuration", remedy="leave out --config")
-        from auditor.facts_file import load_evidence
-
-        evidence = load_evidence(facts_path)
-        rules = load_rules(rules_folder(rules_dir, None))
-        if not quiet:
-            _say_what_is_not_applied(evidence, rules_dir, waivers_path)
-        state = None
+        evidence, rules = _saved(facts_path, rules_dir, waivers_path, quiet=quiet)
+        config = None
     else:
         if at is not None:
             message = "--at: what is asked of this host now is no evidence of another time"
             raise UsageError(message, remedy="name saved facts with --facts, or leave out --at")
         config = read_config(config_path)
-        state = Path(config.paths.state)
+        if mail:
+            check_mail(config)
         rules = load_rules(rules_folder(rules_dir, config))
-        if waivers_path is None and config.audit.waivers:
-            waivers_path = Path(config.audit.waivers)
+        waivers_path = waivers_path or _path(config.audit.waivers)
         if waivers_path is not None:  # before anything slow is asked
             load_waivers(waivers_path, rules.rules, now, local_zone())
         evidence = collect_live(config, config_path, rules.folder, now)
@@ -125,27 +127,42 @@ def run(
     options = _options(rules, evidence, fail_on, now, whole=rules_dir is None)
     exemptions = load_waivers(waivers_path, rules.rules, now, evidence.zone) if waivers_path else []
     report = judge(rules, evidence, exemptions, options)
-    wanted = _outputs(report, html_path, json_path, verbose=verbose, quiet=quiet)
-    if keep and state is not None:
-        wanted.append(partial(_keep, state, report))
-    _write_all(wanted)
+    after: list[Callable[[], None]] = []
+    if config is not None and rules_dir is None:
+        report = compared(report, evidence, config)
+        after = [partial(keep_and_mail, report, config, mail=mail)] if keep or mail else []
+    _write_all(_outputs(report, html_path, json_path, verbose=verbose, quiet=quiet) + after)
     return report.exit_code
 
 
-def _refuse_to_keep_others(facts_path: Path | None, rules_dir: Path | None, waivers_path: Path | None) -> None:
+def _saved(
+    facts_path: Path, rules_dir: Path | None, waivers_path: Path | None, *, quiet: bool
+) -> tuple[Evidence, RuleSet]:
+    """Return saved evidence and the rules to judge it by."""
+    from auditor.facts_file import load_evidence
+    from auditor.rules.folder import load_rules
+
+    if named_config() is not None:
+        raise UsageError("--facts judges saved facts and reads no configuration", remedy="leave out --config")
+    evidence = load_evidence(facts_path)
+    rules = load_rules(rules_folder(rules_dir, None))
+    if not quiet:
+        _say_what_is_not_applied(evidence, rules_dir, waivers_path)
+    return evidence, rules
+
+
+def _path(text: str | None) -> Path | None:
+    return Path(text) if text else None
+
+
+def _refuse_to_keep_others(
+    what: str, facts_path: Path | None, rules_dir: Path | None, waivers_path: Path | None
+) -> None:
     """Raise `UsageError` unless this host is judged as it is configured: the next report is compared with it."""
     for option, given in (("--facts", facts_path), ("--rules", rules_dir), ("--waivers", waivers_path)):
         if given is not None:
-            message = f"--keep is for audits of this host as it is configured, and {option} is given"
-            raise UsageError(message, remedy=f"leave out --keep or {option}; --json keeps any report in a file")
-
-
-def _keep(state: Path, report: Report) -> None:
-    from auditor.kept import keep_report
-    from bkp.state.audits import KeptReports
-    from bkp.state.store import value_of
-
-    keep_report(state, report, value_of(KeptReports(state).newest()))
+            message = f"{what} is for audits of this host as it is configured, and {option} is given"
+            raise UsageError(message, remedy=f"leave out {what} or {option}; --json keeps any report in a file")
 
 
 def _say_what_is_not_applied(evidence: Evidence, rules_dir: Path | None, waivers_path: Path | None) -> None:
@@ -199,11 +216,11 @@ def _outputs(
 
 def _write_all(wanted: Sequence[Callable[[], None]]) -> None:
     """Write what is wanted. One that cannot be written keeps none of the others back."""
-    failures: list[OutputError | StateError] = []
+    failures: list[BkpError] = []
     for write in wanted:
         try:
             write()
-        except (OutputError, StateError) as exc:
+        except (OutputError, StateError, UnmailedError) as exc:
             failures.append(exc)
     for failure in failures[:-1]:
         complain(PROGRAM, failure)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from auditor.catalogue import namespace
 from auditor.engine.attested import judge_attestation
 from auditor.engine.conditions import Context, Judged, Truth, judge_check, say
 from auditor.engine.limit import RULE_SECONDS, TooLongError, processor_time
@@ -76,7 +77,14 @@ def _judge(rule: Rule, evidence: Evidence, facts: Facts, now: datetime) -> RuleV
 
 def _empty(each: Each) -> RuleVerdict:
     meant = " that the rule means" if each.where is not None else ""
-    return RuleVerdict(Verdict(each.on_empty), each.reason or f"the evidence holds no {each.namespace}{meant}")
+    return RuleVerdict(Verdict(each.on_empty), each.reason or f"the evidence holds no {_noun(each.namespace)}{meant}")
+
+
+def _noun(name: str) -> str:
+    """Return what one instance of a namespace is called."""
+    space = namespace(name)
+    said = space.instance if space is not None and space.instance else name
+    return said.partition(",")[0].removeprefix("a ")
 
 
 def _subject(rule: Rule, evidence: Evidence, facts: Facts, instance: str | None, now: datetime) -> Subject:

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditor.operators.values import printable, show_time
+from auditor.render.first_screen import first_screen
 from auditor.render.palette import DARK, LIGHT, RULE_DARK, RULE_LIGHT
-from auditor.render.words import BADGES, CHAIN_NOTE, SUPPORT_NOTE, Badge, floor_line, headline
+from auditor.render.words import BADGES, CHAIN_NOTE, SUPPORT_NOTE, Badge, floor_line, headline, said
 from bkp.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -83,6 +84,8 @@ def _render(report: Report, detail: Detail) -> str:
     return environment.get_template("report.html.j2").render(
         report=report,
         heading=headline(report),
+        screen=first_screen(report),
+        said=said,
         tiles=_tiles(report),
         **_parts(report.results),
         grouped=_grouped,

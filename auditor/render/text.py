@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from auditor.operators.values import printable, show_time
-from auditor.render.words import BADGES, floor_line, headline, totals_line, waiver_line
+from auditor.render.words import BADGES, floor_line, headline, said, totals_line, waiver_line
 from bkp.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def render_text(report: Report, *, width: int = 100, paint: Paint = plain, verbo
 def _result(result: RuleResult, width: int, paint: Paint, verbose: bool) -> Iterator[str]:
     status = BADGES[result.verdict]  # a waiver is shown beside it, never in its place
     head = f"{status.sign} {status.word:<10}  {result.id:<8} {result.severity:<8}  "
-    title = printable(result.title)
+    title = printable(said(result))
     waived = " (waived)" if result.waived else ""
     first, *more = textwrap.wrap(title + waived, max(16, width - len(head))) or [""]
     yield paint(head, status.key) + first

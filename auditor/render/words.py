@@ -52,6 +52,19 @@ def headline(report: Report) -> Badge:
     return Badge("Clean", "✓", "pass")
 
 
+def said(result: RuleResult) -> str:
+    """Return the rule's title as its verdict makes it: what is wrong, what is not known, or what holds."""
+    title = result.title
+    inner = title if title[1:2].isupper() else title[:1].lower() + title[1:]
+    if result.verdict is Verdict.FAIL:
+        return result.failure or f"Not met: {title}"
+    if result.verdict is Verdict.ERROR:
+        return f"It is not known whether this holds: {inner}"
+    if result.verdict is Verdict.UNATTESTED:
+        return f"Nobody has lately confirmed that {inner}"
+    return title
+
+
 def totals_line(report: Report) -> str:
     """Say the totals: the parts add up to the rules."""
     totals = report.totals

@@ -46,6 +46,14 @@ class ChainReport:
         return self.problem is None and not self.torn_tail
 
 
+@dataclass(frozen=True)
+class LedgerHead:
+    """The last whole line of the history: its number, from 1, and its SHA-256 without its newline."""
+
+    line: int
+    digest: str
+
+
 def line_hash(line: bytes) -> str:
     """Return the SHA-256 of a line without its newline, in hex."""
     return hashlib.sha256(line.rstrip(b"\n")).hexdigest()
@@ -140,6 +148,17 @@ class Ledger:
         last = _decode(lines[-1])
         seq = _count_lines(descriptor) if isinstance(last, str) else last.seq + 1
         return seq, line_hash(lines[-1])
+
+    def head(self) -> LedgerHead | None:
+        """Return the last whole line's number and hash; None without a line. Raise `StateError` if unreadable."""
+        with self._opened() as handle:
+            if not handle:
+                return None
+            tail = _read_tail(handle.fileno(), os.fstat(handle.fileno()).st_size)
+            whole, newline, _ = tail.rpartition(b"\n")
+            if not newline:
+                return None
+            return LedgerHead(_count_lines(handle.fileno()), line_hash(whole.rpartition(b"\n")[2]))
 
     def damage_at_end(self) -> str | None:
         """Return what is wrong with the last whole line; None if nothing is, or if it cannot be read at all."""

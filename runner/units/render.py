@@ -102,7 +102,8 @@ def _units(config: Config, facts: UnitFacts) -> Iterator[_Unit]:
         yield _Unit(FOLLOW, "Follow scrubs and self-tests to their end", words, None, box)
     report = f"{config.paths.state}/audit/report"
     words = [facts.program("bkp-audit"), "--config", facts.config]
-    words += ["--html", f"{report}.html", "--json", f"{report}.json", "--keep"]
+    words += ["--html", f"{report}.html", "--json", f"{report}.json"]
+    words += ["--keep"] if config.mail.when == "never" else ["--mail"]
     look, box = bool(config.pools or config.disks), sandbox.of_audit(config, facts)
     yield _Unit("bkp-audit", "Audit of the backups", words, config.audit.schedule, box, after_a_look=look)
 

@@ -234,6 +234,12 @@ def test_without_a_pool_or_a_disk_nothing_is_probed() -> None:
         assert ("systemd/system/bkp-probe.timer" in render(a_config(extra), FACTS)) is probed
 
 
+def test_the_audit_mails_its_report_and_keeps_it_where_no_mail_is_wanted() -> None:
+    assert settings(unit("bkp-audit.service"))["ExecStart"][0].endswith(" --mail")
+    silent = unit("bkp-audit.service", a_config("mail: {when: never}\n"))
+    assert settings(silent)["ExecStart"][0].endswith(" --keep")
+
+
 def test_the_audit_begins_with_a_look_of_the_probe_where_there_is_one() -> None:
     watched = settings(unit("bkp-audit.service", a_config(WATCHED)))
     assert "bkp-probe.service" in watched["Wants"]
