@@ -93,6 +93,12 @@ class Config(Section, frozen=True, kw_only=True):
         }
         return tuple(sections.get(kind, ()))
 
+    def replication_of(self, dataset: str) -> str | None:
+        """Return the replication that receives a dataset, as its target or below it; None if none does."""
+        return next(
+            (name for name, each in self.replications.items() if f"{dataset}/".startswith(f"{each.target}/")), None
+        )
+
     def zpool(self, name: str) -> str:
         """Return ZFS's name of a configured pool."""
         return self.pools[name].zfs_name or name

@@ -17,7 +17,8 @@ from bkp.state.fields import Count, Record, UtcTime
 class Root(Record, frozen=True, kw_only=True):
     """A source's path in one archive; `present` is False where the path was not there to be archived.
 
-    `reason` says why not. Of a path that is present it says what is unusual about it.
+    `reason` says why not. Of a path that is present it says what is unusual about it. `snapshot` is the received
+    snapshot that was archived, where the dataset is a replica, and `snapshot_at` when the live server made it.
     """
 
     source: str
@@ -25,6 +26,8 @@ class Root(Record, frozen=True, kw_only=True):
     present: bool
     dataset: str | None = None
     reason: str | None = None
+    snapshot: str | None = None
+    snapshot_at: UtcTime | None = None
 
 
 class LeftOut(Record, frozen=True, kw_only=True):
@@ -268,6 +271,7 @@ def describe_archive(archive: Archive) -> list[Line]:
         Line("Files", f"{archive.files:,}"),
         Line("Size", format_size(archive.original_bytes)),
         Line("New data", format_size(archive.deduplicated_bytes)),
+        *_replicas(archive),
         *(Line("Missing root", root.path) for root in archive.roots if not root.present),
     ]
 
@@ -280,6 +284,16 @@ def _self_test(result: SelfTestRecord) -> list[Line]:
     if result.first_bad_lba is not None:
         lines.append(Line("First bad block", f"{result.first_bad_lba}"))
     return lines
+
+
+def _replicas(archive: Archive) -> list[Line]:
+    """Return how old the received snapshots are that it holds: the oldest of them, at the time of the archive."""
+    received = [root for root in archive.roots if root.present and root.snapshot_at is not None]
+    if not received:
+        return []
+    oldest = min(received, key=lambda root: root.snapshot_at or archive.started_at)
+    age = archive.started_at - (oldest.snapshot_at or archive.started_at)
+    return [Line("Received", f"{oldest.snapshot}, {format_duration(age)} old")]
 
 
 def _scrub(result: ScrubResult) -> list[Line]:

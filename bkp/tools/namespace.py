@@ -10,16 +10,20 @@ import errno
 import os
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bkp.config.places import is_below
 from bkp.errors import StepFailedError
 from bkp.tools.cleanup import to_the_end
+from bkp.tools.mounts import mount_table, parse_mountinfo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _CLONE_NEWNS = 0x00020000
 _MS_REC, _MS_PRIVATE = 0x4000, 1 << 18
+_MS_RDONLY, _MS_REMOUNT, _MS_BIND = 1, 32, 4096
 _THREADS_END_SECONDS = 10.0
 
 
@@ -45,6 +49,34 @@ def private_mounts() -> Iterator[None]:
     finally:
         os.close(outside)
         os.close(folder)
+
+
+def make_folder(path: str) -> None:
+    """Make a folder and those above it (0700), also where a unit's sandbox has made its file system read-only.
+
+    To be called inside `private_mounts`: nobody else sees that mount become writable for a moment. Raise `OSError`
+    where the file system itself is read-only, as a snapshot is.
+    """
+    try:
+        Path(path).mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as exc:
+        if exc.errno != errno.EROFS:
+            raise
+    else:
+        return
+    above = [mount for mount in parse_mountinfo(mount_table()) if is_below(path, mount.point)]
+    nearest = max((mount.point for mount in above), key=len)
+    if any("@" in mount.source for mount in above if mount.point == nearest):  # nobody can write to a snapshot
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), path)
+    point = os.fsencode(nearest)
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mount(None, point, None, _MS_REMOUNT | _MS_BIND, None) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), path)
+    try:
+        Path(path).mkdir(mode=0o700, parents=True, exist_ok=True)
+    finally:
+        libc.mount(None, point, None, _MS_REMOUNT | _MS_BIND | _MS_RDONLY, None)
 
 
 def _leave(libc: ctypes.CDLL, outside: int, folder: int) -> None:

@@ -10,6 +10,7 @@ from bkp.patience import in_time
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
+    from datetime import datetime
 
     from bkp.config.repositories import Source
 
@@ -20,13 +21,16 @@ PATIENCE = 60.0  # seconds that a source may take to answer: a disk that sleeps 
 class PreparedRoot:
     """One path for borg, as os.path.normpath writes it.
 
-    `problem` says why it must not be archived as if whole; `note` what else the record is to say of it.
+    `problem` says why it must not be archived as if whole; `note` what else the record is to say of it. `snapshot` is
+    the received one that is archived, and `snapshot_at` (UTC) when the live server made it.
     """
 
     path: str
     dataset: str | None = None
     problem: str | None = None
     note: str | None = None
+    snapshot: str | None = None
+    snapshot_at: datetime | None = None
 
 
 @dataclass(frozen=True)

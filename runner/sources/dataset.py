@@ -1,41 +1,56 @@
 """A ZFS dataset: one atomic snapshot over it and its children, each mounted, privately, over its own mount point.
 
+Of a replica no snapshot is made: those that were received are held and mounted (`runner.sources.received`).
+
 Archived paths are the live paths, so borg's files cache keeps hitting. Nothing is ever read through `.zfs/snapshot`.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from bkp.errors import StepFailedError
 from bkp.liveness import is_alive
 from bkp.tools.cleanup import to_the_end
 from bkp.tools.mounts import mount_table
-from bkp.tools.namespace import private_mounts
+from bkp.tools.namespace import make_folder, private_mounts
 from bkp.tools.zfs import commands
 from bkp.tools.zfs.client import MISSING, Zfs, ZfsError, dataset_of
 from bkp.tools.zfs.replies import parse_mounts
 from runner.sources import marks
 from runner.sources.base import Omitted, PreparedRoot, PreparedSource, identity
+from runner.sources.held import SNAPSHOT_TRIES, HeldSnapshots
 from runner.sources.plan import hidden, plan, swallowed
-from runner.sources.unheld import GONE, taken_away, unheld
+from runner.sources.unheld import GONE, taken_away, unheld, unreceived
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from datetime import timedelta
 
     from bkp.config.repositories import Source
     from bkp.state.records import Process
+    from bkp.tools.zfs.replies import Dataset, Snapshot
     from runner.sources.plan import Placement
+    from runner.sources.unheld import Unheld
 
 BUSY_SECONDS = 30.0
-SNAPSHOT_TRIES = 10
 NOT_THERE = "could not find any snapshots"
+
+
+@dataclass(frozen=True)
+class Replica:
+    """A dataset that a replication receives: its target alone, or with all below it, and how old it may be."""
+
+    target: str
+    recursive: bool
+    patience: timedelta
 
 
 @dataclass(frozen=True)
@@ -45,6 +60,7 @@ class DatasetSource:
     Attributes:
         needed: what the run writes to, by name; none of it may be covered.
         exclude: the patterns of everything that goes into the archive.
+        replica: how it is received, if it is; None for a dataset of this server's own.
         warn, info: hear what the record is to say.
     """
 
@@ -53,6 +69,7 @@ class DatasetSource:
     process: Process
     needed: Mapping[str, str]
     exclude: tuple[str, ...]
+    replica: Replica | None
     warn: Callable[[str], None]
     info: Callable[[str], None]
 
@@ -77,6 +94,8 @@ class DatasetSource:
         before = after = self.zfs.datasets(dataset)
         host = marks.host_mark()
         self._clean_up_dead(dataset, host)
+        if self.replica is not None:
+            return self._received(stack, name, source, self.replica, host)
         snapshot, held = marks.snapshot_name(self.run_id), frozenset[str]()
         if not before[0].receiving:  # zfs snapshot -r of nothing ends by a segmentation fault in 2.1
             stack.enter_context(self._snapshot(dataset, snapshot, host))
@@ -85,12 +104,41 @@ class DatasetSource:
                 return _without_snapshot(name, source, dataset, taken_away(dataset))
         without = unheld(before, after, held)
         gone = [each for each in before if without.get(each.name) is GONE]
+        return self._mounted(stack, name, source, [*after, *gone], without, dict.fromkeys(held, snapshot))
+
+    def _received(
+        self, stack: contextlib.ExitStack, name: str, source: Source, replica: Replica, host: str
+    ) -> PreparedSource:
+        """Hold and mount what was received last. Where nothing was, the source is missing."""
+        dataset = source.dataset or ""
+        held = HeldSnapshots(self.zfs, marks.tag_of(self.run_id, self.process, host), self.warn)
+        held.release_dead(dataset, host, self.info)
+        chosen = stack.enter_context(held.newest(dataset, replica.patience))
+        there = self.zfs.datasets(dataset)
+        without = unreceived(there, chosen, None if replica.recursive else replica.target)
+        if dataset in without:
+            return _without_snapshot(name, source, dataset, f"is a replica, and {without[dataset].reason}")
+        snapshots = {name: each.name for name, each in chosen.items()}
+        prepared = self._mounted(stack, name, source, there, without, snapshots)
+        return replace(prepared, roots=tuple(_with_age(root, chosen) for root in prepared.roots))
+
+    def _mounted(
+        self,
+        stack: contextlib.ExitStack,
+        name: str,
+        source: Source,
+        datasets: Sequence[Dataset],
+        without: Mapping[str, Unheld],
+        snapshots: Mapping[str, str],
+    ) -> PreparedSource:
+        """Mount each dataset's snapshot, by its name, in a namespace of our own."""
+        dataset = source.dataset or ""
         mountinfo = mount_table(self.zfs.programs.mountinfo)
         mounts = parse_mounts(mountinfo)
-        planned = plan([*after, *gone], mounts, mount_at=source.mount_at, skip=source.skip, unheld=without)
+        planned = plan(datasets, mounts, mount_at=source.mount_at, skip=source.skip, unheld=without)
         self._refuse(name, planned, mounts, mountinfo)
         stack.enter_context(private_mounts())
-        roots = self._mount_all(planned, snapshot, source, mounts)
+        roots = self._mount_all(planned, snapshots, source, mounts)
         lost = self._gone(dataset, roots)
         if lost and len(lost) == len(roots):
             return _without_snapshot(name, source, dataset, f"holds nothing that can be archived: {GONE.reason}")
@@ -159,15 +207,17 @@ class DatasetSource:
             )
 
     def _mount_all(
-        self, planned: Placement, snapshot: str, source: Source, mounts: Mapping[str, tuple[str, ...]]
+        self, planned: Placement, snapshots: Mapping[str, str], source: Source, mounts: Mapping[str, tuple[str, ...]]
     ) -> tuple[PreparedRoot, ...]:
         """Mount every root, parents first; one that another mount covers in the end has a problem."""
         fixed = os.path.normpath(source.mount_at) if source.mount_at else None
         roots = []
         for root in planned.roots:
-            unmounted = root.dataset not in mounts
-            done = self._mount(root, snapshot, make=fixed is not None, empty=unmounted and root.path != fixed)
-            if unmounted:
+            unmounted, received = root.dataset not in mounts, self.replica is not None
+            make = fixed is not None or (unmounted and received)
+            snapshot = snapshots.get(root.dataset or "", "")
+            done = self._mount(root, snapshot, make=make, empty=unmounted and root.path != fixed)
+            if unmounted and not received:
                 done = replace(done, note="its dataset is not mounted; its snapshot was archived all the same")
             roots.append((done, identity(done.path)))
         return tuple(
@@ -180,22 +230,29 @@ class DatasetSource:
     def _mount(self, root: PreparedRoot, snapshot: str, *, make: bool, empty: bool) -> PreparedRoot:
         """Mount one snapshot; return its root, with a problem where that is not possible.
 
-        `make` the folder if it is not there. `empty`: it has to be, for what it holds is of another file system, on
-        which people see it, and would be in no archive.
+        `make` the folder if it is not there, as that of a replica which was never mounted. `empty`: it has to be, for
+        what it holds is of another file system, on which people see it, and would be in no archive.
         """
         if root.problem is not None or root.dataset is None:
             return root
         try:
             if make and not os.path.isdir(root.path):  # noqa: PTH112  # one system call
-                Path(root.path).mkdir(mode=0o700, parents=True)
+                make_folder(root.path)
             if problem := _unusable(root.path, empty=empty):
                 return replace(root, problem=problem)
             self.zfs.call(commands.mount_snapshot(root.dataset, snapshot, root.path), f"cannot mount {root.dataset}")
         except ZfsError as exc:
             return replace(root, problem=f"cannot be mounted: {exc.said}")
         except OSError as exc:
+            if exc.errno == errno.EROFS and self.replica is not None and root.path != (place := self._place(root)):
+                note = f"{root.path} is no folder of the dataset above it"
+                return self._mount(replace(root, path=place, note=note), snapshot, make=True, empty=empty)
             return replace(root, problem=f"cannot be used, to mount {root.dataset} there: {exc.strerror}")
         return root
+
+    def _place(self, root: PreparedRoot) -> str:
+        """Return where a replica is mounted that has no folder, in a snapshot that nobody can make one in."""
+        return f"{self.needed['lock folder']}/replicas/{quote(root.dataset or '', safe='')}"
 
     def _let_go(self, dataset: str, snapshot: str) -> None:
         """Release and destroy; what fails is left to the next run, which finds it by its marks."""
@@ -219,6 +276,11 @@ class DatasetSource:
         for run_id in marks.dead_snapshots(self.zfs.marks(dataset, marks.KEYS), host, is_alive):
             self.info(f"removing the snapshot that run {run_id} left behind on {dataset}")
             self._let_go(dataset, marks.snapshot_name(run_id))
+
+
+def _with_age(root: PreparedRoot, chosen: Mapping[str, Snapshot]) -> PreparedRoot:
+    snapshot = chosen.get(root.dataset or "")
+    return root if snapshot is None else replace(root, snapshot=snapshot.name, snapshot_at=snapshot.created_at)
 
 
 def _is_not_there(error: ZfsError, dataset: str) -> bool:

@@ -51,6 +51,28 @@ def marks_of(run_id: str, process: Process, host: str) -> dict[str, str]:
     }
 
 
+def tag_of(run_id: str, process: Process, host: str) -> str:
+    """Return the tag of a run's hold on snapshots that are not its own: it says whose it is, as the marks do."""
+    return f"bkp:{run_id}:{host}:{process.boot_id}:{process.pid}:{process.started_ticks}"
+
+
+def dead_holds(
+    holds: Iterable[tuple[str, str]], host: str, is_alive: Callable[[Process], bool | None]
+) -> dict[str, list[str]]:
+    """Return the tags of holds that are provably ours and whose run is provably dead, with their snapshots."""
+    found: dict[str, list[str]] = {}
+    for snapshot, tag in holds:
+        words = tag.split(":")
+        if len(words) != 6 or words[0] != "bkp" or words[2] != host or not RUN_ID.fullmatch(words[1]):
+            continue
+        boot, pid, ticks = words[3:]
+        if boot and _NUMBER.fullmatch(pid) and _NUMBER.fullmatch(ticks):
+            process = Process(pid=int(pid), started_ticks=int(ticks), boot_id=boot)
+            if is_alive(process) is False:
+                found.setdefault(tag, []).append(snapshot)
+    return found
+
+
 def dead_snapshots(marks: Iterable[Mark], host: str, is_alive: Callable[[Process], bool | None]) -> list[str]:
     """Return the run ids of snapshots that are provably ours and whose run is provably dead.
 

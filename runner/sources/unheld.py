@@ -22,6 +22,10 @@ class Unheld:
 GONE = Unheld("it was destroyed or renamed while the night began")
 NEW = Unheld("it was created while the snapshot was taken; the next night has it")
 RECEIVED = Unheld("it was still being received when the snapshot was taken; the next night has it")
+NOT_RECEIVED = Unheld("no snapshot of it has been received completely yet")
+NOT_REPLICATED = Unheld(
+    "its replication does not receive it (recursive: false): make it a source of its own, or skip it"
+)
 _RECEIVING = "it is still being received, and has no files before that is complete"
 
 
@@ -39,6 +43,20 @@ def unheld(before: Iterable[Dataset], after: Iterable[Dataset], held: Collection
     return found | {name: GONE for name, _ in known if name not in there}
 
 
+def unreceived(there: Iterable[Dataset], held: Collection[str], target: str | None) -> dict[str, Unheld]:
+    """Return the datasets of a replica without a received snapshot, by name.
+
+    `target` is the one dataset that a replication without children receives; None where it receives all.
+    """
+    found = {}
+    for each in there:
+        if target is not None and each.name != target:
+            found[each.name] = NOT_REPLICATED
+        elif each.name not in held:
+            found[each.name] = Unheld(_receiving(each)) if each.receiving else NOT_RECEIVED
+    return found
+
+
 def taken_away(dataset: str) -> str:
     """Return the problem of a dataset whose snapshot somebody destroyed between `zfs snapshot` and `zfs hold`."""
     by_whom = f"`zpool history -i {dataset.partition('/')[0]}` says by what"
@@ -47,8 +65,12 @@ def taken_away(dataset: str) -> str:
 
 def _why(dataset: Dataset, before: Dataset | None) -> Unheld:
     if dataset.receiving:  # zfs snapshot -r passes over such a dataset
-        cut_off = f"; if it was cut off, resume it, or give it up by `zfs receive -A {dataset.name}`"
-        return Unheld(_RECEIVING + (cut_off if dataset.resumable else ""))
+        return Unheld(_receiving(dataset))
     if before is None:
         return NEW
     return RECEIVED if before.receiving else Unheld(taken_away(dataset.name), lost=True)
+
+
+def _receiving(dataset: Dataset) -> str:
+    cut_off = f"; if it was cut off, resume it, or give it up by `zfs receive -A {dataset.name}`"
+    return _RECEIVING + (cut_off if dataset.resumable else "")

@@ -86,7 +86,13 @@ def _row(*cells: str) -> None:
 def zfs(pool: Pool, verb: str, *arguments: str) -> None:
     """Do what zfs(8) does with the command lines of bkp.tools.zfs.commands."""
     words, top = arguments[:-1], arguments[-1]
-    if verb == "list":
+    if verb == "holds":
+        for snapshot in arguments[1:]:
+            for (tag,) in pool.existing()[snapshot]["holds"]:
+                _row(snapshot, tag, "Fri Nov 27 01:00 2026")
+    elif verb in {"hold", "release"} and "-r" not in words:
+        _hold_each(pool, verb, *arguments)
+    elif verb == "list":
         _list(pool, words, top)
     elif verb == "get":
         _get(pool, words, top)
@@ -98,9 +104,12 @@ def zfs(pool: Pool, verb: str, *arguments: str) -> None:
 
 def _list(pool: Pool, words: tuple[str, ...], top: str) -> None:
     if "snapshot" in words:
-        for snapshot in pool.existing():
+        wanted = words[words.index("-o") + 1].split(",")
+        for number, (snapshot, state) in enumerate(pool.existing().items()):
+            usual = {"name": snapshot, "guid": "1", "createtxg": str(number), "userrefs": str(len(state["holds"]))}
+            created = {key: value for key, value, _ in state["marks"] if key == "creation"}
             if snapshot.startswith((f"{top}@", f"{top}/")):
-                _row(snapshot)
+                _row(*({"creation": "0", **usual, **created}[column] for column in wanted))
         return
     columns = words[words.index("-o") + 1].split(",")
     for name, facts in pool.datasets(top).items():
@@ -130,6 +139,18 @@ def _snapshot(pool: Pool, words: tuple[str, ...], top: str) -> None:
     for name, facts in known.items():
         if facts.get("inconsistent") != "1":  # zfs passes over what is still being received
             pool.write(f"{name}@{short}", marks, [])
+
+
+def _hold_each(pool: Pool, verb: str, tag: str, *snapshots: str) -> None:
+    for snapshot in snapshots:
+        state = pool.existing().get(snapshot)
+        if state is None:
+            sys.exit(f"cannot {verb} snapshot '{snapshot}': dataset does not exist")
+        if verb == "release" and [tag] not in state["holds"]:
+            sys.exit(f"cannot release hold from snapshot '{snapshot}': no such tag on this dataset")
+        others = [each for each in state["holds"] if each != [tag]]
+        state["holds"] = others + ([[tag]] if verb == "hold" else [])
+        pool.file_of(snapshot).write_text(json.dumps(state))
 
 
 def _change(pool: Pool, verb: str, words: tuple[str, ...], top: str) -> None:

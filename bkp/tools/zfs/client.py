@@ -74,6 +74,15 @@ class Zfs:
         found = (line.partition("@") for line in text.split("\n"))
         return frozenset(name for name, _, short in found if short == snapshot)
 
+    def received(self, dataset: str) -> list[replies.Snapshot]:
+        """Return all snapshots of the dataset and of all below it."""
+        text = self.call(commands.list_received(dataset), f"cannot list snapshots of {dataset}")
+        return replies.parse_snapshots(text)
+
+    def holds(self, snapshots: Sequence[str]) -> list[tuple[str, str]]:
+        """Return the holds of these snapshots: each snapshot's name with a tag."""
+        return replies.parse_holds(self.call(commands.list_holds(snapshots), "cannot list holds")) if snapshots else []
+
     def marks(self, dataset: str, properties: tuple[str, ...]) -> list[replies.Mark]:
         """Return the user properties of the dataset's own snapshots."""
         return replies.parse_marks(

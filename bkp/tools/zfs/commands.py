@@ -17,6 +17,7 @@ ZFS, ZPOOL, MOUNT = "zfs", "zpool", "mount"
 # None of these can hold a tab or a line feed. `inconsistent`, not in zfsprops(7), is 1 during a first receive.
 DATASET_COLUMNS = ("name", "canmount", "keystatus", "encryption", "guid", "inconsistent", "receive_resume_token")
 _MOUNT_POINT_COLUMNS = ("name", "mountpoint")
+SNAPSHOT_COLUMNS = ("name", "guid", "creation", "createtxg", "userrefs")
 _GET_COLUMNS = "name,property,value,source"
 POOL_COLUMNS = ("name", "size", "free", "capacity", "health", "readonly")
 
@@ -98,6 +99,23 @@ def hold(dataset: str, name: str, tag: str) -> tuple[str, ...]:
     return (ZFS, "hold", "-r", tag, f"{dataset}@{name}")
 
 
+def hold_each(tag: str, snapshots: Sequence[str]) -> tuple[str, ...]:
+    """Return `zfs hold` of these snapshots, one after the other: where one is not there, others may be held."""
+    return (ZFS, "hold", tag, *snapshots)
+
+
+def release_each(tag: str, snapshots: Sequence[str]) -> tuple[str, ...]:
+    """Return `zfs release` of these snapshots."""
+    return (ZFS, "release", tag, *snapshots)
+
+
+def list_holds(snapshots: Sequence[str]) -> tuple[str, ...]:
+    """Return `zfs holds` of these snapshots: name, tag and time, a hold a line."""
+    if not snapshots:
+        raise ValueError("name the snapshots whose holds are wanted")
+    return (ZFS, "holds", "-H", *snapshots)
+
+
 def release(dataset: str, name: str, tag: str) -> tuple[str, ...]:
     """Return `zfs release -r`."""
     return (ZFS, "release", "-r", tag, f"{dataset}@{name}")
@@ -113,6 +131,11 @@ def destroy_snapshot(dataset: str, name: str) -> tuple[str, ...]:
 def list_snapshots(dataset: str) -> tuple[str, ...]:
     """Return `zfs list` of the names of all snapshots of a dataset and of all below it: of names alone it is quick."""
     return (ZFS, "list", "-H", "-r", "-t", "snapshot", "-o", "name", "-s", "name", dataset)
+
+
+def list_received(dataset: str) -> tuple[str, ...]:
+    """Return `zfs list` of all snapshots of a dataset and of all below it, with what orders and holds them."""
+    return (ZFS, "list", "-Hp", "-r", "-t", "snapshot", "-o", ",".join(SNAPSHOT_COLUMNS), dataset)
 
 
 def snapshot_marks(dataset: str, properties: Sequence[str]) -> tuple[str, ...]:

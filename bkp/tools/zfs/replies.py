@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from bkp.errors import StepFailedError
@@ -38,6 +39,26 @@ class Dataset:
     def is_volume(self) -> bool:
         """Whether it is a block device, without files of its own to see."""
         return self.canmount == "-"
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One snapshot. `created_at` (UTC) is when it was made where it comes from, `createtxg` when it came to be here.
+
+    `holds` is how many keep it from being destroyed. `guid` is the same wherever it was sent to.
+    """
+
+    dataset: str
+    name: str
+    guid: str
+    created_at: datetime
+    createtxg: int
+    holds: int = 0
+
+    @property
+    def full_name(self) -> str:
+        """Return DATASET@NAME."""
+        return f"{self.dataset}@{self.name}"
 
 
 @dataclass(frozen=True)
@@ -122,6 +143,24 @@ def parse_mount_points(text: str, names: Sequence[str]) -> dict[str, str] | None
     return {name: path for name, _, path in rows} if [name for name, *_ in rows] == list(names) else None
 
 
+def parse_snapshots(text: str) -> list[Snapshot]:
+    """Return what `zfs list` of `commands.list_received` printed; raise `StepFailedError` for another form."""
+    found = []
+    for name, guid, creation, createtxg, userrefs in _rows(text, 5, "list"):
+        dataset, _, short = name.partition("@")
+        try:
+            created = datetime.fromtimestamp(int(creation), UTC)
+            found.append(Snapshot(dataset, short, guid, created, int(createtxg), int(userrefs)))
+        except (ValueError, OverflowError, OSError):
+            raise _another_form("zfs", "list", [name, guid, creation, createtxg, userrefs]) from None
+    return found
+
+
+def parse_holds(text: str) -> list[tuple[str, str]]:
+    """Return what `zfs holds -H` printed, as snapshots with their tags; raise `StepFailedError` for another form."""
+    return [(snapshot, tag) for snapshot, tag, _ in _rows(text, 3, "holds")]
+
+
 def parse_marks(text: str) -> list[Mark]:
     """Return what `zfs get` of `commands.snapshot_marks` printed; raise `StepFailedError` for another form."""
     return [Mark(*cells) for cells in _rows(text, 4, "get")]
@@ -165,12 +204,16 @@ def _rows(text: str, columns: int, verb: str, *, program: str = "zfs") -> list[l
     rows = [line.split("\t") for line in text.removesuffix("\n").split("\n")] if text else []
     for cells in rows:
         if len(cells) != columns:
-            shown = "\t".join(cells)[:200]
-            raise StepFailedError(
-                f"{program} {verb} printed a line of another form than asked for: {shown!r}",
-                remedy="see `zfs version`: OpenZFS 2.1 to 2.3 print the asked-for columns, one dataset a line",
-            )
+            raise _another_form(program, verb, cells)
     return rows
+
+
+def _another_form(program: str, verb: str, cells: Sequence[str]) -> StepFailedError:
+    shown = "\t".join(cells)[:200]
+    return StepFailedError(
+        f"{program} {verb} printed a line of another form than asked for: {shown!r}",
+        remedy="see `zfs version`: OpenZFS 2.1 to 2.3 print the asked-for columns, one dataset a line",
+    )
 
 
 def parse_mounts(mountinfo: str) -> dict[str, tuple[str, ...]]:

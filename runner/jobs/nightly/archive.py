@@ -73,6 +73,8 @@ def create(session: BorgSession, prepared: Sequence[PreparedSource], drawer: Sam
                     present=root.problem is None and root.path not in lost,
                     dataset=root.dataset,
                     reason=root.problem or (_LOST if root.path in lost else root.note),
+                    snapshot=root.snapshot,
+                    snapshot_at=root.snapshot_at,
                 )
                 for each, root in roots
             ),

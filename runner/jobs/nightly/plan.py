@@ -58,7 +58,15 @@ def _snapshots(config: Config, target: str) -> list[tuple[str, ...]]:
     found: list[tuple[str, ...]] = []
     for name in config.repositories[target].sources:
         source = config.sources[name]
-        if source.dataset is not None:
+        if source.dataset is None:
+            continue
+        if config.replication_of(source.dataset) is not None:
+            found += [
+                zfs.list_received(source.dataset),
+                zfs.hold_each("bkp:ID", [f"{source.dataset}@NEWEST-RECEIVED"]),
+                zfs.mount_snapshot(source.dataset, "NEWEST-RECEIVED", _root(source)),
+            ]
+        else:
             found += [
                 zfs.snapshot(source.dataset, "bkp-ID", {"bkp:run": "ID"}),
                 zfs.hold(source.dataset, "bkp-ID", "bkp-ID"),

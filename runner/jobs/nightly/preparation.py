@@ -12,6 +12,7 @@ from bkp.errors import StepFailedError
 from bkp.own_excludes import confined
 from bkp.patience import NoAnswerError, in_time
 from bkp.patterns import excluder
+from bkp.quantities import format_duration
 from bkp.tools.mounts import mount_table, parse_mountinfo
 from bkp.tools.zfs.commands import Programs
 from bkp.tools.zfs.replies import parse_mounts
@@ -65,7 +66,7 @@ def prepare(
     problems = [f"{root.path} {root.problem}" for root in roots if root.problem]
     session.tell("error", problems)
     unasked = [f"{out.dataset} is not archived: {out.reason}" for each in found for out in each.left_out if out.warn]
-    session.tell("warning", unasked + _nested(mountinfo, found, excludes))
+    session.tell("warning", unasked + _old(session, found) + _nested(mountinfo, found, excludes))
     if len(problems) == len(roots):
         raise StepFailedError("no source can be read: " + "; ".join(problems), remedy="mount or correct them")
     return Ready(found, excludes, frozenset(mount.point for mount in parse_mountinfo(mountinfo)))
@@ -123,6 +124,22 @@ def _nested(mountinfo: str, prepared: Sequence[PreparedSource], excludes: Sequen
     ]
 
 
+def _old(session: BorgSession, prepared: Sequence[PreparedSource]) -> list[str]:
+    """Return what to say of replicas whose newest received snapshot is older than is usual."""
+    now, said = session.clock(), []
+    for root in (root for each in prepared for root in each.roots if root.problem is None):
+        pull = session.config.replication_of(root.dataset or "")
+        if pull is None or root.snapshot_at is None:
+            continue
+        age = now - root.snapshot_at
+        if age > session.config.replications[pull].lag_warning:
+            said.append(
+                f"{root.path} is archived as it was {format_duration(age)} ago: {root.dataset}@{root.snapshot} is "
+                f"the newest snapshot that was received; `bkp-run sync --target {pull}` pulls now"
+            )
+    return said
+
+
 def _without_excluded(prepared: PreparedSource, excluded: Matcher) -> PreparedSource:
     """Return the source with a problem at each root that borg would leave out without a word."""
     roots = tuple(
@@ -139,15 +156,20 @@ def _dataset_source(
     programs: Programs | None,
 ) -> SourceKind:
     from bkp.tools.zfs.client import Zfs  # a host without ZFS does not pay for it
-    from runner.sources.dataset import DatasetSource
+    from runner.sources.dataset import DatasetSource, Replica
 
-    run = session.recorder.run
+    run, dataset = session.recorder.run, session.config.sources[name].dataset or ""
+    pull, replica = session.config.replication_of(dataset), None
+    if pull is not None:
+        found = session.config.replications[pull]
+        replica = Replica(found.target, recursive=found.recursive, patience=found.lag_warning)
     return DatasetSource(
         zfs=Zfs(session.log.detail, keep_open=session.keep_open, programs=programs or Programs()),
         run_id=run.run_id,
         process=run.process,
         needed=needed_paths(session.config, session.target) | _other_sources(session, name, before),
         exclude=session.config.sources[name].exclude,
+        replica=replica,
         warn=lambda text: session.tell("warning", [text]),
         info=session.log.info,
     )

@@ -207,3 +207,26 @@ with private_mounts():
         os.kill(pid, signal.SIGKILL)
         process.wait()
     assert mounts_of("bkp-test-killed") == set()
+
+
+def test_a_folder_is_made_where_a_sandbox_has_made_its_mount_read_only(tmp_path: Path) -> None:
+    said = run(
+        """
+import subprocess, sys
+from pathlib import Path
+from bkp.tools.namespace import make_folder, private_mounts
+folder = Path(sys.argv[1])
+subprocess.run(["mount", "-t", "tmpfs", "none", folder], check=True)
+(folder / "there").mkdir()
+subprocess.run(["mount", "-o", "remount,bind,ro", folder], check=True)
+with private_mounts():
+    make_folder(f"{folder}/there/new/er")
+    try:
+        (folder / "other").mkdir()
+    except OSError as exc:
+        print(exc.strerror)
+print((folder / "there/new/er").is_dir())
+""",
+        tmp_path,
+    )
+    assert said.splitlines() == ["Read-only file system", "True"]
