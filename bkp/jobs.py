@@ -91,7 +91,10 @@ ESCROW_DRILL = JobSpec(
     "escrow-drill", Kind.REPOSITORY, "borg-escrow-drill", "Drill of an escrowed key", None, "24h", by_person=True
 )
 
+# A live server that is off for one night is no news: that is what the grace is for.
+SYNC = JobSpec("sync", Kind.REPLICATION, "bkp-sync", "Pull of the replications", "01:00", "26h", is_vital=True)
+
 JOBS: dict[str, JobSpec] = {
     spec.name: spec
-    for spec in (NIGHTLY, CHECK, VERIFY, DRILL, PRUNE, SCRUB, SELFTEST_SHORT, SELFTEST_LONG, ESCROW_DRILL)
+    for spec in (NIGHTLY, CHECK, VERIFY, DRILL, PRUNE, SCRUB, SELFTEST_SHORT, SELFTEST_LONG, ESCROW_DRILL, SYNC)
 }

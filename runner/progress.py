@@ -6,17 +6,21 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
+from bkp.quantities import format_size
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bkp.tools.borg.events import Progress
 
 JOURNAL_INTERVAL = 300.0
+PULL = "pull"  # the one operation that counts bytes
 
 _TITLES = {
     "scrub": "scrubbing",
     "selftest": "testing",
     "create": "archiving",
+    PULL: "pulling",
     "repository.check": "checking segments",
     "check.verify_data": "verifying data",
     "check.rebuild_refcounts": "checking archives",
@@ -84,7 +88,7 @@ class TerminalProgress:
         if progress.finished:
             bar.update(task, total=progress.total or 1, completed=progress.total or 1, detail="")
         else:
-            detail = f"{progress.current:,} files  {progress.what}" if progress.total is None else ""
+            detail = f"{_so_far(progress)}  {progress.what}" if progress.total is None else ""
             bar.update(task, total=progress.total, completed=progress.current, detail=detail)
 
     def _start(self) -> Any:
@@ -122,5 +126,9 @@ def describe(progress: Progress) -> str:
     """Return one clause on how far an operation is."""
     title = _TITLES.get(progress.operation, progress.operation)
     if progress.total is None:
-        return f"{title}: {progress.current:,} files so far"
+        return f"{title}: {_so_far(progress)} so far"
     return f"{title}: {100 * progress.current / progress.total:.0f} %"
+
+
+def _so_far(progress: Progress) -> str:
+    return format_size(progress.current) if progress.operation == PULL else f"{progress.current:,} files"

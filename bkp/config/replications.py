@@ -39,7 +39,6 @@ class Replication(Section, frozen=True, kw_only=True):
     lag_critical: Duration = Duration(days=4)
     gate_test_every: Duration = Duration(days=7)
     syncoid: PlainPath = "/usr/sbin/syncoid"
-    ssh: PlainPath = "/usr/bin/ssh"
 
     def __post_init__(self) -> None:
         if self.lag_critical <= self.lag_warning:

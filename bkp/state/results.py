@@ -5,7 +5,7 @@ A new job that has something to tell adds its result here: a record with a tag, 
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -215,7 +215,63 @@ class EscrowResult(Record, frozen=True, kw_only=True, tag="escrow-drill"):
     restored: DrillResult | None = None
 
 
-Result = NightlyResult | CheckResult | DrillResult | PruneResult | ScrubResult | SelfTestRecord | EscrowResult
+class ReplicaDataset(Record, frozen=True, kw_only=True):
+    """The newest snapshot that a dataset here has in common with the live server's; None where there is none."""
+
+    dataset: str
+    snapshot: str | None = None
+    snapshot_at: UtcTime | None = None
+
+
+class Partial(Record, frozen=True, kw_only=True):
+    """A receive that was cut off and can be resumed: since when it is seen, and onto which snapshot, if onto one."""
+
+    dataset: str
+    since: UtcTime
+    base: str | None = None
+
+
+class SyncResult(Record, frozen=True, kw_only=True, tag="sync"):
+    """What a pull came to.
+
+    `datasets` are all that the live server has and that are to be pulled; None where it could not be asked. `bytes` are
+    those of the streams (pv), over `seconds`; None where nobody counted. `cure` of a pull that failed: it passes by
+    itself, a person has to act, or what was begun never succeeds. `gate`: whether the live server refused what it must
+    refuse, and when that was tried last.
+    """
+
+    source: str
+    target: str
+    raw: bool
+    datasets: tuple[ReplicaDataset, ...] | None = None
+    partial: tuple[Partial, ...] = ()
+    bytes: Count | None = None
+    seconds: float | None = None
+    cause: str | None = None
+    cure: Literal["passes", "person", "never"] | None = None
+    gate: Literal["refused", "ran"] | None = None
+    gate_tested_at: UtcTime | None = None
+
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        """Return the datasets that have nothing in common with the live server's."""
+        return tuple(each.dataset for each in self.datasets or () if each.snapshot_at is None)
+
+    @property
+    def newest_common_at(self) -> datetime | None:
+        """Return when the snapshot was made that every dataset has, or a newer one; None where one has none."""
+        times = [each.snapshot_at for each in self.datasets or () if each.snapshot_at is not None]
+        return None if self.lacking or not times else min(times)
+
+    @property
+    def bytes_per_second(self) -> float | None:
+        """Return how fast it pulled; None where that is not known."""
+        return self.bytes / self.seconds if self.bytes is not None and self.seconds else None
+
+
+Result = (
+    NightlyResult | CheckResult | DrillResult | PruneResult | ScrubResult | SelfTestRecord | EscrowResult | SyncResult
+)
 
 
 class Line(NamedTuple):
@@ -250,6 +306,8 @@ def describe(result: Result | None) -> list[Line]:
             return _self_test(result)
         case EscrowResult():
             return _escrow(result)
+        case SyncResult():
+            return _sync(result)
         case None:
             return []
 
@@ -309,6 +367,22 @@ def _scrub(result: ScrubResult) -> list[Line]:
         speed = f", {format_size(int(result.bytes_per_second))}/s" if result.bytes_per_second else ""
         lines.append(Line("Scrub took", format_duration(timedelta(seconds=result.seconds)) + speed))
     return [*lines, *(Line("Counts errors", disk) for disk in result.disks)]
+
+
+def _sync(result: SyncResult) -> list[Line]:
+    lines = []
+    if (newest := result.newest_common_at) is not None:
+        lines.append(
+            Line("In common", f"{newest:%Y-%m-%d %H:%M} UTC or newer, {len(result.datasets or ()):,} datasets")
+        )
+    lines += [Line("Never received", dataset) for dataset in result.lacking]
+    if result.bytes is not None:
+        speed = f", {format_size(int(result.bytes_per_second))}/s" if result.bytes_per_second else ""
+        lines.append(Line("Received", format_size(result.bytes) + speed))
+    lines += [Line("Cut off", f"{each.dataset}, since {each.since:%Y-%m-%d %H:%M} UTC") for each in result.partial]
+    if result.gate is not None:
+        lines.append(Line("Forbidden commands", "refused" if result.gate == "refused" else "WERE RUN"))
+    return lines
 
 
 def _gone(listed: Listed | None) -> list[Line]:

@@ -42,6 +42,7 @@ class Command:
     """A program to run. `environment` is all that the child sees; no secret is ever in it or in `argv`.
 
     `passphrase_variable` names the variable that tells the child from which descriptor to read `passphrase`.
+    `whole_session`: what ends the child ends all that it started, for it does not see to that itself.
     """
 
     argv: tuple[str, ...]
@@ -50,6 +51,7 @@ class Command:
     passphrase_variable: str = "BORG_PASSPHRASE_FD"  # noqa: S105  # a name, not a secret
     cwd: Path | None = None
     stdin: bytes | None = None
+    whole_session: bool = False
     keep_open: tuple[int, ...] = ()
 
     def __str__(self) -> str:
@@ -108,14 +110,14 @@ def run(
     try:
         timed_out = not pump.run(None if timeout is None else started + timeout)
         if timed_out:
-            _stop(process, pump, grace)
+            _stop(process, pump, grace, command)
         code = -signal.SIGKILL if timed_out and process.poll() is None else process.wait()
     except BkpError:  # an ending signal, say: what the child says of its end is worth hearing
-        _stop(process, pump, grace)
+        _stop(process, pump, grace, command)
         raise
     except BaseException:  # perhaps from the listener itself
         pump.mute()
-        _stop(process, pump, grace)
+        _stop(process, pump, grace, command)
         raise
     finally:
         pump.close()
@@ -171,14 +173,17 @@ def _missing(program: str) -> ProgramMissingError:
     return ProgramMissingError(f"{program} is not installed, or not executable", remedy="install its Debian package")
 
 
-def _stop(process: subprocess.Popen[bytes], pump: _Pump, grace: float) -> None:
+def _stop(process: subprocess.Popen[bytes], pump: _Pump, grace: float, command: Command) -> None:
     """End the child politely, reading on so that it cannot block on a full pipe; SIGKILL is the last resort.
 
     SIGTERM goes to the child alone, which may need its helpers (borg its ssh) to take its locks away. SIGKILL goes to
     all of its session: without it they would work on for nobody.
     """
     if process.poll() is None:
-        process.send_signal(signal.SIGTERM)
+        if command.whole_session:
+            os.killpg(process.pid, signal.SIGTERM)
+        else:
+            process.send_signal(signal.SIGTERM)
         try:
             pump.run(time.monotonic() + grace)
         finally:

@@ -15,6 +15,7 @@ from bkp.errors import ExitCode, InterruptedRunError, UsageError
 from bkp.jobs import JOBS
 from runner.commands import options
 from runner.jobs.nightly import ACCEPT_GONE, ACCEPT_REMOVAL, ACCEPT_REPOSITORY, ACCEPT_SIZE
+from runner.jobs.sync import DISCARD, TEST_GATE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -117,6 +118,31 @@ _HELP = {
                 ACCEPT_REMOVAL,
                 is_flag=True,
                 help="It is right that the rules remove so many archives, as after a change of `keep`.",
+            ),
+        ),
+    ),
+    "sync": _Help(
+        "Pull the replications from the live server.",
+        "Runs syncoid, and records the newest snapshot that both servers have. A live server that does not answer is "
+        "waited for until the job's deadline. A pull that was cut off is resumed. Nothing here is rolled back or "
+        "overwritten. Once a week it first sends commands that the live server must refuse.",
+        (
+            "bkp-run sync --target live     one replication, with progress",
+            "bkp-run sync --dry-run         say what would be run",
+            "bkp-run sync --json | jq .result.datasets",
+        ),
+        (
+            click.option(
+                "--discard-partial",
+                DISCARD,
+                is_flag=True,
+                help="Give up what was received in part and cannot be resumed (`zfs receive -A`).",
+            ),
+            click.option(
+                "--test-gate",
+                TEST_GATE,
+                is_flag=True,
+                help="Send the commands that must be refused now, whenever that was done last.",
             ),
         ),
     ),

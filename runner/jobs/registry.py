@@ -9,6 +9,7 @@ from runner.jobs import check, drill, escrow_drill, prune
 from runner.jobs.nightly import job as nightly
 from runner.jobs.scrub import job as scrub
 from runner.jobs.selftest import job as selftest
+from runner.jobs.sync import job as sync
 
 if TYPE_CHECKING:
     from runner.jobs.model import RunnerJob
@@ -23,6 +24,7 @@ _ALL: tuple[RunnerJob[Any], ...] = (
     selftest.SHORT_JOB,
     selftest.LONG_JOB,
     escrow_drill.JOB,
+    sync.JOB,
 )
 _BY_NAME = {job.spec.name: job for job in _ALL}
 

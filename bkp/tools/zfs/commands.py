@@ -99,6 +99,11 @@ def hold(dataset: str, name: str, tag: str) -> tuple[str, ...]:
     return (ZFS, "hold", "-r", tag, f"{dataset}@{name}")
 
 
+def abort_receive(dataset: str) -> tuple[str, ...]:
+    """Return `zfs receive -A`: what was received of a stream that was cut off is thrown away."""
+    return (ZFS, "receive", "-A", dataset)
+
+
 def hold_each(tag: str, snapshots: Sequence[str]) -> tuple[str, ...]:
     """Return `zfs hold` of these snapshots, one after the other: where one is not there, others may be held."""
     return (ZFS, "hold", tag, *snapshots)

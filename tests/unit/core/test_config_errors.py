@@ -347,7 +347,7 @@ def test_every_job_works_on_every_target_of_its_kind() -> None:
     config = accepted(
         BASE.replace("sources:\n", "  b: {path: /b, sources: [data]}\nsources:\n") + "pools: {tank: {}}\n"
     )
-    targets = {Kind.REPOSITORY: ("main", "b"), Kind.POOL: ("tank",), Kind.DISK: ()}
+    targets = {Kind.REPOSITORY: ("main", "b"), Kind.POOL: ("tank",), Kind.DISK: (), Kind.REPLICATION: ()}
     assert {name: config.targets(name) for name, _ in config.jobs.items()} == {
         name: targets[spec.kind] for name, spec in JOBS.items()
     }

@@ -56,6 +56,7 @@ def test_the_example_describes_the_given_system() -> None:
         ("selftest-short", "Mon 06:00"),
         ("selftest-long", "*-*-02 07:00"),
         ("escrow-drill", "None"),
+        ("sync", "01:00"),
     ]
     assert [(place.name, place.description, str(place.valid_for)) for place in config.audit.escrow] == [
         ("vaultwarden", "Vaultwarden item", "90d"),

@@ -1,0 +1,43 @@
+"""Does the live server refuse what it must refuse? Asked with commands that do no harm if they are run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bkp.errors import StepFailedError
+from bkp.tools.syncoid.commands import ANSWER_OF_FORBIDDEN, FORBIDDEN
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+    from bkp.state.results import SyncResult
+    from runner.jobs.sync.live import Live
+
+NOT_FOUND = 127  # sh(1): a shell has looked for it
+
+
+def is_due(before: SyncResult | None, every: timedelta, now: datetime) -> bool:
+    """Return whether it was not tried for `every`, never, or last in the future; never where `every` is 0.
+
+    A day's pull begins a little earlier or later than the one a week ago: half an hour is as good as due.
+    """
+    if not every:
+        return False
+    last = before.gate_tested_at if before is not None else None
+    return last is None or before is None or before.gate == "ran" or not 0 <= _share(now - last, every) < 1
+
+
+def _share(passed: timedelta, every: timedelta) -> float:
+    return (passed.total_seconds() + min(1800.0, every.total_seconds() / 10)) / every.total_seconds()
+
+
+def insist_on_refusal(live: Live) -> None:
+    """Raise `StepFailedError` if the live server runs one of the forbidden commands, or looks for it."""
+    for command in FORBIDDEN:
+        done = live.ask(command)
+        printed = done.stdout.decode("utf-8", "replace")
+        if done.exit_code in {0, NOT_FOUND} or ANSWER_OF_FORBIDDEN in printed:
+            raise StepFailedError(
+                f"the live server runs what it must refuse: {command!r} ended with {done.exit_code}",
+                remedy="whoever has this key can do more there than pull: run there what `bkp-run ssh-gate` prints",
+            )
