@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from auditor.report import RuleResult
 
 ESCROW = "escrow"  # the tag of rules on the keys outside this server
-_ARCHIVE_RULES = ("RUN-002", "RUN-007")
+_ARCHIVE_RULES = ("RUN-002", "RUN-007", "ENC-006")
 _RESTORE_RULES = ("TST-001",)
 _WORST = (Verdict.FAIL, Verdict.ERROR, Verdict.UNATTESTED, Verdict.NOT_APPLICABLE, Verdict.PASS)
 _MOST = 8  # repositories and rules that are named
 
 
 def proofs_of(facts: Facts, results: Sequence[RuleResult], now: datetime) -> tuple[Proof, ...]:
-    """Return the three proofs. One of which nothing is known is an error, never a pass."""
+    """Return the three proofs. One of which nothing is known, or that no rule judges, is an error, never a pass."""
     return (
         _each("Last good archive", facts, results, _ARCHIVE_RULES, now, _archive),
         _each("Last proven restore", facts, results, _RESTORE_RULES, now, _restore),
@@ -44,12 +44,15 @@ def _each(
     said = [say(facts, name, now) for name in names]
     judging = [result for result in results if result.id in rules]
     verdicts = [verdict for verdict, _ in said] + [result.verdict for result in judging]
+    if not judging:  # an archive of last year is there as well
+        verdicts.append(Verdict.ERROR)
+    unjudged = "" if judging else "; no rule judges it"
     text = "; ".join(f"{printable(name)}: {text}" for name, (_, text) in list(zip(names, said, strict=True))[:_MOST])
     more = f"; and {len(names) - _MOST} more" if len(names) > _MOST else ""
     return Proof(
         what=what,
         verdict=min(verdicts, key=_WORST.index) if said else Verdict.ERROR,
-        text=text + more or "not known: no repository is known",
+        text=text + more + unjudged if names else "not known: no repository is known",
         rules=tuple(result.id for result in judging),
     )
 

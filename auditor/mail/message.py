@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditor.exit_codes import AuditExit
 from auditor.mail.parts import Parts, parts_of
 from auditor.mail.text import mail_text
 from auditor.operators.values import printable, show_time
-from auditor.render.palette import DARK, LIGHT, RULE_DARK, RULE_LIGHT
 from auditor.render.words import BADGES, SUPPORT_NOTE, floor_line, headline, said
 from bkp.mail.compose import compose
+from bkp.mail.templating import html_environment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from bkp.config.reports import Mail
 
 LIMIT_BYTES = 60_000  # as sent, both parts, encoded: mail programs clip at about 100 KB
-_TEMPLATES = Path(__file__).parents[1] / "render" / "templates"
+_KINDS = {"fail": "bad", "error": "warn", "unattested": "warn", "pass": "good", "na": "calm"}  # the frame's words
 # How much is tried: findings in full, and characters a text. The last is what any report fits into.
 _TRIED = (
     *((most, 600) for most in range(60, 29, -5)),
@@ -70,22 +69,14 @@ def subject(report: Report) -> str:
 
 def mail_html(parts: Parts) -> str:
     """Return the mail's HTML: one column, tables, styles inline, nothing from elsewhere."""
-    import jinja2
 
     def finalize(value: Any) -> Any:
         """Bound what is not trusted; markup that the template built itself passes."""
         return parts.fit(value) if type(value) is str else value
 
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-        finalize=finalize,
-    )
+    environment = html_environment("auditor.mail", finalize)
     environment.filters["clock"] = show_time
-    return environment.get_template("mail.html.j2").render(
+    return environment.get_template("audit.html.j2").render(
         report=parts.report,
         screen=parts.screen,
         title=f"Backup audit of {printable(parts.report.host)}",
@@ -101,10 +92,7 @@ def mail_html(parts: Parts) -> str:
         said=said,
         badges=BADGES,
         support_note=_whole(SUPPORT_NOTE),
-        light=LIGHT,
-        dark=DARK,
-        rule_light=RULE_LIGHT,
-        rule_dark=RULE_DARK,
+        kinds=_KINDS,
     )
 
 

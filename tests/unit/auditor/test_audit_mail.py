@@ -46,6 +46,11 @@ def escrow_rule() -> Rule:
     return rule(id="KEY-999", tags=["escrow"], severity="critical")
 
 
+def judging() -> list[Rule]:
+    """Return rules with the ids of those that judge archive and restore."""
+    return [rule(id="RUN-002"), rule(id="TST-001")]
+
+
 def unattested(number: int, severity: str = "critical") -> Rule:
     question = {"topic": "x", "question": "Did somebody compare the copy just now?", "valid_for": "P1D"}
     return rule(
@@ -87,19 +92,19 @@ def keep(state: Path, report: Report) -> Path:
 
 
 def test_a_clean_month_says_so_and_asks_for_nothing(tmp_path: Path) -> None:
-    rules = [rule(), escrow_rule()]
+    rules = [*judging(), rule(), escrow_rule()]
     keep(tmp_path, judged(report_on(rules, GOOD), NOW - timedelta(days=31)))
     report = since(tmp_path, report_on(rules, GOOD))
     assert mailed(report)["Subject"] == "[bkp] audit clean: host, 2026-01-31"
     assert mailed(report)["X-Priority"] is None
     for said in both(report):
-        assert "✓ Clean. 2 of 2 rules that apply passed." in said
+        assert "✓ Clean. 4 of 4 rules that apply passed." in said
         assert "Yes: each part of it was proven lately." in said
         assert "main: 2026-01-31 02:00 UTC (10h ago)" in said
         assert "20 of 20 files as recorded" in said
         assert "Compared with the report of 2025-12-31 12:00 UTC: nothing changed." in said
         assert "Nothing: no rule needs anybody." in said
-        assert "2 rules: 2 pass." in said, "what none got is not named"
+        assert "4 rules: 4 pass." in said, "what none got is not named"
         assert "ab" * 32 in said
         assert "cd" * 32 in said
 
@@ -174,7 +179,7 @@ def test_critical_keys_that_nobody_attested_do_not_hide_in_a_number() -> None:
 
 def test_can_we_restore_is_answered_by_what_is_lacking_and_what_is_not_known() -> None:
     def answer(values: Mapping[str, Any]) -> str:
-        return both(report_on([rule(), escrow_rule()], {"borg.repo.main.opens": True, **values}))[0]
+        return both(report_on([*judging(), escrow_rule()], {"borg.repo.main.opens": True, **values}))[0]
 
     assert "Do not count on it. In trouble: last proven restore." in answer(
         {**PROVEN, "restore.main.last_success_at": None}
@@ -184,7 +189,10 @@ def test_can_we_restore_is_answered_by_what_is_lacking_and_what_is_not_known() -
     assert "main: not known: dated in the future" in answer(
         {**PROVEN, "archive.main.started_at": "2026-02-20T02:00:00Z"}
     )
-    no_escrow = both(report_on([rule()], GOOD))[0]
+    nothing_judges = both(report_on([escrow_rule()], GOOD))[0]
+    assert "Not proven: last good archive, last proven restore." in nothing_judges, "an old archive is there as well"
+    assert "no rule judges it" in nothing_judges
+    no_escrow = both(report_on(judging(), GOOD))[0]
     assert "Not proven: keys outside this server." in no_escrow, "what no rule asks is not proven"
     assert (
         "In trouble: keys outside this server"
@@ -293,7 +301,7 @@ def test_mail_programs_get_what_they_can_show() -> None:
     assert html.count("<table") == html.count('role="presentation"') + html.count("<caption")
     assert 'lang="en"' in html
     assert html.count("<h1") == 1
-    assert "prefers-color-scheme:dark" in html
+    assert "prefers-color-scheme: dark" in html
     assert "@media print" in html
 
 
