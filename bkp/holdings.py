@@ -127,7 +127,7 @@ def _checks(survey: Survey, name: str) -> Iterator[Check]:
             latest, verdict = standing.latest, survey.past.verdicts.get((standing.job, name))
             if latest is not None and latest.ended_at is not None and latest.outcome.is_verdict:
                 if latest.ended_at <= survey.now:  # else `Past.until` has judged what it is worth
-                    verdict = Checked(latest.outcome.is_good, latest.ended_at)
+                    verdict = Checked(latest.outcome.is_good, latest.ended_at, latest.run_id)
             elif not survey.past_known:
                 verdict = None
             yield Check(standing.job, verdict)
@@ -137,5 +137,5 @@ def _drilled(survey: Survey, name: str) -> Drilled | None:
     drilled = survey.past.drills.get(name)
     latest = next((each.latest for each in survey.standings if (each.job, each.target) == (DRILL.name, name)), None)
     if latest is not None and latest.ended_at is not None and isinstance(latest.result, DrillResult):
-        return Drilled(latest.result, latest.ended_at) if latest.ended_at <= survey.now else drilled
+        return Drilled(latest.result, latest.ended_at, latest.run_id) if latest.ended_at <= survey.now else drilled
     return drilled if survey.past_known else None

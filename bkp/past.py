@@ -40,18 +40,20 @@ MOST_KEYS = 50  # of one repository
 
 @dataclass(frozen=True)
 class Checked:
-    """A run that came to a verdict: whether it was good, and when it ended (UTC)."""
+    """A run that came to a verdict: whether it was good, when it ended (UTC), and its id."""
 
     passed: bool
     ended_at: datetime
+    run_id: str
 
 
 @dataclass(frozen=True)
 class Drilled:
-    """A drill that compared files, and when it ended (UTC)."""
+    """A drill that compared files, when it ended (UTC), and its id."""
 
     result: DrillResult
     ended_at: datetime
+    run_id: str
 
 
 @dataclass(frozen=True)
@@ -128,9 +130,9 @@ class Past:
         if (ended := run.ended_at) is None:
             return
         if run.outcome.is_verdict:
-            self.verdicts[key] = Checked(run.outcome.is_good, ended)
+            self.verdicts[key] = Checked(run.outcome.is_good, ended, run.run_id)
         if isinstance(run.result, DrillResult):
-            self.drills[run.target] = Drilled(run.result, ended)
+            self.drills[run.target] = Drilled(run.result, ended, run.run_id)
         if run.archive is not None:
             for source in sources_held(run.archive):  # even of a run that failed later on
                 self.sources[run.target, source] = run.archive.started_at
@@ -206,12 +208,12 @@ class Past:
         """
         future = {key for key, moment in self.sources.items() if moment > now}
         verdicts = {
-            key: each if each.ended_at <= now else Checked(passed=False, ended_at=now)
+            key: each if each.ended_at <= now else dataclasses.replace(each, passed=False, ended_at=now)
             for key, each in self.verdicts.items()
             if each.ended_at <= now or not each.passed
         }
         drills = {
-            target: each if each.ended_at <= now else Drilled(each.result, now)
+            target: each if each.ended_at <= now else dataclasses.replace(each, ended_at=now)
             for target, each in self.drills.items()
             if each.ended_at <= now or not each.result.is_good
         }

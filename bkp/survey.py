@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from bkp import pauses
 from bkp.attestations.file import read_attestations
 from bkp.jobs import JOBS
+from bkp.mail.outbox import Outbox
 from bkp.observations import Observations, read_observations
 from bkp.past import History, Past, digest, read_history, record_doubt
 from bkp.state.audits import KeptReports
@@ -21,6 +22,7 @@ from bkp.state.fields import Outcome
 from bkp.state.parked import with_parked
 from bkp.state.reading import Missing, Unreadable
 from bkp.state.store import value_of
+from bkp.state.watch import read_watch
 from bkp.status import JobStatus, Status, job_status
 
 if TYPE_CHECKING:
@@ -31,11 +33,13 @@ if TYPE_CHECKING:
     from bkp.clock import Clock
     from bkp.config.jobs import Job
     from bkp.config.model import Config
+    from bkp.mail.outbox import Waiting
     from bkp.past import JobTarget
     from bkp.state.audits import Kept, KeptReport
     from bkp.state.reading import Reading
     from bkp.state.records import Pause, Process, Run
     from bkp.state.store import JobState, Presence, StateStore
+    from bkp.state.watch import WatchRecord
 
     IsAlive = Callable[[Process], bool | None]
 
@@ -104,6 +108,8 @@ class Survey:
     observations: Observations
     attestations: Attestations
     audit: Reading[Kept[KeptReport]]
+    outbox: Waiting
+    watch: Reading[WatchRecord]
     contradicted: str | None = None
 
     def records(self) -> Iterator[Run]:
@@ -178,6 +184,7 @@ def survey(
     records = [run for state in (*states, *others) for run in _newer_than_lines(state, known.past)]
     observed = observations() if observations is not None else read_observations(store.root)
     newest_audit = audit() if audit is not None else KeptReports(store.root).newest()
+    watch = read_watch(config)
     now = clock()
     past = known.past.with_records(records).until(now)
     return Survey(
@@ -193,6 +200,8 @@ def survey(
         observations=observed,
         attestations=read_attestations(Path(config.attestations_path)),
         audit=newest_audit,
+        outbox=Outbox(store.root, aside).look(),
+        watch=watch,
         contradicted=contradicted,
     )
 

@@ -14,12 +14,14 @@ from bkp.clock import Clock, local_zone
 from bkp.config import Config, load_config
 from bkp.errors import BkpError
 from bkp.liveness import PROC, is_alive
+from bkp.mail.outbox import Outbox
 from bkp.observations import KINDS, read_observations
 from bkp.past import History, read_history
 from bkp.state.audits import KeptReports, read_kept
 from bkp.state.observed import path_of, read_observation
 from bkp.state.reading import Readable
 from bkp.state.store import JobState, StateStore
+from bkp.state.watch import watch_paths
 from bkp.survey import Survey, configured, survey
 
 if TYPE_CHECKING:
@@ -124,6 +126,7 @@ class HostReader:
         paths = [self._watch.path, store.root, store.root / "jobs", store.ledger.path, Path(config.attestations_path)]
         paths += [path_of(store.root, kind) for kind in KINDS]
         paths.append(KeptReports(store.root).folder)
+        paths += [*Outbox(store.root, Path(config.paths.lock)).folders, *watch_paths(config)]
         for job, target in configured(config):
             folder = store.job_dir(job, target)
             paths += [folder / name for name in _RECORDS]

@@ -8,7 +8,20 @@ import click
 
 from bkp.cli import Program, run
 from runner import PROGRAM
-from runner.commands import configuration, escrow, follow, jobs, looking, pausing, probe, restoring, ssh_gate, units
+from runner.commands import (
+    configuration,
+    escrow,
+    follow,
+    jobs,
+    looking,
+    mail,
+    pausing,
+    probe,
+    restoring,
+    ssh_gate,
+    units,
+    watch,
+)
 
 EPILOG = """\b
 Examples:
@@ -19,6 +32,8 @@ Examples:
   bkp-run scrub                   scrub the pools, with progress
   bkp-run probe                   look at pools, disks and the host
   bkp-run export-key              write the key that copies are made of
+  bkp-run watch                   mail what has changed
+  bkp-run mail test               send a mail with a code to confirm
   bkp-run restore latest etc/hosts --to /tmp/restored
   bkp-run units install --enable  have systemd run all of this
 
@@ -33,7 +48,7 @@ def cli() -> None:
     """Back up, check, prove and restore: the work of the backup server."""
 
 
-for _module in (jobs, escrow, follow, looking, pausing, probe, restoring, configuration, units, ssh_gate):
+for _module in (jobs, escrow, follow, looking, pausing, probe, watch, restoring, mail, configuration, units, ssh_gate):
     for _command in _module.COMMANDS:
         cli.add_command(_command)
 

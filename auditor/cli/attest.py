@@ -38,7 +38,6 @@ _EXAMPLES = {
     "recovery": ("laptop --statement 'Restored /etc from the offline copy on a laptop without a network'",),
     "report": ("operator --statement 'Read the report of January'",),
     "replica-site": ("cellar --statement 'Saw the machine in the other house'",),
-    "mail": ("alerts --statement 'The test mail of today has arrived'",),
 }
 _COMPARE = "to compare it: --file, --stdin or --fingerprint"
 
@@ -51,7 +50,6 @@ _COMPARE = "to compare it: --file, --stdin or --fingerprint"
         "bkp-audit attest key vaultwarden --by 'A. Operator' --fingerprint 'e819dc 7f5717'",
         "bkp-audit attest key codes.hc --by 'A. Operator' --file /media/codes/borg-key.txt",
         "bkp-audit attest passphrase codes.hc --by 'A. Operator'",
-        "bkp-audit attest mail alerts --by 'A. Operator' --statement 'The test mail of today has arrived'",
     ),
 )
 @click.pass_context
@@ -229,7 +227,6 @@ _seen_only(
 )
 _seen_only(topics.REPORT, "READER", "Attest that READER has read the last report of the audit.")
 _seen_only(topics.REPLICA_SITE, "SITE", "Attest that the replica is at SITE, another place than this server's.")
-_seen_only(topics.MAIL, "RECIPIENT", "Attest that a mail of this server has reached RECIPIENT.")
 
 
 def _word(site: Site, given: Given, *, keyed: bool = True) -> list[Proof]:

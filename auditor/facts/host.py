@@ -52,6 +52,7 @@ def collect_config(builder: FactBuilder, config: Config) -> None:
         "disks": tuple(config.disks),
         "scheduled_jobs": tuple(name for name, job in jobs if job.schedule is not None),
         "unscheduled_jobs": tuple(name for name, job in jobs if job.schedule is None and JOBS[name].schedule),
+        "heartbeats": tuple(config.heartbeat.address_files),
         "escrow_locations": tuple(place.name for place in locations),
         "escrow_key_locations": tuple(place.name for place in locations if "key" in place.holds),
         "fail_on": str(config.audit.fail_on),

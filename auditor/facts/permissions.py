@@ -56,6 +56,10 @@ def places(config: Config, config_path: Path, attestations: Path, rules: Path) -
         Place("dir", name, "program", code / name, f"the code of {name}") for name in ("bkp", "auditor", "runner")
     ]
     found += _mail(config)
+    found += [
+        Place("file", f"{name}.heartbeat", "heartbeat", Path(path), f"heartbeat.address_files.{name}")
+        for name, path in config.heartbeat.address_files.items()
+    ]
     found.append(Place("file", "attestations", "attestations", attestations, "the attestation file", optional=True))
     if config.audit.waivers:
         found.append(Place("file", "waivers", "waivers", Path(config.audit.waivers), "audit.waivers"))

@@ -144,7 +144,7 @@ def _recorded(facts: FactGroup, source: str, success: Reading[Run]) -> Run | Non
 def collect_mail(builder: FactBuilder, mail: Mail, survey: Survey) -> None:
     """Add mail.*: whether mail is wanted, could leave, and what became of the newest one."""
     facts, source = builder.of("mail"), "the configuration, stat(2), access(2)"
-    facts.add(source, {"when": str(mail.when)})
+    facts.add(source, {"when": str(mail.when), "to": mail.to})
     checks: tuple[tuple[str, Callable[[], bool]], ...] = (
         ("program_runnable", lambda: _is_file(Path(mail.msmtp)) and os.access(mail.msmtp, os.X_OK)),
         ("configuration_found", lambda: _any_file(_mail_configurations(mail))),
@@ -154,12 +154,28 @@ def collect_mail(builder: FactBuilder, mail: Mail, survey: Survey) -> None:
             facts.add(source, {field: check()})
         except OSError as exc:
             facts.fail(source, exc.strerror or "cannot be looked at", (field,))
+    _add_waiting(facts, survey)
     if (reason := doubt(survey)) is not None:
-        facts.fail(HISTORY, reason, ("last_result", "last_result_at"))
+        facts.fail(HISTORY, reason, ("last_result", "last_result_at", "confirmed_at"))
         return
-    newest = survey.past.mail
+    newest, confirmed = survey.past.mail, survey.past.confirmed
     result = {"last_result": newest.result if newest else None, "last_result_at": newest.at if newest else None}
-    facts.add(HISTORY, result)
+    facts.add(HISTORY, {**result, "confirmed_at": confirmed.at if confirmed and confirmed.to == mail.to else None})
+
+
+def _add_waiting(facts: FactGroup, survey: Survey) -> None:
+    seen, source = survey.outbox, "state: outbox/"
+    if seen.problem is not None:
+        facts.fail(source, seen.problem, ("waiting", "oldest_waiting_at", "given_up"))
+    else:
+        waiting = {"waiting": seen.mails, "oldest_waiting_at": seen.oldest_at, "given_up": seen.given_up}
+        facts.add(source, waiting)
+    source = "state: watch.json"
+    if isinstance(survey.watch, Unreadable):
+        facts.fail(source, f"watch.json {survey.watch.reason}", ("watched_at",))
+    else:
+        watched = survey.watch.value.looked_at if isinstance(survey.watch, Readable) else None
+        facts.add(source, {"watched_at": watched})
 
 
 def _is_file(path: Path) -> bool:

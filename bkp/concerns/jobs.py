@@ -1,4 +1,4 @@
-"""Concerns about jobs: late, failed, never run, unknown, with warnings, paused, or with a report that nobody got."""
+"""Concerns about jobs: late, failed, never run, unknown, with warnings, or paused."""
 
 from __future__ import annotations
 
@@ -37,19 +37,11 @@ def concerns(survey: Survey) -> Iterator[Concern]:
         elif standing.status.needs_attention and not standing.is_excused:
             yield _trouble(standing)
         elif standing.status.warnings:
-            yield _about(standing, "job_warnings", "warning", standing.status.explanation, "read its log")
+            yield _about(
+                standing, "job_warnings", "warning", standing.status.explanation, "read its log", run=_ended(standing)
+            )
         if standing.pause is not None:
             yield _paused(standing, standing.pause, survey.zone)
-        latest = standing.latest
-        if latest is not None and latest.mail == "failed":
-            yield _about(
-                standing,
-                "mail_failed",
-                "warning",
-                "the report of the last run could not be mailed",
-                "send a mail by hand with msmtp and read what it says",
-                latest.ended_at,
-            )
 
 
 def _paused(standing: Standing, pause: Pause, zone: tzinfo) -> Concern:
@@ -77,7 +69,12 @@ def _trouble(standing: Standing) -> Concern:
         standing.status.explanation,
         remedy or f"`{call} --target {standing.target}` runs it now; its log says more",
         since,
+        run=_ended(standing) if standing.status.status is Status.FAILED else None,
     )
+
+
+def _ended(standing: Standing) -> str | None:
+    return end.run_id if standing.latest is not None and (end := standing.latest.end) else None
 
 
 def _severity(standing: Standing) -> ConcernSeverity:
@@ -101,6 +98,7 @@ def _about(
     why: str,
     remedy: str,
     since: datetime | None = None,
+    run: str | None = None,
 ) -> Concern:
     name = f"{standing.job} on {standing.target}"
-    return Concern(kind, severity, name, f"{name}: {why}", remedy, since, (standing.job, standing.target))
+    return Concern(kind, severity, name, f"{name}: {why}", remedy, since, (standing.job, standing.target), run)

@@ -28,7 +28,9 @@ KINDS: dict[str, str] = {
     "job_unknown": "how a job stands cannot be known",
     "job_paused": "a job is paused: its timer does not run it, and that it is late is no concern meanwhile",
     "job_warnings": "the last attempt of a job succeeded with warnings",
-    "mail_failed": "the report of a run could not be mailed",
+    "mail_failed": "a mail could neither be sent nor kept, or was given up",
+    "mail_waiting": "mails wait to be sent for too long, or what waits cannot be seen",
+    "watch_stale": "`bkp-run watch` has not looked for longer than it should: changes are not mailed",
     "check_failed": "the last check of a target that came to a verdict found something wrong",
     "drill_differs": "the last restore drill did not get back what was backed up",
     "drill_empty": "the last restore drill compared no file, which proves nothing",
@@ -93,6 +95,7 @@ class Concern:
         remedy: what to do first.
         since: from when on (UTC); None where that is not known.
         job: job and target, where it is about a job.
+        run: the id of the run that found it, whose report tells it.
     """
 
     kind: str
@@ -102,6 +105,7 @@ class Concern:
     remedy: str
     since: datetime | None = None
     job: tuple[str, str] | None = None
+    run: str | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:

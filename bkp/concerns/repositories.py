@@ -34,6 +34,8 @@ def concerns(config: Config, survey: Survey, name: str) -> Iterator[Concern]:
 
 def _archive(config: Config, survey: Survey, holding: Holding) -> Iterator[Concern]:
     archive, facts = holding.archive, holding.facts
+    made = survey.past.made.get(holding.name)
+    run = made.run_id if made is not None and made.archive == archive else None
     if archive is not None and not _is_in_the_making(survey, holding.name, archive):
         wrong = f"lacks {', '.join(holding.missing)}" if holding.missing else flaw(archive)
         if wrong is not None:
@@ -42,6 +44,7 @@ def _archive(config: Config, survey: Survey, holding: Holding) -> Iterator[Conce
                 *("archive_flawed", "critical", f"the newest archive {archive.name} {wrong}"),
                 "mount or correct the source, then run the nightly again",
                 archive.started_at,
+                run=run,
             )
         elif archive.size_suspicion is not None and not archive.size_accepted:
             yield _about(
@@ -49,6 +52,7 @@ def _archive(config: Config, survey: Survey, holding: Holding) -> Iterator[Conce
                 *("archive_small", "warning", f"{archive.size_suspicion}: nothing is pruned"),
                 "find out what is missing; if the size is right, run `bkp-run nightly --accept-size` once",
                 archive.started_at,
+                run=run,
             )
         elif (why := doubt(archive)) is not None:
             yield _about(
@@ -56,6 +60,7 @@ def _archive(config: Config, survey: Survey, holding: Holding) -> Iterator[Conce
                 *("archive_unconfirmed", "warning", f"the newest archive {archive.name} is not proven: {why}"),
                 "`bkp-run list` shows whether it is there; run the nightly again",
                 archive.started_at,
+                run=run,
             )
     newest = facts.newest_archive_at if facts is not None else None
     due = deadline(config.job(NIGHTLY.name), newest, survey.zone)
@@ -107,16 +112,18 @@ def _proofs(survey: Survey, holding: Holding) -> Iterator[Concern]:
                 *("check_failed", "critical", f"the last {check.job} ({JOBS[check.job].verdict}) failed"),
                 "treat the repository as damaged: docs/recovery.md says what to do first",
                 check.verdict.ended_at,
+                run=check.verdict.run_id,
             )
     if holding.drilled is None:
         return
-    result, ended = holding.drilled.result, holding.drilled.ended_at
+    result, ended, run = holding.drilled.result, holding.drilled.ended_at, holding.drilled.run_id
     if result.files == 0:
         yield _about(
             holding,
             *("drill_empty", "warning", "the last restore drill compared no file"),
             "run the nightly, which draws a new sample, then `bkp-run drill`",
             ended,
+            run=run,
         )
     elif not result.is_good:
         wrong = f"{result.mismatched} files differ and {result.missing} are missing"
@@ -125,6 +132,7 @@ def _proofs(survey: Survey, holding: Holding) -> Iterator[Concern]:
             *("drill_differs", "critical", f"in the last restore drill {wrong}, of {result.files}"),
             "treat the repository as damaged: run `bkp-run verify`, keep every older copy",
             ended,
+            run=run,
         )
 
 
@@ -163,7 +171,14 @@ def _is_late(survey: Survey, target: str) -> bool:
 
 
 def _about(
-    holding: Holding, kind: str, severity: ConcernSeverity, why: str, remedy: str, since: datetime | None = None
+    holding: Holding,
+    kind: str,
+    severity: ConcernSeverity,
+    why: str,
+    remedy: str,
+    since: datetime | None = None,
+    *,
+    run: str | None = None,
 ) -> Concern:
     name = f"repository {holding.name}"
-    return Concern(kind, severity, name, f"{name}: {why}", remedy, since)
+    return Concern(kind, severity, name, f"{name}: {why}", remedy, since, run=run)

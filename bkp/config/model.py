@@ -19,6 +19,7 @@ from bkp.config.section import Section
 from bkp.config.storage import Disk, Pool
 from bkp.config.texts import AbsolutePath, Name
 from bkp.config.values import Duration, ListenAddress, Size
+from bkp.config.watching import Heartbeat, Watch
 from bkp.jobs import JOBS, Kind
 
 if TYPE_CHECKING:
@@ -71,6 +72,8 @@ class Config(Section, frozen=True, kw_only=True):
     jobs: Jobs = Jobs()
     drill: Drill = Drill()
     mail: Mail = Mail()
+    watch: Watch = Watch()
+    heartbeat: Heartbeat = Heartbeat()
     exporter: Exporter = Exporter()
     audit: Audit = Audit()
 

@@ -69,3 +69,11 @@ MailAddress = Annotated[
 Encryption = Literal[
     "none", "authenticated", "authenticated-blake2", "repokey", "repokey-blake2", "keyfile", "keyfile-blake2"
 ]
+
+QuietHours = Annotated[
+    str,
+    Meta(
+        pattern=r"^(?:[01][0-9]|2[0-3]):[0-5][0-9]-(?:[01][0-9]|2[0-3]):[0-5][0-9]$(?!\n)",
+        description="a part of the day such as 22:00-07:00",
+    ),
+]

@@ -11,10 +11,12 @@ from pathlib import Path
 import msgspec
 
 from bkp.json_schema import json_schema
+from bkp.mail.outbox import Overflow
 from bkp.observations import DiskSeen, HostSeen, PoolSeen
 from bkp.state.audits import Kept, KeptReport
 from bkp.state.observed import Observed
 from bkp.state.records import DOCUMENTED, SCHEMA_VERSION
+from bkp.state.watch import WatchRecord
 from bkp.zfs_health.model import DatasetHealth
 
 OBSERVED: dict[str, type[msgspec.Struct]] = {
@@ -24,12 +26,15 @@ OBSERVED: dict[str, type[msgspec.Struct]] = {
     "observed-host": Observed[HostSeen],
 }
 
+MAIL: dict[str, type[msgspec.Struct]] = {"watch": WatchRecord, "outbox-overflow": Overflow}
 AUDITS: dict[str, type[msgspec.Struct]] = {"audit-report": Kept[KeptReport]}
 
 
 def state_schemas() -> dict[str, bytes]:
     """Return the content of every schema file by its name."""
-    return {f"{name}.schema.json": _schema(name, kind) for name, kind in (DOCUMENTED | OBSERVED | AUDITS).items()}
+    return {
+        f"{name}.schema.json": _schema(name, kind) for name, kind in (DOCUMENTED | OBSERVED | AUDITS | MAIL).items()
+    }
 
 
 def _schema(name: str, kind: type[msgspec.Struct]) -> bytes:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bkp.config.values import Duration
     from bkp.jobs import Kind
     from bkp.state.records import Run
+    from runner.heartbeat import End, Heartbeat
     from runner.jobs.model import RunnerJob
     from runner.lifecycle.context import Options
     from runner.lifecycle.log import Log
@@ -208,6 +209,7 @@ def _job_command(name: str) -> click.Command:
         if dry_run:
             show_plans(name, config, targets, wait, as_json=as_json)
             return ExitCode.SUCCESS
+        from runner.heartbeat import Heartbeat
         from runner.jobs.registry import RUNNER_JOBS
         from runner.lifecycle.context import NO_WAIT, Options
         from runner.lifecycle.job import exit_code
@@ -217,6 +219,8 @@ def _job_command(name: str) -> click.Command:
         if unit and JOBS[name].outlives_process:
             flags |= {NO_WAIT}
         runs, codes = [], []
+        beat = Heartbeat(config.heartbeat, name if unit else None)
+        beat.start()
         with ending_signals_raise(until_the_end=True) as signals:
             doubt = _wait_for_clock(config, voices(as_json=as_json, quiet=quiet)[1], signals) if unit else None
             for each in targets:
@@ -235,6 +239,7 @@ def _job_command(name: str) -> click.Command:
         code = worst_of(codes)
         if not unit:
             return code
+        _end_heartbeat(beat, runs, code)
         from runner.units.ending import end_of_unit
 
         return end_of_unit(name, config.paths.lock, runs, code)
@@ -242,6 +247,18 @@ def _job_command(name: str) -> click.Command:
     for switch in about.switches:
         command = switch(command)
     return command
+
+
+def _end_heartbeat(beat: Heartbeat, runs: list[Run], code: ExitCode) -> None:
+    """Say outside how it went; that this failed is said in the journal, and changes nothing."""
+    ends: dict[ExitCode, End] = {
+        ExitCode.SUCCESS: "success",
+        ExitCode.WARNING: "success",
+        ExitCode.NOT_NOW: "log",
+    }
+    text = "\n".join(f"{run.job} of {run.target}: {run.outcome}" for run in runs)
+    if why := beat.end(ends.get(code, "fail"), text):
+        click.echo(f"warning: {why}", err=True)
 
 
 def worst_of(codes: list[ExitCode]) -> ExitCode:

@@ -9,6 +9,7 @@ from bkp.quantities import format_duration
 from bkp.state.fields import Outcome
 from bkp.state.results import describe
 from runner.notify.decide import recovered
+from runner.notify.render import render
 
 if TYPE_CHECKING:
     from datetime import datetime, tzinfo
@@ -48,23 +49,26 @@ def subject(run: Run) -> str:
     return f"{word}: {run.job} of {run.target} on {run.host}"
 
 
-def build(run: Run, mail: Mail, zone: tzinfo) -> EmailMessage:
-    """Return the whole message, multipart/alternative; times are shown in the host's zone."""
-    facts = view(run, zone)
+def build(run: Run, mail: Mail, zone: tzinfo, well_at: datetime | None = None) -> EmailMessage:
+    """Return the whole message, multipart/alternative; times are shown in the host's zone.
+
+    `well_at` is when it last worked, for the first run that works again.
+    """
+    facts = view(run, zone, well_at)
     return compose(
         mail,
         run.host,
         about="run",
         subject=subject(run),
-        text=_render("run.txt.j2", facts),
-        html=_render("run.html.j2", facts),
+        text=render("run.txt.j2", facts),
+        html=render("run.html.j2", facts),
         at=run.ended_at or run.started_at,
         urgent=run.outcome.is_trouble,
         run_id=run.run_id,
     )
 
 
-def view(run: Run, zone: tzinfo) -> dict[str, Any]:
+def view(run: Run, zone: tzinfo, well_at: datetime | None = None) -> dict[str, Any]:
     """Return what the templates show: all text, nothing left to compute."""
 
     def local(moment: datetime | None) -> str:
@@ -77,6 +81,9 @@ def view(run: Run, zone: tzinfo) -> dict[str, Any]:
         "word": subject(run).partition(":")[0],
         "sign": _SIGN.get(run.outcome, "?"),
         "kind": _kind(run.outcome),
+        "was_bad": f"It had last worked at {local(well_at)}, {format_duration(run.started_at - well_at)} before."
+        if well_at is not None and recovered(run)
+        else "",
         "started": local(run.started_at),
         "ended": local(run.ended_at),
         "took": format_duration(run.ended_at - run.started_at) if run.ended_at else "–",
@@ -100,16 +107,3 @@ def view(run: Run, zone: tzinfo) -> dict[str, Any]:
 
 def _kind(outcome: Outcome) -> str:
     return _KIND.get(outcome, "bad")
-
-
-def _render(name: str, facts: dict[str, Any]) -> str:
-    from jinja2 import Environment, PackageLoader, StrictUndefined  # costs start-up time
-
-    environment = Environment(
-        loader=PackageLoader("runner.notify"),
-        autoescape=name.endswith(".html.j2"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template(name).render(facts)

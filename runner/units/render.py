@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from bkp.mail.outbox import FOLDER as OUTBOX
 from bkp.observations import PROBE_EVERY
 from bkp.resources import data_dir
+from bkp.state.watch import WATCH_EVERY
 from runner.following import FOLLOW_EVERY
 from runner.jobs.registry import OUTLIVING, RUNNER_JOBS
 from runner.jobs.repository import borg_folders
@@ -26,6 +28,7 @@ MARK = "# Written by bkp-run units from "
 FAILED = "bkp-unit-failed@.service"
 EXPORTER = "bkp-exporter.service"
 PROBE = "bkp-probe"
+WATCH = "bkp-watch"
 FOLLOW = "bkp-follow"
 
 # Ended by bkp-run itself within this time (seconds), besides the mail's: borg's grace, and what waits for the history.
@@ -73,13 +76,16 @@ def render(config: Config, facts: UnitFacts) -> dict[str, str]:
         )
         found[f"{UNITS}/{PROBE}.timer"] = filled("probe.timer.j2", every=int(PROBE_EVERY.total_seconds()))
         found[f"{UNITS}/{FOLLOW}.timer"] = filled("follow.timer.j2", every=int(FOLLOW_EVERY.total_seconds()))
+    found[f"{UNITS}/{WATCH}.timer"] = filled("watch.timer.j2", every=int(WATCH_EVERY.total_seconds()))
     serve = quoting.command(facts.program("bkp-exporter"), "--config", facts.config)
     loopback = config.exporter.listen.host in {"localhost", "::1"} or config.exporter.listen.host.startswith("127.")
     found[f"{UNITS}/{EXPORTER}"] = filled(
         "bkp-exporter.service.j2", command=serve, box=sandbox.of_exporter(config, facts), loopback=loopback
     )
     if config.mail.when != "never":
-        found[f"{UNITS}/{FAILED}"] = filled("bkp-unit-failed@.service.j2", command=_failed_arguments(config))
+        found[f"{UNITS}/{FAILED}"] = filled(
+            "bkp-unit-failed@.service.j2", command=_failed_arguments(config, facts), box=sandbox.of_watch(config, facts)
+        )
     found[f"{USERS}/bkp.conf"] = filled("sysusers.conf.j2")
     found[f"{FOLDERS}/bkp.conf"] = filled(
         "tmpfiles.conf.j2",
@@ -96,15 +102,18 @@ def _units(config: Config, facts: UnitFacts) -> Iterator[_Unit]:
             spec, words = job.spec, [facts.program("bkp-run"), "--config", facts.config, *job.spec.words, "--unit"]
             box = sandbox.of_job(job.rights(config, facts.home), config, facts)
             yield _Unit(spec.unit, spec.title, words, config.job(name).schedule, box)
-    if config.pools or config.disks:
+    look = bool(config.pools or config.disks)
+    if look:
         words = [facts.program("bkp-run"), "--config", facts.config, FOLLOW.removeprefix("bkp-"), "--unit"]
         box = sandbox.of_jobs([job.rights(config, facts.home) for job in OUTLIVING], config, facts)
         yield _Unit(FOLLOW, "Follow scrubs and self-tests to their end", words, None, box)
+    words = [facts.program("bkp-run"), "--config", facts.config, "watch", "--quiet", "--unit"]
+    yield _Unit(WATCH, "Mail what has changed", words, None, sandbox.of_watch(config, facts), after_a_look=look)
     report = f"{config.paths.state}/audit/report"
     words = [facts.program("bkp-audit"), "--config", facts.config]
     words += ["--html", f"{report}.html", "--json", f"{report}.json"]
     words += ["--keep"] if config.mail.when == "never" else ["--mail"]
-    look, box = bool(config.pools or config.disks), sandbox.of_audit(config, facts)
+    box = sandbox.of_audit(config, facts)
     yield _Unit("bkp-audit", "Audit of the backups", words, config.audit.schedule, box, after_a_look=look)
 
 
@@ -113,13 +122,18 @@ def _stop_seconds(config: Config) -> int:
     return _GRACE + int(BUSY_SECONDS) * max(1, datasets) + 4 * int(config.mail.timeout.total_seconds()) + 30
 
 
-def _failed_arguments(config: Config) -> str:
-    """Return what the mailing script is given: lock folder, unit, recipient, sender, host, and msmtp's command line."""
+def _failed_arguments(config: Config, facts: UnitFacts) -> str:
+    """Return what the mailing script is given.
+
+    Lock folder, outbox, unit, recipient, sender, host, bkp-run, its configuration, and msmtp's command line.
+    """
     from bkp.tools.msmtp import arguments
 
     host = quoting.command(config.host) if config.host else "%H"
     sender = quoting.command(config.mail.sender) if config.mail.sender else f"bkp@{host}"
-    own = f"{quoting.command(config.paths.lock)} %i {quoting.command(config.mail.recipient)} {sender} {host}"
+    box = f"{config.paths.state}/{OUTBOX}"
+    own = f"{quoting.command(config.paths.lock, box)} %i {quoting.command(config.mail.recipient)} {sender} {host}"
+    own += f" {quoting.command(facts.program('bkp-run'), facts.config)}"
     return f"{own} {quoting.command(*arguments(config.mail))}"
 
 

@@ -74,6 +74,13 @@ def of_audit(config: Config, facts: UnitFacts) -> Sandbox:
     return of_job(Rights(writable=written(config, facts.home), devices=devices), config, facts)
 
 
+def of_watch(config: Config, facts: UnitFacts) -> Sandbox:
+    """Return the sandbox of the watch's unit, and of the one that mails for others: state, locks, and msmtp's log."""
+    paths = config.paths
+    writable = (paths.state, paths.lock, *facts.mail_logs)
+    return Sandbox(writable=writable, private_tmp=not _overlap((*writable, facts.config), _TEMPORARY))
+
+
 def of_probe(config: Config, facts: UnitFacts) -> Sandbox:
     """Return what the probe's unit may do: ask ZFS and the configured disks, and write its observations.
 

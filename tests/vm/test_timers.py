@@ -36,7 +36,7 @@ scrape_configs:
     static_configs: [{targets: ["127.0.0.1:10045"]}]
 """
 # Nobody has attested anything on this server.
-ATTESTED = {"KEY-001", "KEY-002", "KEY-003", "KEY-004", "KEY-005", "KEY-006", "ALR-005"}
+ATTESTED = {"KEY-001", "KEY-002", "KEY-003", "KEY-004", "KEY-005", "KEY-006"}
 # Nor has anybody configured the pool that the backup lies on, or its disks.
 UNWATCHED = {
     *("ZFS-005", "ZFS-007", "ZFS-008", "ZFS-009", "ZFS-010"),

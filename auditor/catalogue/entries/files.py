@@ -39,6 +39,7 @@ _FILE_ROLES = (
     "keyfile",
     "configuration",
     "mail configuration",
+    "heartbeat",
     "program",
     "attestations",
     "waivers",

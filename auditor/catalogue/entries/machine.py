@@ -46,6 +46,7 @@ ENTRIES = (
         ("sources", T.TEXT_LIST, "names of the configured sources"),
         ("pools", T.TEXT_LIST, "ZFS's names of the configured pools"),
         ("disks", T.TEXT_LIST, "names of the configured disks"),
+        ("heartbeats", T.TEXT_LIST, "what pings a service outside: watch, and names of jobs"),
         ("scheduled_jobs", T.TEXT_LIST, "jobs that have a schedule"),
         (
             "unscheduled_jobs",

@@ -29,6 +29,27 @@ ENTRIES = (
             "whether the mail program has a configuration file",
             {"said": "mail program has a configuration"},
         ),
+        ("to", T.TEXT, "whom mails go to", {"said": "recipient"}),
+        ("waiting", T.INTEGER, "mails that wait to be sent", {"unit": "mails", "said": "mails that wait"}),
+        (
+            "oldest_waiting_at",
+            T.TIME,
+            "when the oldest mail that waits was written",
+            {"said": "oldest mail that waits"},
+        ),
+        (
+            "given_up",
+            T.INTEGER,
+            "mails that were given up, and of which nobody was told",
+            {"unit": "mails", "said": "mails given up"},
+        ),
+        (
+            "confirmed_at",
+            T.TIME,
+            "when a person last confirmed a test mail to the configured address",
+            {"said": "last confirmed test mail"},
+        ),
+        ("watched_at", T.TIME, "when the watch last looked", {"said": "last look of the watch"}),
         (
             "last_result",
             T.TEXT,

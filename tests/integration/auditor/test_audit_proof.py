@@ -53,7 +53,7 @@ Seen = list[tuple[str, str, str]]  # topic, subject, level
 
 def everything() -> Seen:
     keys = [("borg-key", place, "opened" if place == "codes.hc" else "matched") for place in PLACES]
-    return [*keys, *(("borg-passphrase", place, "seen") for place in PLACES), ("mail-received", "operator", "seen")]
+    return [*keys, *(("borg-passphrase", place, "seen") for place in PLACES)]
 
 
 def attest(server: Server, wanted: Seen) -> None:
@@ -63,7 +63,7 @@ def attest(server: Server, wanted: Seen) -> None:
     now, previous, lines = datetime.now(UTC), "0" * 64, []
     for number, (topic, subject, level) in enumerate(wanted):
         record = {"schema": 1, "id": str(number), "topic": topic, "subject": subject, "level": level}
-        record |= {} if topic == "mail-received" else bound
+        record |= bound
         record |= {"statement": "compared just now", "who": "operator", "host": "proof", "previous": previous}
         record |= {"at": (now - timedelta(hours=1)).isoformat(), "valid_until": (now + timedelta(days=90)).isoformat()}
         lines.append(json.dumps(record).encode())
@@ -241,9 +241,9 @@ def another_passphrase(words: str) -> Callable[[Server], None]:
 # rule: what is done, the verdict that is wanted, and the rules that follow by their nature
 VIOLATIONS: dict[str, tuple[Callable[[Server], None], str, set[str]]] = {
     "ALR-001": (a_mail_that_did_not_leave, "fail", set()),
-    "ALR-005": (no_mail_came, "unattested", set()),
+    "ALR-005": (no_mail_came, "fail", set()),
     "AUD-001": (an_expired_waiver, "fail", set()),
-    "AUD-004": (edit("state/attestations.jsonl", "just now", "just how"), "fail", OF_PLACES | {"ALR-005"}),
+    "AUD-004": (edit("state/attestations.jsonl", "just now", "just how"), "fail", OF_PLACES),
     "ENC-001": (configure("encryption: repokey-blake2", "encryption: repokey"), "fail", set()),
     "ENC-002": (another_passphrase(""), "fail", OF_PLACES | {"ENC-008"}),
     "ENC-006": (

@@ -12,9 +12,10 @@ import pytest
 
 from bkp.calendar import Schedule
 from bkp.config import Config
+from bkp.mail.post import outbox_of
 from runner.units.facts import UnitFacts
 from runner.units.render import render
-from tests.support.mailbox import Mailbox
+from tests.support.mailbox import Mailbox, text_of
 from tests.support.units import DATASET, FACTS, JOBS, OWN_FILES, PROGRAMS, WATCHED, a_config, settings, unit
 
 # systemd-analyze security: 0 is shut in wholly, 10 not at all. Not to rise without a reason.
@@ -24,6 +25,7 @@ EXPOSURE = {
     "borg-check-verify": 2.7,
     "borg-drill": 2.9,  # restores owners and modes
     "bkp-audit": 2.7,  # /dev/zfs
+    "bkp-watch": 2.4,
     "bkp-exporter": 1.5,
     "bkp-unit-failed@": 2.5,
     "bkp-probe": 2.2,  # CAP_SYS_ADMIN, CAP_SYS_RAWIO, disks
@@ -180,11 +182,17 @@ def script_of(text: str, failed: str) -> list[str]:
 
 @pytest.fixture
 def failed_unit(tmp_path: Path) -> Config:
+    """A server whose bkp-run works, and one configuration file for both that and the unit."""
     (tmp_path / "lock").mkdir()
-    return a_config(
-        f"paths: {{lock: {tmp_path}/lock}}\n"
+    (tmp_path / "state").mkdir()
+    extra = (
+        f"host: vault\npaths: {{lock: {tmp_path}/lock, state: {tmp_path}/state}}\n"
         f"mail: {{to: alerts@example.com, config: {tmp_path}/msmtprc, sender: bkp@vault.example.com}}\n"
     )
+    (tmp_path / "config.yml").write_text(
+        f"schema: 1\nrepositories: {{main: {{path: /r, sources: [data]}}}}\nsources: {{data: {{path: /data}}}}\n{extra}"
+    )
+    return a_config(extra)
 
 
 @pytest.fixture
@@ -196,8 +204,9 @@ def mailbox(tmp_path: Path) -> Iterator[Mailbox]:
     box.stop()
 
 
-def call(config: Config, invocation: str) -> None:
-    words = script_of(unit("bkp-unit-failed@.service", config), "borg-backup.service")
+def call(config: Config, invocation: str, name: str = "borg-backup.service", *, programs: str = PROGRAMS) -> None:
+    facts = UnitFacts(programs=programs, config=str(Path(config.paths.state).with_name("config.yml")))
+    words = script_of(unit("bkp-unit-failed@.service", config, facts), name)
     environment = {
         "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
         "MONITOR_INVOCATION_ID": invocation,
@@ -212,10 +221,36 @@ def test_a_unit_that_failed_before_bkp_run_could_say_so_is_mailed(failed_unit: C
     call(failed_unit, "0123456789abcdef0123456789abcdef")
     (mail,) = mailbox.messages()
     assert mail["Subject"] == "[bkp] FAILED: borg-backup.service on vault"
+    assert mail["To"] == "alerts@example.com"
+    for part in ("plain", "html"):
+        body = text_of(mail, part)
+        assert "its program is not there, or cannot be executed" in body
+        assert "journalctl --unit borg-backup.service" in body
+
+
+def test_where_bkp_run_cannot_start_the_shell_mails_and_keeps_what_does_not_leave(
+    failed_unit: Config, mailbox: Mailbox
+) -> None:
+    call(failed_unit, "0123456789abcdef0123456789abcdef", programs="/nowhere")
+    (mail,) = mailbox.messages()
+    assert mail["Subject"] == "[bkp] FAILED: borg-backup.service on vault"
     assert (mail["To"], mail["From"]) == ("alerts@example.com", "bkp <bkp@vault.example.com>")
-    body = mail.get_content()
-    assert "did not mail for itself (exit-code exited 203)" in body
-    assert "journalctl --unit borg-backup.service" in body
+    assert "bkp could not mail for itself (exit-code 203)" in mail.get_content()
+    mailbox.stop()
+    call(failed_unit, "", programs="/nowhere")
+    (kept,) = outbox_of(failed_unit).kept()
+    assert kept.path.stat().st_mode & 0o777 == 0o600
+    assert b"To: alerts@example.com" in kept.path.read_bytes()
+
+
+def test_a_watch_that_fails_every_fifteen_minutes_is_mailed_once(failed_unit: Config, mailbox: Mailbox) -> None:
+    for _ in range(3):
+        call(failed_unit, "", "bkp-watch.service")
+    assert len(mailbox.messages()) == 1
+    stamp = Path(failed_unit.paths.lock) / "bkp-watch.service.mailed"
+    os.utime(stamp, (0, 0))
+    call(failed_unit, "", "bkp-watch.service")
+    assert len(mailbox.messages()) == 2
 
 
 def test_a_failure_that_bkp_run_has_mailed_is_not_mailed_again(

@@ -42,6 +42,7 @@ UNKNOWN_WITHOUT_HISTORY = (
     "archive.main.size_ratio",
     "mail.last_result",
     "mail.last_result_at",
+    "mail.confirmed_at",
 )
 RULES = {rule.id: rule for rule in load_rules(ROOT / "rules").rules}
 

@@ -16,7 +16,18 @@ from bkp.config import parse_config
 from bkp.state.fields import Outcome
 from bkp.state.store import StateStore
 from bkp.survey import survey
-from tests.support.records import GIB, START, a_drill, a_message, a_night, a_repository, a_run, an_archive, roots
+from tests.support.records import (
+    GIB,
+    START,
+    a_drill,
+    a_mail,
+    a_message,
+    a_night,
+    a_repository,
+    a_run,
+    an_archive,
+    roots,
+)
 
 CONFIG = parse_config(
     "schema: 1\nrepositories: {main: {path: /r, sources: [home, etc]}}\n"
@@ -106,15 +117,15 @@ def test_a_size_that_somebody_accepted_is_no_concern(store: StateStore) -> None:
     assert seen(store) == []
 
 
-def test_warnings_of_a_run_are_said_and_its_report_that_nobody_got(store: StateStore) -> None:
+def test_warnings_of_a_run_are_said_and_a_mail_that_nobody_got(store: StateStore) -> None:
     warned = a_run(
         outcome=Outcome.WARNING,
         reason="/srv/home/db: file changed",
         messages=(a_message("x"),),
-        mail="failed",
         result=a_night(an_archive(roots=WHOLE)),
     )
     store.write_ended(warned)
+    store.ledger.append_mail(a_mail("failed"))
     assert kinds(store) == {"job_warnings": "warning", "mail_failed": "warning"}
 
 

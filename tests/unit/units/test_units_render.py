@@ -18,6 +18,7 @@ def test_the_described_system_has_these_files() -> None:
     assert sorted(render(a_config(), FACTS)) == sorted(
         [f"systemd/system/{job}.{kind}" for job in JOBS for kind in ("service", "timer")]
         + ["systemd/system/borg-prune.service"]  # by hand only: it has no timer
+        + ["systemd/system/bkp-watch.service", "systemd/system/bkp-watch.timer"]
         + ["systemd/system/bkp-exporter.service", "systemd/system/bkp-unit-failed@.service"]
         + ["sysusers.d/bkp.conf", "tmpfiles.d/bkp.conf"]
     )
