@@ -59,5 +59,14 @@ def milliseconds(expression: str) -> str:
 
 
 def beyond(value: str, warning: str, critical: str | None = None) -> str:
-    """Return 0 while a value is below its exported limits, 1 from the first on, 2 from the second on."""
-    return f"({value} >= bool {warning})" + (f" + ({value} >= bool {critical})" if critical else "")
+    """Return 0 up to the exported limits, 1 above the first, 2 above the second: as pools are judged."""
+    return _against(">", value, warning, critical)
+
+
+def reached(value: str, warning: str, critical: str | None = None) -> str:
+    """Return 0 below the exported limits, 1 from the first on, 2 from the second on: as disks are judged."""
+    return _against(">=", value, warning, critical)
+
+
+def _against(sign: str, value: str, *limits: str | None) -> str:
+    return " + ".join(f"({value} {sign} bool {limit})" for limit in limits if limit is not None)

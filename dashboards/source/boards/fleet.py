@@ -28,7 +28,7 @@ from dashboards.source.looks import (
     YES_WANTED,
     Look,
 )
-from dashboards.source.panels import graph, stat, timeline
+from dashboards.source.panels import graph, stat, timeline, to
 from dashboards.source.query import SERVER, milliseconds, newest
 from dashboards.source.table import Column, Key, table
 
@@ -37,6 +37,7 @@ POOLS_BAD = "bkp_pool_state{state!='online'}"
 DISKS_BAD = "bkp_disk_health{state!='passed'}"
 
 
+SERVERS_OF_IT = to("bkp-server", "All of them")
 OLDEST = f"min by ({SERVER}) (bkp_repository_newest_archive_timestamp_seconds)"
 
 
@@ -65,18 +66,21 @@ GLANCE = line(
         "sum(bkp_concerns{severity='critical'})",
         NONE_WANTED,
         "Concerns that want somebody now, of the servers that answer.",
+        SERVERS_OF_IT,
     ),
     stat(
         "Warnings",
         "sum(bkp_concerns{severity='warning'})",
         NONE_BETTER,
         "Concerns that want somebody soon, of the servers that answer.",
+        SERVERS_OF_IT,
     ),
     stat(
         "Jobs not well",
         f"sum({_of(JOBS_BAD)})",
         NONE_WANTED,
         "Jobs that are late, failed, never succeeded, or of which nothing is known.",
+        SERVERS_OF_IT,
     ),
     stat(
         "Alert rules",

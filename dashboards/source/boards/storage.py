@@ -25,7 +25,7 @@ from dashboards.source.looks import (
     states_of,
 )
 from dashboards.source.panels import graph, stat, timeline
-from dashboards.source.query import SERVER, beyond, milliseconds, newest, state_of
+from dashboards.source.query import SERVER, beyond, milliseconds, newest, reached, state_of
 from dashboards.source.table import Column, Key, table
 
 P = "pool=~'$pool'"
@@ -53,7 +53,7 @@ def _dataset(metric: str) -> str:
 
 
 SCRUBBED = _pool("bkp_pool_scan_end_timestamp_seconds", more=",scan='scrub'")
-HEAT = beyond(
+HEAT = reached(
     _disk("bkp_disk_temperature_celsius"),
     _disk("bkp_disk_temperature_warning_celsius"),
     _disk("bkp_disk_temperature_critical_celsius"),
@@ -77,7 +77,7 @@ GLANCE = line(
         "Beyond its limit",
         f"sum({beyond(_pool('bkp_pool_capacity_ratio'), _pool('bkp_pool_capacity_warning_ratio'))})",
         NONE_BETTER,
-        "Configured pools whose share in use is at or above the configured warning.",
+        "Configured pools whose share in use is above the configured warning.",
     ),
     stat(
         "Data errors",
@@ -183,7 +183,7 @@ DISKS = table(
         LIMITS,
     ),
     Column("Wear", _disk("bkp_disk_wear_ratio"), PART),
-    Column("Worn", beyond(_disk("bkp_disk_wear_ratio"), _disk("bkp_disk_wear_warning_ratio")), LIMITS),
+    Column("Worn", reached(_disk("bkp_disk_wear_ratio"), _disk("bkp_disk_wear_warning_ratio")), LIMITS),
     Column("Reallocated", _disk("bkp_disk_reallocated_sectors"), NONE_BETTER),
     Column("Pending", _disk("bkp_disk_pending_sectors"), NONE_WANTED),
     Column("Uncorrectable", _disk("bkp_disk_uncorrectable_sectors"), NONE_WANTED),

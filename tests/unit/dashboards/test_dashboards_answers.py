@@ -1,0 +1,171 @@
+"""What the panels that compute something answer, by promtool's evaluation of samples: limits, forecasts, silence."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.dashboards import BOARDS, expanded
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DAY = 24 * 60
+GB = 10**9
+
+
+def asked(board: str, title: str, column: str = "") -> str:
+    """Return what a panel asks, or what one column of a table does."""
+    (panel,) = (each for each in BOARDS[board].panels if each["title"] == title)
+    if not column:
+        return expanded(panel["targets"][0]["expr"])
+    names = {
+        override["matcher"]["options"].removeprefix("Value #"): override["properties"][0]["value"]
+        for override in panel["fieldConfig"]["overrides"]
+    }
+    return next(expanded(each["expr"]) for each in panel["targets"] if names.get(each["refId"]) == column)
+
+
+def judge(folder: Path, series: dict[str, str], *answers: tuple[str, int, dict[str, float]], step: int = 1) -> None:
+    """Have promtool compare: an expression, a minute, and the wanted values by labels. Series get job and server."""
+    whole = {
+        f"{name}{{job='bkp',instance='{server or 'a'}'{',' if labels else ''}{labels}}}": values
+        for (name, labels, server), values in ((_parts(key), values) for key, values in series.items())
+    }
+    test = {
+        "interval": f"{step}m",
+        "input_series": [{"series": name, "values": values} for name, values in whole.items()],
+        "promql_expr_test": [
+            {
+                "expr": expression,
+                "eval_time": f"{minute}m",
+                "exp_samples": [{"labels": labels, "value": value} for labels, value in wanted.items()],
+            }
+            for expression, minute, wanted in answers
+        ],
+    }
+    path = folder / "answers.json"
+    path.write_text(json.dumps({"rule_files": [], "evaluation_interval": "1m", "tests": [test]}), encoding="utf-8")
+    done = subprocess.run(["promtool", "test", "rules", str(path)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _parts(key: str) -> tuple[str, str, str]:
+    """Return name, labels and server of `name{labels}@server`."""
+    selector, _, server = key.partition("@")
+    name, _, labels = selector.partition("{")
+    return name, labels.removesuffix("}"), server
+
+
+@pytest.mark.parametrize(("used", "wanted"), [(0.79, 0), (0.8, 0), (0.81, 1), (0.9, 1), (0.91, 2)])
+def test_a_pool_is_coloured_by_its_own_limits_as_the_exporter_judges_it(
+    tmp_path: Path, used: float, wanted: float
+) -> None:
+    series = {
+        "bkp_pool_capacity_ratio{pool='tank'}": f"{used}",
+        "bkp_pool_capacity_warning_ratio{pool='tank'}": "0.8",
+        "bkp_pool_capacity_critical_ratio{pool='tank'}": "0.9",
+        "bkp_pool_capacity_ratio{pool='found'}": "0.99",  # nobody configured it: no limit, no colour
+    }
+    row = '{job="bkp", instance="a", pool="tank"}'
+    judge(
+        tmp_path,
+        series,
+        (asked("storage", "Pools", "Room"), 0, {row: wanted}),
+        (asked("storage", "Beyond its limit"), 0, {"{}": float(wanted > 0)}),
+    )
+
+
+@pytest.mark.parametrize(("celsius", "asleep", "wanted"), [(49, 0, 0), (50, 0, 1), (60, 0, 2), (60, 1, None)])
+def test_a_disk_is_coloured_by_its_own_limits_and_not_while_it_sleeps(
+    tmp_path: Path, celsius: int, asleep: int, wanted: float | None
+) -> None:
+    series = {
+        "bkp_disk_temperature_celsius{disk='left'}": f"{celsius}",
+        "bkp_disk_temperature_warning_celsius{disk='left'}": "50",
+        "bkp_disk_temperature_critical_celsius{disk='left'}": "60",
+        "bkp_disk_asleep{disk='left'}": f"{asleep}",
+    }
+    row = '{job="bkp", instance="a", disk="left"}'
+    judge(
+        tmp_path,
+        series,
+        (asked("storage", "Disks", "Heat"), 0, {} if wanted is None else {row: wanted}),
+        (asked("storage", "Warmest disk"), 0, {} if asleep else {"{}": float(celsius)}),
+    )
+
+
+def test_a_file_system_that_fills_has_an_end_in_sight_and_one_that_does_not_has_none(tmp_path: Path) -> None:
+    fills, grows = (" ".join(str((1000 + daily * day) * GB) for day in range(15)) for daily in (-10, 1))
+    series = {
+        "bkp_repository_filesystem_free_bytes{repository='fills'}": fills,
+        "bkp_repository_filesystem_free_bytes{repository='grows'}": grows,
+        "bkp_repository_filesystem_free_bytes{repository='stands'}": f"{500 * GB}x14",
+    }
+    question = asked("repository", "Full in")
+    judge(tmp_path, series, (question, 14 * DAY, {"{}": 86 * 86400.0}), step=DAY)
+    del series["bkp_repository_filesystem_free_bytes{repository='fills'}"]
+    judge(tmp_path, series, (question, 14 * DAY, {}), step=DAY)
+
+
+def test_a_server_that_is_silent_or_no_target_any_more_is_counted_and_one_of_another_job_is_not(tmp_path: Path) -> None:
+    series = {
+        "bkp_exporter_build_info@well": "1x60",
+        "up@well": "1x60",
+        "bkp_exporter_build_info@silent": "1x10 stale",
+        "up@silent": "1x10 0x50",
+        "bkp_exporter_build_info@gone": "1x10 stale",
+        "up@gone": "1x10 stale",
+        "up@never": "0x60",
+    }
+    answers = {"well": 1.0, "silent": 0.0, "gone": 0.0, "never": 0.0}
+    rows = {f'{{job="bkp", instance="{name}"}}': value for name, value in answers.items()}
+    judge(
+        tmp_path,
+        series,
+        (asked("fleet", "Servers", "Answers"), 60, rows),
+        (asked("fleet", "Do not answer"), 60, {"{}": 3.0}),
+        (asked("fleet", "Known servers"), 60, {"{}": 3.0}),
+    )
+
+
+def test_the_worst_concern_is_a_number_and_nothing_where_nothing_is_known(tmp_path: Path) -> None:
+    series = {
+        "bkp_concerns{severity='critical'}@bad": "2",
+        "bkp_concerns{severity='warning'}@bad": "1",
+        "bkp_concerns{severity='info'}@bad": "1",
+        "bkp_concerns{severity='critical'}@well": "0",
+        "bkp_concerns{severity='warning'}@well": "0",
+        "bkp_concerns{severity='info'}@well": "0",
+        "bkp_concerns{severity='critical'}@told": "0",
+        "bkp_concerns{severity='warning'}@told": "0",
+        "bkp_concerns{severity='info'}@told": "3",
+        "up@blind": "1",
+    }
+    worst = {"bad": 3.0, "well": 0.0, "told": 1.0}
+    rows = {f'{{job="bkp", instance="{name}"}}': value for name, value in worst.items()}
+    judge(tmp_path, series, (asked("fleet", "Worst concern of each server"), 0, rows))
+
+
+def test_a_state_is_a_number_by_its_name_and_none_is_made_up(tmp_path: Path) -> None:
+    series = {
+        "bkp_job_status{job_name='nightly',target='main',status='ok'}": "1 0 stale",
+        "bkp_job_status{job_name='nightly',target='main',status='late'}": "0 1 stale",
+    }
+    row = '{job="bkp", instance="a", job_name="nightly", target="main"}'
+    question = asked("server", "Status of the jobs")
+    judge(tmp_path, series, (question, 0, {row: 0.0}), (question, 1, {row: 1.0}), (question, 2, {}))
+
+
+def test_only_what_is_not_met_is_in_the_audits_timeline(tmp_path: Path) -> None:
+    verdicts = ("fail", "error", "unattested", "pass", "not_applicable")
+    series = {
+        f"bkp_audit_rule_verdict{{rule='R-{held}',verdict='{verdict}'}}": str(int(held == verdict))
+        for held in verdicts
+        for verdict in verdicts
+    }
+    wanted = {f'{{job="bkp", instance="a", rule="R-{name}"}}': float(code) for code, name in enumerate(verdicts[:3])}
+    judge(tmp_path, series, (asked("compliance", "What is not met"), 0, wanted))
