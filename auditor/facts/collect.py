@@ -67,7 +67,8 @@ def collect(
     collect_archives(builder, config, seen, answers.listings)
     collect_restores(builder, config, seen)
     collect_mail(builder, config.mail, seen)
-    collect_observed(builder, config, seen.observations)
+    successes = {(each.job, each.target): each.success for each in seen.standings}
+    collect_observed(builder, config, seen.observations, successes)
     collect_escrow(builder, config)
     attestations = read_attestations(attestation_path)
     count, problem = len(attestations.records), attestations.problem

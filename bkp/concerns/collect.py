@@ -5,7 +5,11 @@ from __future__ import annotations
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
+<<<<<<< HEAD
 from bkp.concerns import audit, datasets, disks, escrow, host, jobs, mail, pools, probe, repositories, state
+=======
+from bkp.concerns import agreement, audit, datasets, disks, escrow, host, jobs, pools, probe, repositories, state
+>>>>>>> 5fa76c4 (Hold records of scrubs and self-tests against the hardware's own logs)
 from bkp.concerns.model import Concern, gravest_first
 from bkp.inventory import take_inventory
 from bkp.state.reading import Readable
@@ -44,6 +48,7 @@ def _observed(config: Config, survey: Survey) -> list[tuple[str, Callable[[], It
         ("the pools", lambda: pools.concerns(inventory(), survey.now)),
         ("the disks", lambda: disks.concerns(inventory())),
         ("the host", lambda: host.concerns(config, inventory())),
+        ("what pools and disks tell of runs", lambda: agreement.concerns(config, survey, inventory())),
     ]
     if isinstance(seen.datasets, Readable):
         parts.append(("the datasets", lambda: datasets.concerns(inventory())))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from bkp.concerns.model import Concern
 from bkp.disk_health.model import ExitBit, Health, SelfTestResult
-from bkp.disk_health.selftests import newest_of_each_kind
+from bkp.disk_health.selftests import ABORTED_OFTEN, aborted_in_a_row, newest_of_each_kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,6 +68,7 @@ def _configured(entry: DiskEntry, settings: Disk, part: Part[DiskSeen]) -> Itera
     if not seen.asleep and part.error is None:  # else nobody knows how hot it is now
         yield from _temperature(entry, settings, health)
     yield from _self_tests(entry, health)
+    yield from _aborted(entry, health)
     if seen.disagreements:
         first = seen.disagreements[0]
         more = f", and {len(seen.disagreements) - 1} more" if len(seen.disagreements) > 1 else ""
@@ -133,6 +134,15 @@ def _self_tests(entry: DiskEntry, health: DiskHealth) -> Iterator[Concern]:
         words = [_test_words(test) for test in failed]
         why = f"its last self-test failed{': ' if words else ''}{', '.join(words)}"
         yield _about(entry, "disk_selftest_failed", "critical", why, _REPLACE)
+
+
+def _aborted(entry: DiskEntry, health: DiskHealth) -> Iterator[Concern]:
+    count = aborted_in_a_row(health.self_tests or ())
+    if count >= ABORTED_OFTEN:
+        why = f"its last {count} self-tests were aborted or interrupted"
+        why += ": probably its USB bridge resets it, or it is put to sleep meanwhile"
+        remedy = "look at bridge, cable and power, and at what has it sleep (hd-idle, hdparm -S, the enclosure itself)"
+        yield _about(entry, "disk_selftest_aborted", "warning", why, remedy)
 
 
 def _test_words(test: SelfTest) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from bkp.quantities import format_duration, format_size
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
 
     from bkp.config.storage import Pool
     from bkp.zfs_health.model import PoolHealth, Scan
+
+
+PAUSED_AT_MOST = timedelta(days=1)
 
 
 class Finding(NamedTuple):
@@ -34,10 +38,11 @@ def _age(health: PoolHealth, settings: Pool, now: datetime) -> Iterator[Finding]
     start = f"`zpool scrub {health.name}` starts one"
     limit = format_duration(settings.scrub_age)
     if scrub.state == "paused":
+        if scrub.paused_at is not None and timedelta() <= now - scrub.paused_at <= PAUSED_AT_MOST:
+            return  # it may stand aside for a night
         remedy = f"`zpool scrub {health.name}` goes on with it"
-        yield Finding(
-            "scrub_stuck", "its scrub is paused, and goes on only if somebody says so", remedy, scrub.paused_at
-        )
+        why = "its scrub has been paused for more than a day, and goes on only if somebody says so"
+        yield Finding("scrub_stuck", why, remedy, scrub.paused_at)
     elif scrub.state == "canceled":
         yield Finding("scrub_stuck", "its last scrub was canceled: not all of it was read", start, scrub.end)
     elif scrub.state == "in progress":

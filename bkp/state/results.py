@@ -149,11 +149,13 @@ class ScrubResult(Record, frozen=True, kw_only=True, tag="scrub"):
 
     `adopted`: it ran already, or was paused. `finished` is True only for one that went through to its end. `examined`
     is what it had to read, in bytes. `seconds` are those at work, without pauses. `disks` are those, or the devices,
-    that counted errors at any look. `paused_by_us`: it stands aside for the nightly run.
+    that counted errors at any look. `paused_by_us`: it stands aside for the nightly run. `previous_end` is that of the
+    scrub before it, by which the pool's last scrub is known to be another one, whatever the clock did meanwhile.
     """
 
     started_at: UtcTime | None = None
     ended_at: UtcTime | None = None
+    previous_end: UtcTime | None = None
     finished: bool = False
     adopted: bool = False
     seen_at: UtcTime | None = None

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bkp.jobs import JOBS
 from bkp.quantities import format_duration
 from bkp.state.fields import Outcome
+from bkp.state.results import describe
 from bkp.status import Status
 from exporter.page.parts import Row, length, moment_of
 
@@ -85,10 +87,18 @@ def _job_rows(survey: Survey, job: Standing) -> list[Row]:
     seconds = latest.seconds if latest is not None else None
     if seconds is not None and not deferred:  # it did no work
         rows.append(Row("took", length(seconds)))
+    rows += _found(job)
     warnings = sum(message.level == "warning" for message in latest.messages) if latest is not None else 0
     if warnings or job.status.warnings:
         rows.append(Row("warnings", str(warnings or "yes"), tone="warn"))
     return rows
+
+
+def _found(job: Standing) -> list[Row]:
+    """Return what a scrub or self-test found, or how far it is. Repositories have cards of their own for that."""
+    if job.latest is None or not JOBS[job.job].outlives_process:
+        return []
+    return [Row(line.label.lower(), line.text) for line in describe(job.latest.result)]
 
 
 def _last_success(survey: Survey, job: Standing) -> Row:

@@ -23,7 +23,7 @@ from bkp.jobs import JOBS
 from bkp.observations import HOST_PART, DiskSeen, HostSeen, Kernels, PoolSeen, Schedulers
 from bkp.state.observed import Part, seen, write_observation
 from bkp.zfs_health.model import DatasetHealth, PoolHealth, PoolSpace, Scan, Snapshots, Vdev
-from tests.support.records import GIB, a_run
+from tests.support.records import GIB, a_run, a_scrub, a_self_test
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,10 +33,20 @@ if TYPE_CHECKING:
     from bkp.state.records import Run
 
 
-def outliving_runs(config: Config, started: datetime) -> list[Run]:
-    """Return a good run of each job on a pool or a disk, on each target."""
+def outliving_runs(config: Config, started: datetime, *, found: bool = False) -> list[Run]:
+    """Return a good run of each job on a pool or a disk, on each target. `found`: with results like those observed."""
+    results = (
+        {}
+        if not found
+        else {
+            "scrub": a_scrub(started - timedelta(days=9)),
+            "selftest-short": a_self_test(started, power_on_hours=None),
+            "selftest-long": a_self_test(started, kind="long", minutes=700, power_on_hours=None),
+        }
+    )
     jobs = [name for name, spec in JOBS.items() if spec.outlives_process]
-    return [a_run(job, started, target=target) for job in jobs for target in config.targets(job)]
+    pairs = [(job, target) for job in jobs for target in config.targets(job)]
+    return [a_run(job, started, target=target, result=results.get(job)) for job, target in pairs]
 
 
 CONFIGURED = (

@@ -55,11 +55,11 @@ MORE = (
 )
 
 
-def configure(world: World, extra: str) -> Observer:
+def configure(world: World, extra: str, *, found: bool = False) -> Observer:
     """Add pools and disks to the configuration of a world; return what writes their observations."""
     world.extra = extra
     world.config_path.write_text(world.config_text(), encoding="utf-8")
-    world.record(*outliving_runs(parse_config(world.config_text()), world.now - timedelta(days=1)))
+    world.record(*outliving_runs(parse_config(world.config_text()), world.now - timedelta(days=1), found=found))
     return Observer(world.store.root, world.now - timedelta(minutes=2))
 
 
@@ -67,7 +67,7 @@ def observed(world: World) -> None:
     """Record good runs, a pool of two disks on which all is well, and a clean audit."""
     healthy(world)
     keep(world.store.root, world.now - timedelta(days=22), CLEAN)
-    configure(world, CONFIGURED).write()
+    configure(world, CONFIGURED, found=True).write()
 
 
 def observed_badly(world: World) -> None:

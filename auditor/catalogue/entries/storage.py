@@ -28,6 +28,12 @@ ENTRIES = (
             "disks that the configuration does not name",
             {"said": "disks that nobody configured"},
         ),
+        (
+            "testable_disks",
+            T.TEXT_LIST,
+            "configured disks but for those that are known to have no self-tests which smartctl shows",
+            {"said": "disks that have self-tests"},
+        ),
     ),
     space(
         "pool",
@@ -80,6 +86,12 @@ ENTRIES = (
         ),
         ("scrub_repaired_bytes", T.INTEGER, "what it repaired", {"unit": "bytes"}),
         (
+            "scrub_contradictions",
+            T.TEXT_LIST,
+            "how the pool contradicts the record of its last good scrub",
+            {"said": "contradictions between record and pool"},
+        ),
+        (
             "scrub_schedulers",
             T.TEXT_LIST,
             "files and timers that start scrubs of it",
@@ -131,6 +143,13 @@ ENTRIES = (
         ("pending_sectors", T.INTEGER, "sectors that could not be read and wait to be written", _SECTORS),
         ("uncorrectable_sectors", T.INTEGER, "sectors that a test of the disk's own could not read", _SECTORS),
         ("media_errors", T.INTEGER, "reads or writes that could not be mended", {"unit": "errors"}),
+        ("self_tests_possible", T.BOOLEAN, "False where it is known to have no self-tests which smartctl shows"),
+        (
+            "self_test_contradictions",
+            T.TEXT_LIST,
+            "how its log contradicts the records of its last self-tests that passed",
+            {"said": "contradictions between record and disk"},
+        ),
         ("self_test_schedulers", T.TEXT_LIST, "files that start self-tests of it", {"said": "schedules that test it"}),
         instance="a disk, by its name",
     ),

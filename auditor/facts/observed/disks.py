@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 
 from auditor.facts.observed.host import SOURCE as HOST
 from auditor.facts.observed.sight import doubt, source
+from bkp.agreement import self_test_contradiction
 from bkp.disk_health.model import ExitBit, Health, SelfTestKind, SelfTestResult
-from bkp.disk_health.selftests import newest_of_each_kind
+from bkp.disk_health.selftests import newest_of_each_kind, no_self_tests
+from bkp.jobs import SELFTEST_LONG, SELFTEST_SHORT
 from bkp.other_schedules import self_test_schedulers
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from auditor.facts.builder import FactBuilder, FactGroup
@@ -19,21 +22,40 @@ if TYPE_CHECKING:
     from bkp.disk_health.model import DiskHealth, SelfTest
     from bkp.inventory import DiskEntry, Inventory
     from bkp.observations import DiskSeen
+    from bkp.past import JobTarget
     from bkp.state.observed import Observed
     from bkp.state.reading import Reading
+    from bkp.state.records import Run
 
 SOURCE = source("disks")
 _TESTS = ("failed_self_tests", "short_test_days", "long_test_days")
 _COUNTS = ("reallocated_sectors", "pending_sectors", "media_errors")
-_READ = ("asleep", "health", "disagreements", *_TESTS, "temperature", "wear", "spare", "spare_limit", *_COUNTS)
+_READ = (
+    "asleep",
+    "health",
+    "disagreements",
+    *_TESTS,
+    "self_test_contradictions",
+    "temperature",
+    "wear",
+    "spare",
+    "spare_limit",
+    *_COUNTS,
+)
 _JUDGED = frozenset({SelfTestResult.PASSED, SelfTestResult.FAILED})
 _DAY = timedelta(days=1)
 
 
 def collect_disks(
-    builder: FactBuilder, reading: Reading[Observed[DiskSeen]], inventory: Inventory, schedulers: SchedulersSeen
+    builder: FactBuilder,
+    reading: Reading[Observed[DiskSeen]],
+    inventory: Inventory,
+    schedulers: SchedulersSeen,
+    successes: Mapping[JobTarget, Run | None],
 ) -> None:
-    """Add disk.*."""
+    """Add disk.*, and which of the configured ones can test themselves, as far as is known."""
+    testable = tuple(disk.name for disk in inventory.disks if disk.settings is not None and _untestable(disk) is None)
+    builder.of("probe").add(f"the configuration, {SOURCE}", {"testable_disks": testable})
     for entry in inventory.disks:
         facts, settings = builder.of("disk", entry.name), entry.settings
         values = {
@@ -41,13 +63,34 @@ def collect_disks(
             "configured": settings is not None,
             "temperature_limit": settings.temperature_warning if settings is not None else None,
             "wear_limit": float(settings.wear_warning) if settings is not None else None,
+            "self_tests_possible": _untestable(entry) is None,
         }
         facts.add("the configuration", values)
         facts.add(f"the configuration, {source('pools')}", {"pools": entry.pools})
         found = schedulers.schedulers
         who = {"self_test_schedulers": self_test_schedulers(found.self_tests, entry.paths) if found else None}
         facts.add_known(HOST, who, schedulers.problem, at=schedulers.at)
-        _observed(facts, entry, doubt(entry.part, "disks", reading, builder.now), builder.now)
+        problem = doubt(entry.part, "disks", reading, builder.now)
+        _observed(facts, entry, problem, builder.now)
+        if problem is None and not entry.missing and settings is not None:
+            _agreement(facts, entry, successes)
+
+
+def _untestable(entry: DiskEntry) -> str | None:
+    """Return why nothing can be known of self-tests of the disk; None where they are possible, or that is not known."""
+    return no_self_tests(entry.seen.health) if entry.seen is not None and entry.seen.health is not None else None
+
+
+def _agreement(facts: FactGroup, entry: DiskEntry, successes: Mapping[JobTarget, Run | None]) -> None:
+    seen = entry.seen
+    if seen is None or seen.health is None:
+        return
+    found = [
+        why
+        for job in (SELFTEST_SHORT, SELFTEST_LONG)
+        if (why := self_test_contradiction(successes.get((job.name, entry.name)), seen.health, seen.health_at))
+    ]
+    facts.add(f"{SOURCE}, jobs/selftest", {"self_test_contradictions": tuple(found)}, at=seen.health_at)
 
 
 def _observed(facts: FactGroup, entry: DiskEntry, problem: str | None, now: datetime) -> None:
@@ -121,4 +164,4 @@ def _self_tests(facts: FactGroup, health: DiskHealth, now: datetime, at: datetim
 
 def _days(test: SelfTest, since: timedelta) -> float | None:
     """Return the days with power since a test, counting the time `since` the log was read as with power."""
-    return None if test.age_hours is None else (timedelta(hours=test.age_hours) + since) / _DAY
+    return None if test.age_hours is None else test.age_hours / 24 + since / _DAY

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 from auditor.evidence import Facts
 from auditor.facts.observed.host import SOURCE as HOST
 from auditor.facts.observed.sight import doubt, source
+from bkp.agreement import scrub_contradiction
 from bkp.concerns.pools import WELL, device_name, untold
 from bkp.inventory import PoolEntry, leaves
+from bkp.jobs import SCRUB
 from bkp.other_schedules import scrub_schedulers
 from bkp.zfs_health.model import UNKNOWN_STATE, every_vdev
 
@@ -22,8 +24,10 @@ if TYPE_CHECKING:
     from bkp.config.model import Config
     from bkp.inventory import Inventory
     from bkp.observations import PoolSeen
+    from bkp.past import JobTarget
     from bkp.state.observed import Observed
     from bkp.state.reading import Reading
+    from bkp.state.records import Run
     from bkp.zfs_health.model import PoolHealth, Scan, Vdev
 
 SOURCE = source("pools")
@@ -39,6 +43,7 @@ _HEALTH = (
     "capacity",
     "scrub_state",
     *_SCRUBBED,
+    "scrub_contradictions",
 )
 
 
@@ -48,6 +53,7 @@ def collect_pools(
     reading: Reading[Observed[PoolSeen]],
     inventory: Inventory,
     schedulers: SchedulersSeen,
+    successes: Mapping[JobTarget, Run | None],
 ) -> None:
     """Add pool.*. A pool of the backup that neither the configuration nor the probe knows is there all the same."""
     lying = _lying_on(Facts(builder.facts))
@@ -56,6 +62,7 @@ def collect_pools(
         PoolEntry(name, None, None, missing=False, current=False, uses=()) for name in lying if name not in known
     ]
     watched = {path: name for path, name in inventory.disk_names.items() if name in config.disks}
+    names = {config.zpool(name): name for name in config.pools}
     for entry in (*inventory.pools, *unknown):
         facts = builder.of("pool", entry.name)
         settings = entry.settings
@@ -79,6 +86,9 @@ def collect_pools(
             facts.add(SOURCE, {"present": False, **dict.fromkeys(_HEALTH)})
         else:
             _describe(facts, entry.seen, watched, builder.now, entry.part.seen_at)
+            success = successes.get((SCRUB.name, names.get(entry.name, "")))
+            why = scrub_contradiction(success, entry.seen.health.scrub, entry.part.seen_at)
+            facts.add(f"{SOURCE}, jobs/scrub", {"scrub_contradictions": (why,) if why else ()}, at=entry.part.seen_at)
 
 
 def _lying_on(facts: Facts) -> dict[str, list[str]]:
@@ -119,13 +129,22 @@ def _describe(facts: FactGroup, seen: PoolSeen, watched: Mapping[str, str], now:
 
 
 def _troubled(health: PoolHealth) -> tuple[str, ...]:
-    """Return the devices that are not in order or count errors; a group only where no device below it is one."""
-    found = [vdev for vdev in every_vdev(health) if vdev.name != health.name and _is_troubled(vdev)]
-    return tuple(_words(vdev) for vdev in [vdev for vdev in found if not vdev.children] or found)
+    """Return the devices that are not in order or count errors; a group only where no device below it is one.
+
+    The pool itself is one where it counts errors: those are of data that no copy was left of.
+    """
+    vdevs = list(every_vdev(health))
+    found = [vdev for vdev in vdevs if vdev.name != health.name and _is_troubled(vdev)]
+    own = [vdev for vdev in vdevs if vdev.name == health.name and _counts(vdev)]
+    return tuple(_words(vdev) for vdev in (*([vdev for vdev in found if not vdev.children] or found), *own))
 
 
 def _is_troubled(vdev: Vdev) -> bool:
-    return vdev.state not in WELL or bool(vdev.read or vdev.write or vdev.checksum)
+    return vdev.state not in WELL or _counts(vdev)
+
+
+def _counts(vdev: Vdev) -> bool:
+    return bool(vdev.read or vdev.write or vdev.checksum)
 
 
 def _words(vdev: Vdev) -> str:

@@ -96,7 +96,8 @@ def _begin(session: PoolSession) -> None:
     state = seen.health.scrub.state
     adopted = state in {"in progress", "paused"}
     # Before the command: should this process die right after it, whoever comes next looks at the pool.
-    session.recorder.update(outlives_process=True, subject=seen.health.guid, result=ScrubResult(adopted=adopted))
+    begun = ScrubResult(adopted=adopted, previous_end=None if adopted else seen.health.scrub.end)
+    session.recorder.update(outlives_process=True, subject=seen.health.guid, result=begun)
     session.recorder.keep()
     if state != "in progress":
         try:
@@ -113,7 +114,7 @@ def _begin(session: PoolSession) -> None:
         if not isinstance(told, Unseen) and told.health.scrub != before:
             scan = told.health.scrub
             if (start := scan.start or scan.end) is not None:
-                session.recorder.update(result=ScrubResult(adopted=adopted, started_at=start))
+                session.recorder.update(result=msgspec.structs.replace(begun, started_at=start))
                 session.recorder.keep()
                 return
         time.sleep(1)

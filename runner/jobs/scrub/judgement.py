@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import msgspec
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from bkp.state.results import ScrubResult
     from bkp.zfs_health.model import PoolHealth, Scan
 
-# Text tells times and durations in whole seconds, from which a start is reckoned.
-_SLACK = timedelta(seconds=2)
 _WITHOUT_COPIES = frozenset({"cache", "spare"})
 
 End = Literal["finished", "canceled", "displaced", "lost"]
@@ -89,9 +86,8 @@ def _under_way(result: ScrubResult, scan: Scan) -> ScrubResult:
 
 
 def _is_ours(scan: Scan, result: ScrubResult) -> bool:
-    """Return whether a scrub that has ended is the one of this run, or a later one."""
-    moment = scan.start or scan.end
-    return result.started_at is not None and moment is not None and moment >= result.started_at - _SLACK
+    """Return whether a scrub that has ended is the one of this run, or a later one: a pool tells of the last alone."""
+    return scan.end is not None and scan.end != result.previous_end
 
 
 def _finished(result: ScrubResult, scan: Scan, pool: PoolHealth) -> ScrubResult:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from auditor.facts.builder import FactBuilder
@@ -13,7 +14,7 @@ from auditor.facts.host import collect_config
 from auditor.facts.observed import collect_observed
 from auditor.rules.folder import load_rules
 from bkp.config import parse_config
-from bkp.disk_health.model import ExitBit, Health, SelfTestKind, SelfTestResult
+from bkp.disk_health.model import ExitBit, Health, Protocol, SelfTestKind, SelfTestResult
 from bkp.disk_health.second import Disagreement
 from bkp.observations import HOST_PART, Kernels, Observations, Schedulers, read_observations
 from bkp.state.observed import not_seen
@@ -408,3 +409,36 @@ def test_what_recorded_programs_print_is_judged(probed: ProbeWorld) -> None:
     assert judged(probed)["ZFS-007"] is Verdict.ERROR
     probed.kernel_says("tank", "SUSPENDED")
     assert judged(probed)["ZFS-007"] is Verdict.FAIL
+
+
+def test_an_age_that_no_disk_can_have_is_no_reason_to_lose_the_audit(world: World) -> None:
+    tampered = msgspec.structs.replace(a_test(SelfTestResult.PASSED, SelfTestKind.LONG, 1), age_hours=10**12)
+    world.observer.disk(a_disk(self_tests=(tampered,)))
+    assert world.wrong() == {"SMT-002": Verdict.FAIL, "SMT-003": Verdict.FAIL}
+
+
+def test_errors_that_the_pool_itself_counts_are_trouble(world: World) -> None:
+    (root,) = a_tree()
+    world.observer.pool(vdevs=(msgspec.structs.replace(root, checksum=4),))
+    assert world.facts()["pool.tank.troubled_devices"].value == ("tank ONLINE 4 checksum errors",)
+    assert world.wrong() == {"ZFS-007": Verdict.FAIL}
+
+
+def test_a_disk_without_self_tests_is_passed_over_and_not_red(world: World) -> None:
+    nvme = a_disk(protocol=Protocol.NVME, smartctl_version="7.3", self_tests=None)
+    world.observer.disk(nvme)
+    facts = world.facts()
+    assert facts["probe.testable_disks"].value == ("right",)
+    assert facts["disk.left.self_tests_possible"].value is False
+    assert world.wrong() == {}
+    world.observer.disks["right"] = world.observer.part(a_disk_seen(NOW, nvme, "sdb"))
+    assert world.wrong() == {"SMT-002": Verdict.NOT_APPLICABLE, "SMT-003": Verdict.NOT_APPLICABLE}
+
+
+def test_a_pool_and_a_disk_that_nobody_configured_make_only_the_rules_about_that_red(world: World) -> None:
+    world.lying = ()
+    elsewhere = BACKUP.replace("{home: {dataset: tank/Secure, skip: [tank/Secure/Borg]}}", "{home: {path: /home}}")
+    world.config = parse_config(elsewhere)
+    world.observer.pools["tank"] = world.observer.part(a_pool_seen(a_pool(NOW), configured=False))
+    wrong = {name: each for name, each in world.wrong().items() if each is not Verdict.NOT_APPLICABLE}
+    assert set(wrong) <= {"ZFS-008", "ZFS-010", "SMT-006"}

@@ -43,6 +43,14 @@ def server(tmp_path: Path) -> Server:
         ({"values": {"reallocated_sectors": 3}}, "disk_sectors", "warning", "it has 3 reallocated sectors"),
         ({"values": {"pending_sectors": 1}}, "disk_sectors", "warning", "1 pending sectors"),
         ({"values": {"offline_uncorrectable_sectors": 1}}, "disk_sectors", "warning", "1 uncorrectable sectors"),
+        (
+            {"self_tests": (ABORTED, a_test(SelfTestResult.INTERRUPTED, SelfTestKind.LONG, 2), ABORTED, PASSED)},
+            *(
+                "disk_selftest_aborted",
+                "warning",
+                "its last 3 self-tests were aborted or interrupted",
+            ),
+        ),
         ({"values": {"media_errors": 5}}, "disk_sectors", "warning", "5 media errors"),
         ({"values": {"temperature_celsius": 50}}, "disk_hot", "warning", "it has 50 °C; the limit is 50 °C"),
         ({"values": {"temperature_celsius": 60}}, "disk_hot", "critical", "it has 60 °C; the limit is 60 °C"),
@@ -177,3 +185,8 @@ def test_an_observation_of_nothing_is_that_of_no_host(server: Server) -> None:
 def test_a_host_that_cannot_be_seen_is_said(server: Server) -> None:
     server.observer.host[HOST_PART] = not_seen("not permitted", "the host", NOW, server.observer.host[HOST_PART])
     assert server.kinds() == {"host_unknown": "warning"}
+
+
+def test_two_aborted_tests_are_no_concern_yet(server: Server) -> None:
+    server.observer.disk(a_disk(self_tests=(ABORTED, ABORTED, PASSED, ABORTED)))
+    assert server.seen() == []

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bkp.observations import HostSeen
+from bkp.observations import HostSeen, Schedulers
+from bkp.other_schedules import scrub_schedulers, self_test_schedulers
 from runner.probe import commands
 from runner.probe.devices import Host
 from runner.probe.host import look_at_host
@@ -176,3 +177,40 @@ def test_files_that_cannot_be_read_are_no_error(tmp_path: Path) -> None:
     (tmp_path / "etc/cron.d").touch()
     assert Host(tmp_path).names("/etc/cron.d") == []
     assert Host(tmp_path).text("/etc/smartd.conf") is None
+
+
+def script(world: ProbeWorld, path: str, text: str, mode: int = 0o755) -> None:
+    write(world, path, text)
+    (world.root / path).chmod(mode)
+
+
+def test_scripts_of_crons_folders_and_timers_of_ones_own_are_looked_into(world: ProbeWorld) -> None:
+    script(world, "etc/cron.weekly/scrub", "#!/bin/sh\nzpool scrub tank\n")
+    script(world, "etc/cron.monthly/test.sh", "#!/bin/sh\nsmartctl -t long /dev/sda\n")  # run-parts passes over it
+    script(world, "etc/cron.daily/off", "zpool scrub tank\n", mode=0o644)
+    wants = "etc/systemd/system/timers.target.wants"
+    for name in ("mine.timer", "test@sda.timer", "harmless.timer", "script.timer"):
+        write(world, f"{wants}/{name}")
+    write(world, "etc/systemd/system/mine.timer", "[Timer]\nUnit=other.service\n")
+    write(world, "usr/lib/systemd/system/other.service", "[Service]\nExecStart=-/usr/sbin/zpool scrub tank\n")
+    write(world, "etc/systemd/system/test@.service", "[Service]\nExecStart=/usr/sbin/smartctl -t short /dev/%i\n")
+    write(world, "etc/systemd/system/harmless.service", "[Service]\nExecStart=/bin/true\n")
+    write(world, "etc/systemd/system/script.service", "[Service]\nExecStart=/usr/local/sbin/all-disks --now\n")
+    script(world, "usr/local/sbin/all-disks", "#!/bin/sh\nfor d in /dev/sd?; do smartctl -t long $d; done\n")
+    found = seen(world).schedulers
+    assert found is not None
+    own = f"/{wants}/mine.timer: /usr/sbin/zpool scrub tank"
+    assert found.scrubs == ("/etc/cron.weekly/scrub: zpool scrub tank", own)
+    places = [each.partition(": ")[0] for each in found.self_tests]
+    assert places == [f"/{wants}/script.timer", f"/{wants}/test@sda.timer"]
+
+
+def test_bkps_own_timers_are_one_scheduler_and_only_where_they_are_enabled(world: ProbeWorld) -> None:
+    assert seen(world).schedulers == Schedulers()
+    for name in ("bkp-scrub", "bkp-selftest-short", "bkp-selftest-long"):
+        write(world, f"etc/systemd/system/{name}.service", "[Service]\nExecStart=/usr/bin/bkp-run scrub --unit\n")
+        write(world, f"etc/systemd/system/timers.target.wants/{name}.timer")
+    found = seen(world).schedulers
+    assert found is not None
+    assert scrub_schedulers(found.scrubs, "tank") == ("bkp-run",)
+    assert self_test_schedulers(found.self_tests, ["/dev/sda"]) == ("bkp-run",)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 NOW = datetime(2026, 11, 25, 6, 0, tzinfo=UTC)
 START = datetime.fromtimestamp(1_795_414_707, UTC)  # of the recorded scrubs
-OURS = ScrubResult(started_at=START)
+OURS = ScrubResult(started_at=START, previous_end=START - timedelta(days=6))
 
 
 def pool_of(recording: str) -> PoolSeen:
@@ -85,6 +85,7 @@ def test_a_recorded_scrub_is_followed_over_its_pause_to_its_end(release: str) ->
         (Scan(state="finished", end=START + timedelta(hours=1), errors=0, repaired=0), "finished"),
         (Scan(state="canceled", start=START, end=START + timedelta(hours=1)), "canceled"),
         (Scan(state="finished", start=START - timedelta(days=7), end=START - timedelta(days=6)), "lost"),
+        (Scan(state="finished", start=START, end=START - timedelta(hours=1), errors=0, repaired=0), "finished"),
         (Scan(state="finished"), "lost"),
         (Scan(state="never"), "lost"),
         (Scan(state="not told"), "displaced"),
