@@ -5,11 +5,7 @@ from __future__ import annotations
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
-<<<<<<< HEAD
-from bkp.concerns import audit, datasets, disks, escrow, host, jobs, mail, pools, probe, repositories, state
-=======
-from bkp.concerns import agreement, audit, datasets, disks, escrow, host, jobs, pools, probe, repositories, state
->>>>>>> 5fa76c4 (Hold records of scrubs and self-tests against the hardware's own logs)
+from bkp.concerns import agreement, audit, datasets, disks, escrow, host, jobs, mail, pools, probe, repositories, state
 from bkp.concerns.model import Concern, gravest_first
 from bkp.inventory import take_inventory
 from bkp.state.reading import Readable
