@@ -151,6 +151,15 @@ HOST = table(
     Column("ZFS cache", newest("bkp_host_zfs_cache_bytes"), Look(BYTES)),
 )
 
+MAILS = table(
+    "Mails",
+    "What waits to be sent, and what was given up: nobody was told of that.",
+    (SERVER_KEY,),
+    Column("Wait", newest("bkp_outbox_mails"), NONE_BETTER),
+    Column("Given up", newest("bkp_outbox_given_up_mails"), NONE_WANTED),
+    Column("Size", newest("bkp_outbox_size_bytes"), Look(BYTES)),
+)
+
 FILES = table(
     "State files",
     "Whether each file of the state can be used, and when it was written. The status page says what is wrong with one.",
@@ -203,7 +212,7 @@ BOARD = Dashboard(
             line(8, SOURCES),
         ),
         section("Pools, disks and host", line(8, OBSERVED, HOST)),
-        section("Alerts", line(7, alerts())),
+        section("Alerts and mails", line(7, alerts()), line(5, MAILS)),
         section(
             "State and exporter",
             line(8, FILES),
