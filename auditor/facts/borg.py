@@ -87,7 +87,16 @@ def conclude(builder: FactBuilder, config: Config, zone: tzinfo, answers: Answer
         listing, key_id = answers.listings.get(name), answers.key_ids.get(name)
         if listing is None and key_id is not None:  # the header names the repository even if it cannot be opened
             builder.of("borg.repo", name).add(_KEY_SOURCE, {"id": key_id})
+        _key_history(builder, name, seen)
         _retention(builder, config, zone, name, listing, seen)
+
+
+def _key_history(builder: FactBuilder, name: str, seen: Survey) -> None:
+    facts = builder.of("borg.repo", name)
+    if (reason := doubt(seen)) is not None:
+        facts.fail(HISTORY, reason, ("key_replaced",))
+    else:
+        facts.add(HISTORY, {"key_replaced": len(seen.past.keys.get(name, ())) > 1})
 
 
 def _configured(facts: FactGroup, *, name: str, repository: Repository) -> None:

@@ -70,7 +70,7 @@ def collect_config(builder: FactBuilder, config: Config) -> None:
 def collect_escrow(builder: FactBuilder, config: Config) -> None:
     """Add location.* and escrow.*: what each place must hold, and which key that is now.
 
-    The key is taken from borg.repo.*, so collect that first.
+    The keys are taken from borg.repo.* and zfs.key.*, so collect those first.
     """
     for place in config.audit.escrow:
         about = {
@@ -84,12 +84,31 @@ def collect_escrow(builder: FactBuilder, config: Config) -> None:
             values = {
                 "location": place.name,
                 "repository": name,
+                "medium": place.medium or "other",
                 "holds": tuple(str(item) for item in place.holds),
                 "holds_key": "key" in place.holds,
                 "holds_passphrase": "passphrase" in place.holds,
             }
             builder.of("escrow", instance).add("the configuration, audit.escrow", values)
-            for field, origin in (("repository_id", "id"), ("key_fingerprint", "key_fingerprint")):
+            for field, origin in (
+                ("repository_id", "id"),
+                ("key_fingerprint", "key_fingerprint"),
+                ("key_replaced", "key_replaced"),
+            ):
                 fact = builder.facts.get(f"borg.repo.{name}.{origin}")
                 if fact is not None:
                     builder.facts[f"escrow.{instance}.{field}"] = fact
+        for root in _roots(builder):
+            group = builder.of("zfs.escrow", f"{place.name}.{root}")
+            group.add(
+                "the configuration, audit.escrow", {"location": place.name, "holds_zfs_key": "zfs-key" in place.holds}
+            )
+            for field, origin in (("root_guid", "guid"), ("key_fingerprint", "fingerprint")):
+                fact = builder.facts.get(f"zfs.key.{root}.{origin}")
+                if fact is not None:
+                    builder.facts[f"zfs.escrow.{place.name}.{root}.{field}"] = fact
+
+
+def _roots(builder: FactBuilder) -> tuple[str, ...]:
+    fact = builder.facts.get("zfs.encryption_roots")
+    return tuple(map(str, fact.value)) if fact is not None and isinstance(fact.value, tuple) else ()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from bkp.errors import BkpError
 from bkp.tools.mounts import MOUNTINFO, mount_table
 from bkp.tools.zfs.client import Zfs, dataset_of
+from bkp.tools.zfs.keys import keys_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -92,6 +93,7 @@ def collect_zfs(
         if dataset not in found:
             found |= _ask(builder, zfs, dataset, below=False)
     _describe(builder, zfs, uses, found)
+    _keys(builder, zfs, uses)
     _parents(builder, zfs, uses)
     for pool in dict.fromkeys(_pool_of(dataset) for dataset in uses):
         say(f"zpool status {pool}")
@@ -101,7 +103,7 @@ def collect_zfs(
 def zfs_not_in_time(builder: FactBuilder, reason: str) -> None:
     """Add the errors for what ZFS did not answer in time: what it would have named, too, is not known."""
     builder.of("zfs").fail("zfs, zpool", reason)
-    builder.of("zfs").fail("zfs, zpool", reason, ("source_datasets", "repository_datasets"))
+    builder.of("zfs").fail("zfs, zpool", reason, ("source_datasets", "repository_datasets", "encryption_roots"))
 
 
 def _named(builder: FactBuilder, config: Config, mountinfo: Path) -> tuple[dict[str, str], dict[str, list[str]]]:
@@ -231,6 +233,19 @@ def _property(facts: FactGroup, own: Property | None, name: str, fact: str, valu
         values[f"{fact}_source"] = own.origin if own is not None and own.origin in _ORIGINS else None
     said = f"{own.value!r} ({own.source}), which is not understood" if own is not None else "nothing"
     facts.add_known("zfs get", values, f"zfs says of {name} {said}")
+
+
+def _keys(builder: FactBuilder, zfs: Zfs, uses: Mapping[str, _Use]) -> None:
+    """Add zfs.encryption_roots, and zfs.key.* of each."""
+    try:
+        keys = keys_of(zfs, uses) if uses else {}
+    except BkpError as exc:
+        builder.of("zfs").fail("zfs get", _reason(exc), ("encryption_roots",))
+        return
+    builder.of("zfs").add("zfs get", {"encryption_roots": tuple(keys)})
+    for root, key in keys.items():
+        values = {"guid": key.guid, "form": key.form, "fingerprint": key.fingerprint}
+        builder.of("zfs.key", root).add("zfs get, hashed", values)
 
 
 def _key(facts: FactGroup, own: Property | None, locations: Mapping[str, str], problem: str | None) -> None:

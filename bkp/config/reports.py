@@ -39,6 +39,7 @@ class EscrowLocation(Section, frozen=True, kw_only=True):
 
     name: Name
     description: str = ""
+    medium: Literal["online", "container", "offline"] | None = None
     holds: tuple[Literal["key", "passphrase", "zfs-key", "runbook"], ...] = ("key", "passphrase")
     valid_for: Duration = Duration(days=180)
 

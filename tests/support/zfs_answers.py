@@ -38,6 +38,16 @@ if (program, verb) == ("zfs", "get") and after("-o") == ["name", "property", "va
             if name == top or ("-r" in words and name.startswith(top + "/")):
                 for key in words[at].split(","):
                     print(name, key, *datasets[name].get(key, ["-", "-"]), sep=chr(9))
+elif (program, verb, words[:3]) == ("zfs", "load-key", ["-n", "-L", "prompt"]):
+    root, given = words[-1], sys.stdin.buffer.read()
+    if root not in datasets:
+        sys.exit(f"cannot open '{{root}}': dataset does not exist")
+    form, key = datasets[root]["keyformat"][0], datasets[root]["key"][0]
+    if form == "raw" and len(given) != 32:
+        sys.exit(f"Key load error: Raw key too {{'long' if len(given) > 32 else 'short'}} (expected 32).")
+    if (given.hex() if form == "raw" else given.decode().removesuffix(chr(10))) != key:
+        sys.exit(f"Key load error: Incorrect key provided for '{{root}}'.")
+    print("1 / 1 key(s) successfully verified")
 elif (program, verb) == ("zfs", "list"):
     for name, known in sorted(datasets.items()):
         print(name, *(known.get(key, ["-"])[0] for key in after("-o")[1:]), sep=chr(9))

@@ -74,6 +74,7 @@ ENTRIES = (
         ("location", T.TEXT, "name of the place"),
         ("repository", T.TEXT, "name of the repository whose key it holds"),
         ("holds", T.TEXT_LIST, "what it holds: key, passphrase, zfs-key, runbook"),
+        ("medium", T.TEXT, "what kind of place it is", {"values": ("online", "container", "offline", "other")}),
         ("holds_key", T.BOOLEAN, "whether it is to hold the repository's key", {"said": "is to hold the key"}),
         (
             "holds_passphrase",
@@ -83,6 +84,7 @@ ENTRIES = (
         ),
         ("repository_id", T.TEXT, "repository id now"),
         ("key_fingerprint", T.FINGERPRINT, "fingerprint of the repository's key now"),
+        ("key_replaced", T.BOOLEAN, "whether runs found another key in the repository before this one"),
         instance="a place and a repository, LOCATION.REPOSITORY",
     ),
     space(

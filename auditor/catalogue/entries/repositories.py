@@ -37,6 +37,7 @@ ENTRIES = (
             "guesses that would find the configured passphrase, estimated, as a power of ten, at most 20",
             {"unit": "digits", "said": "strength of the passphrase"},
         ),
+        ("key_replaced", T.BOOLEAN, "whether runs found another key in it before the one in use"),
         (
             "key_fingerprint",
             T.FINGERPRINT,

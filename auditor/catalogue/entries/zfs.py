@@ -23,6 +23,7 @@ ENTRIES = (
         "the configuration, mountinfo (proc(5)), zfs list",
         ("installed", T.BOOLEAN, "whether the program zfs is there", {"said": "zfs is installed"}),
         ("source_datasets", T.TEXT_LIST, "datasets that sources are, or lie on"),
+        ("encryption_roots", T.TEXT_LIST, "datasets whose keys unlock what of the backup is encrypted"),
         ("repository_datasets", T.TEXT_LIST, "datasets in which a repository of this machine lies"),
     ),
     space(
@@ -51,6 +52,25 @@ ENTRIES = (
         ("key_location", T.TEXT, "kind of place its encryption root's key is loaded from: prompt, file, https, none"),
         *_PROPERTIES,
         instance="a dataset, by its name",
+    ),
+    space(
+        "zfs.key",
+        "Each key that unlocks datasets of the backup.",
+        "zfs get",
+        ("guid", T.TEXT, "guid of the encryption root"),
+        ("form", T.TEXT, "how the key is given: passphrase, raw or hex"),
+        ("fingerprint", T.FINGERPRINT, "what changes when the key is changed; it helps nobody to guess it"),
+        instance="an encryption root, by its name",
+    ),
+    space(
+        "zfs.escrow",
+        "What each place outside this server must hold of the ZFS keys.",
+        "the configuration, zfs get",
+        ("location", T.TEXT, "name of the place"),
+        ("holds_zfs_key", T.BOOLEAN, "whether it is to hold the ZFS key"),
+        ("root_guid", T.TEXT, "guid of the encryption root"),
+        ("key_fingerprint", T.FINGERPRINT, "fingerprint of the root's key now"),
+        instance="a place and an encryption root, LOCATION.ROOT",
     ),
     space(
         "zfs.pool",

@@ -40,12 +40,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).resolve().parents[3]
-PLACES = ("vaultwarden", "codes.hc", "locked.hc")
+PLACES = ("vaultwarden", "codes.hc", "locked.hc", "paper")
 ELSEWHERE = frozenset(
-    {"ENC-003", "ENC-007", "RUN-010", "ZFS-001", "ZFS-002", "ZFS-003", "ZFS-004", "ZFS-006", "PRM-010"}
+    {"ENC-003", "ENC-007", "KEY-009", "RUN-010", "ZFS-001", "ZFS-002", "ZFS-003", "ZFS-004", "ZFS-006", "PRM-010"}
 )
 BROKEN, ELSEWHERE_LEAF = a_leaf("ata-RIGHT_02", "102", "FAULTED"), a_leaf("ata-OTHER_07", "107")
-OF_PLACES = {"KEY-001", "KEY-002", "KEY-003", "KEY-004", "KEY-005", "KEY-006"}
+OF_PLACES = {f"KEY-00{number}" for number in range(1, 9)}
+MEDIA = {"vaultwarden": "online", "codes.hc": "container", "locked.hc": "offline"}
 OF_LISTING = {"RUN-006", "RUN-011"}
 
 Seen = list[tuple[str, str, str]]  # topic, subject, level
@@ -53,7 +54,18 @@ Seen = list[tuple[str, str, str]]  # topic, subject, level
 
 def everything() -> Seen:
     keys = [("borg-key", place, "opened" if place == "codes.hc" else "matched") for place in PLACES]
-    return [*keys, *(("borg-passphrase", place, "seen") for place in PLACES)]
+    passphrases = [("borg-passphrase", place, "matched") for place in PLACES]
+    gone = [("old-exports-destroyed", place, "seen") for place in PLACES]
+    return [*keys, *passphrases, *gone, ("recovery-drill", "laptop", "seen")]
+
+
+def without(topic: str, subject: str | None = None) -> Callable[[Server], None]:
+    """Nobody has attested that."""
+
+    def change(server: Server) -> None:
+        attest(server, [each for each in everything() if each[0] != topic or subject not in {None, each[1]}])
+
+    return change
 
 
 def attest(server: Server, wanted: Seen) -> None:
@@ -88,8 +100,15 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     text = server.config.read_text().replace(f"{root}/env", f"{root}/secrets/env")
     text = text.replace("{when: never}", f"{{to: a@example.com, msmtp: /bin/true, config: {root}/msmtprc}}")
     text = text.replace("audit:\n", f"audit:\n  rules: {root}/rules\n  waivers: {root}/waivers.yml\n")
+    for place, medium in MEDIA.items():
+        text = text.replace(f"{{name: {place}}}", f"{{name: {place}, medium: {medium}}}")
+    text = text.replace("medium: offline}]", "medium: offline}, {name: paper}]")
     server.config.write_text(f"{text}jobs: {{nightly: {{schedule: '02:30'}}}}\n{CONFIGURED}")
-    for job in ("nightly", "nightly", "nightly", "nightly", "check", "verify", "drill"):
+    assert server.program("bkp-run", "nightly").returncode in {0, 1}
+    more = {"BORG_NEW_PASSPHRASE": server.passphrase}  # the same passphrase again makes another export, too
+    server.borg("key", "change-passphrase", str(server.repository), environment=more)
+    server.export_key()
+    for job in ("nightly", "nightly", "nightly", "check", "verify", "drill"):
         assert server.program("bkp-run", job).returncode in {0, 1}
     attest(server, everything())
     yield server
@@ -163,17 +182,7 @@ def edit(name: str, old: str, new: str) -> Callable[[Server], None]:
 
 
 def another_place(holds: str) -> Callable[[Server], None]:
-    return configure("{name: locked.hc}]", f"{{name: locked.hc}}, {{name: safe, holds: [{holds}]}}]")
-
-
-def renamed(place: str) -> Callable[[Server], None]:
-    """The place has another name, and is attested under that."""
-
-    def change(server: Server) -> None:
-        configure(f"{{name: {place}}}", "{name: renamed}")(server)
-        attest(server, [(topic, "renamed" if who == place else who, level) for topic, who, level in everything()])
-
-    return change
+    return configure("{name: paper}]", f"{{name: paper}}, {{name: safe, holds: [{holds}]}}]")
 
 
 def nobody_opened(server: Server) -> None:
@@ -258,14 +267,16 @@ VIOLATIONS: dict[str, tuple[Callable[[Server], None], str, set[str]]] = {
         "fail",
         OF_LISTING | {"ALR-001", "RUN-008"},
     ),
-    "KEY-001": (renamed("vaultwarden"), "fail", set()),
-    "KEY-002": (renamed("codes.hc"), "fail", set()),
-    "KEY-003": (renamed("locked.hc"), "fail", set()),
+    "KEY-001": (without("borg-key", "vaultwarden"), "unattested", set()),
+    "KEY-002": (without("borg-key", "codes.hc"), "unattested", {"KEY-004"}),
+    "KEY-003": (without("borg-key", "locked.hc"), "unattested", set()),
     "KEY-004": (nobody_opened, "unattested", set()),
-    "KEY-005": (another_place("key"), "unattested", set()),
+    "KEY-005": (without("borg-key", "paper"), "unattested", set()),
     "KEY-006": (another_place("passphrase"), "unattested", set()),
+    "KEY-007": (without("old-exports-destroyed", "codes.hc"), "unattested", set()),
+    "KEY-008": (without("recovery-drill"), "unattested", set()),
     "KEY-010": (edit("borg-key.txt", "BORG_KEY", "\nBORG_KEY"), "fail", set()),
-    "KEY-011": (configure(", {name: locked.hc}", ""), "fail", {"KEY-003"}),
+    "KEY-011": (configure(", {name: locked.hc, medium: offline}, {name: paper}", ""), "fail", {"KEY-003", "KEY-005"}),
     "PRM-001": (chmod("secrets/env", 0o640), "fail", set()),
     "PRM-002": (chmod("borg-key.txt", 0o640), "fail", set()),
     "PRM-003": (chmod("repository", 0o755), "fail", set()),

@@ -6,13 +6,22 @@ from typing import Any
 import msgspec
 import pytest
 
+from auditor.engine.rule import judge_rule
+from auditor.evidence import Evidence, Facts
+from auditor.facts.builder import FactBuilder
+from auditor.facts.host import collect_escrow
+from auditor.rules.folder import load_rules
 from bkp.attestations import topics
 from bkp.attestations.duties import Duty, LiveKey, State, duties, opened, stand
+from bkp.attestations.model import Attestations
 from bkp.config.reports import EscrowLocation
 from bkp.config.values import Duration
+from bkp.resources import data_dir
+from bkp.verdict import Verdict
 from tests.unit.attestations.test_attestation_file import NOW, attestation
 from tests.unit.core.config_support import BASE, accepted
 
+RULES = load_rules(data_dir("rules")).rules
 KEY = LiveKey("a" * 64, "1" * 64)
 SAFE = EscrowLocation(name="safe", valid_for=Duration(days=180))
 DUTY = Duty(topics.KEY, SAFE, "main", KEY)
@@ -103,3 +112,31 @@ def test_what_is_to_be_held_follows_the_configuration() -> None:
     open_one = msgspec.structs.replace(config.repositories[name], encryption="none")
     config = msgspec.structs.replace(config, repositories={name: open_one})
     assert not [each for each in duties(config, {}) if each.target], "where there is no key none is to be kept"
+
+
+@pytest.mark.parametrize("days", [0, 20, 75, 79, 81, 200, 364, 366, -1])
+@pytest.mark.parametrize("level", ["seen", "matched", "opened"])
+@pytest.mark.parametrize("valid_for", [30, 80, 400])
+@pytest.mark.parametrize("medium", [None, "online", "container", "offline"])
+def test_the_audit_judges_each_location_once_and_as_everybody_else_does(
+    days: int, level: str, valid_for: int, medium: Any
+) -> None:
+    place = EscrowLocation(name="safe", valid_for=Duration(days=valid_for), medium=medium)
+    both = msgspec.structs.replace(accepted(BASE), audit=msgspec.structs.replace(accepted(BASE).audit, escrow=(place,)))
+    name = next(iter(both.repositories))
+    at = NOW - timedelta(days=days)
+    record = attestation(**(BOUND | {"level": level, "at": at, "valid_until": at + timedelta(days=370)}))
+    builder = FactBuilder(NOW)
+    builder.of("borg.repo", name).add("test", {"id": KEY.id, "key_fingerprint": KEY.fingerprint, "key_replaced": False})
+    collect_escrow(builder, both)
+    facts = Facts(builder.facts)
+    evidence = Evidence(facts, "host", "UTC", NOW, Attestations((record,)))
+    found = {
+        rule.id: judge_rule(rule, evidence, facts, NOW).verdict
+        for rule in RULES
+        if rule.id in {"KEY-001", "KEY-002", "KEY-003", "KEY-004", "KEY-005"}
+    }
+    proven = found.pop("KEY-004") is Verdict.PASS
+    (verdict,) = [each for each in found.values() if each is not Verdict.NOT_APPLICABLE]
+    assert (verdict is Verdict.PASS) is stand(Duty(topics.KEY, place, name, KEY), [record], NOW).state.counts
+    assert proven is (opened(both, name, KEY, [record], NOW) is not None)
