@@ -38,7 +38,7 @@ def _below(datasets: dict[str, Any], top: str) -> dict[str, Any]:
 
 
 def ssh(folder: Path, *arguments: str) -> None:
-    """Be sshd and the gate of the live server; `open`: a server without a gate, which runs what it is told."""
+    """Be sshd and the gate of the live server; `open`, `odd`: a server without one."""
     play, command = _read(folder, "play"), arguments[-1]
     with (folder / "asked").open("a") as log:
         log.write(f"{command}\n")
@@ -46,6 +46,8 @@ def ssh(folder: Path, *arguments: str) -> None:
     if state in REFUSALS:
         sys.stderr.write(f"{REFUSALS[state]}\n")
         sys.exit(255)
+    if "uname" in command and state == "odd":
+        sys.exit("This account is not available.")
     if "uname" in command and state == "open":
         sys.stdout.write("Linux\n")
         return

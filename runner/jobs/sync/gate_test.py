@@ -13,7 +13,14 @@ if TYPE_CHECKING:
     from bkp.state.results import SyncResult
     from runner.jobs.sync.live import Live
 
+REFUSED = 126
 NOT_FOUND = 127  # sh(1): a shell has looked for it
+# What the gate says (runner/ssh_gate/gate.py). Any other end of a forbidden command proves nothing.
+REFUSAL = "bkp ssh-gate: refused: "
+
+
+class GateOpenError(StepFailedError):
+    """The live server runs what it must refuse."""
 
 
 def is_due(before: SyncResult | None, every: timedelta, now: datetime) -> bool:
@@ -32,12 +39,19 @@ def _share(passed: timedelta, every: timedelta) -> float:
 
 
 def insist_on_refusal(live: Live) -> None:
-    """Raise `StepFailedError` if the live server runs one of the forbidden commands, or looks for it."""
+    """Raise `GateOpenError` if the live server runs a forbidden command, `StepFailedError` if that cannot be told."""
     for command in FORBIDDEN:
         done = live.ask(command)
         printed = done.stdout.decode("utf-8", "replace")
+        said = done.stderr_tail.decode("utf-8", "replace").strip()
         if done.exit_code in {0, NOT_FOUND} or ANSWER_OF_FORBIDDEN in printed:
-            raise StepFailedError(
+            raise GateOpenError(
                 f"the live server runs what it must refuse: {command!r} ended with {done.exit_code}",
                 remedy="whoever has this key can do more there than pull: run there what `bkp-run ssh-gate` prints",
+            )
+        if done.exit_code != REFUSED or REFUSAL not in said:
+            raise StepFailedError(
+                f"whether the live server refuses what it must cannot be told: {command!r} ended with "
+                f"{done.exit_code}: {said[:300]}",
+                remedy="see what answers there with this key: only the gate should (`bkp-run ssh-gate`)",
             )

@@ -12,7 +12,7 @@ from bkp.jobs import SYNC
 from bkp.state.results import SyncResult
 from bkp.tools.borg.events import Progress
 from bkp.tools.process import SAFE_PATH, Command, clean_environment, run
-from bkp.tools.syncoid import commands
+from bkp.tools.syncoid import commands, stuck_pv
 from bkp.tools.syncoid.said import ByteCount, read
 from bkp.tools.zfs import commands as zfs_commands
 from bkp.tools.zfs.client import MISSING, Zfs, ZfsError
@@ -20,7 +20,7 @@ from runner.jobs.model import DryRun, Rights, RunnerJob
 from runner.jobs.sync import DISCARD, TEST_GATE
 from runner.jobs.sync.before import insist_on_keys, insist_on_raw, stale
 from runner.jobs.sync.compare import common, partials
-from runner.jobs.sync.gate_test import insist_on_refusal, is_due
+from runner.jobs.sync.gate_test import GateOpenError, insist_on_refusal, is_due
 from runner.jobs.sync.live import Live
 from runner.lifecycle.context import RunContext
 from runner.progress import PULL
@@ -140,7 +140,7 @@ class _Pull:
                 return
             try:
                 insist_on_refusal(self.live)
-            except StepFailedError:
+            except GateOpenError:
                 self._record(replace(self.result, gate="ran", gate_tested_at=now, cause="gate_open", cure="person"))
                 raise
             self._record(replace(self.result, gate="refused", gate_tested_at=now))
@@ -199,7 +199,8 @@ class _Pull:
                 session.log.detail(text)
 
         timeout = session.config.job(SYNC.name).timeout
-        done = run(command, on_stderr=hear, timeout=timeout.total_seconds() if timeout else None)
+        with stuck_pv.watched(session.log.detail):
+            done = run(command, on_stderr=hear, timeout=timeout.total_seconds() if timeout else None)
         printed = done.stdout.decode("utf-8", "replace")
         for line in printed.splitlines():
             session.log.detail(line)

@@ -130,6 +130,15 @@ def test_a_live_server_that_runs_a_forbidden_command_fails_the_job_and_nothing_i
     assert steps(world.run())["gate"] == "success"  # tried again at once, not a week later
 
 
+def test_an_answer_that_is_not_the_gates_proves_nothing(world: PullWorld) -> None:
+    world.play["ssh"]["uname -s"] = "odd"
+    found = world.run()
+    assert found.outcome is Outcome.FAILURE
+    assert "cannot be told: 'uname -s' ended with 1: This account is not available." in (found.reason or "")
+    assert result_of(found).gate is None
+    assert not (world.folder / "syncoid.argv").exists()
+
+
 def test_the_gates_test_can_be_asked_for_and_switched_off(world: PullWorld) -> None:
     world.settings = ", gate_test_every: 0s"
     assert steps(world.run())["gate"] == "skipped"
