@@ -213,7 +213,7 @@ def test_the_newest_mail_that_did_not_leave_is_a_failure(tmp_path: Path) -> None
     server.audit("--quiet", "--json", str(report))
     mail = next(result for result in json.loads(report.read_text())["results"] if result["id"] == "ALR-001")
     assert mail["verdict"] == "fail"
-    assert "mail.last_result: found 'failed'" in mail["reason"]
+    assert "newest mail: found 'kept'" in mail["reason"]
 
 
 def test_open_permissions_are_found(server: Server) -> None:
