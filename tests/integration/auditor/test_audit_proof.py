@@ -21,7 +21,9 @@ import pytest
 from auditor.rules.folder import rule_names
 from bkp.config import load_config
 from bkp.disk_health.model import Health, SelfTestKind, SelfTestResult
+from bkp.mail.outbox import Outbox
 from bkp.observations import HOST_PART, Kernels, Schedulers
+from bkp.state.ledger import Ledger
 from bkp.zfs_health.model import Scan
 from tests.integration.auditor.conftest import Server, make_server
 from tests.support.observed import (
@@ -35,6 +37,7 @@ from tests.support.observed import (
     a_test,
     a_tree,
 )
+from tests.support.records import a_mail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -111,6 +114,8 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     for job in ("nightly", "nightly", "nightly", "check", "verify", "drill"):
         assert server.program("bkp-run", job).returncode in {0, 1}
     attest(server, everything())
+    ledger = Ledger(root / "state/history.jsonl")
+    ledger.append_mail(a_mail("confirmed", about="test", run_id=None, to="a@example.com", at=datetime.now(UTC)))
     yield server
     server.prove()
 
@@ -146,6 +151,7 @@ def a_disk_more(observer: Observer) -> None:
 @pytest.fixture(scope="module")
 def sound(host: Server) -> dict[str, str]:
     seen()(host)
+    assert host.program("bkp-run", "watch").returncode == 0
     return host.verdicts()
 
 
@@ -153,6 +159,7 @@ def sound(host: Server) -> dict[str, str]:
 def kept(host: Server, tmp_path: Path) -> Iterator[Server]:
     subprocess.run(["cp", "-a", str(host.root), str(tmp_path / "kept")], check=True)
     seen()(host)
+    assert host.program("bkp-run", "watch").returncode == 0
     yield host
     shutil.rmtree(host.root)
     subprocess.run(["cp", "-a", str(tmp_path / "kept"), str(host.root)], check=True)
@@ -189,8 +196,20 @@ def nobody_opened(server: Server) -> None:
     attest(server, [(topic, who, "matched" if level == "opened" else level) for topic, who, level in everything()])
 
 
-def no_mail_came(server: Server) -> None:
-    attest(server, everything()[:-1])
+def a_mail_that_waits(server: Server) -> None:
+    now = datetime.now(UTC) - timedelta(days=2)
+    Outbox(server.root / "state", server.root / "lock").put(b"Subject: x\n\n", now)
+
+
+def no_look_of_the_watch(server: Server) -> None:
+    (server.root / "state/watch.json").unlink()
+
+
+def a_heartbeat_that_others_read(server: Server) -> None:
+    path = server.root / "secrets/heartbeat"
+    path.write_text("https://example.com/x\n")
+    path.chmod(0o640)
+    server.config.write_text(f"{server.config.read_text()}heartbeat: {{address_files: {{watch: {path}}}}}\n")
 
 
 def a_mail_that_did_not_leave(server: Server) -> None:
@@ -250,7 +269,10 @@ def another_passphrase(words: str) -> Callable[[Server], None]:
 # rule: what is done, the verdict that is wanted, and the rules that follow by their nature
 VIOLATIONS: dict[str, tuple[Callable[[Server], None], str, set[str]]] = {
     "ALR-001": (a_mail_that_did_not_leave, "fail", set()),
-    "ALR-005": (no_mail_came, "fail", set()),
+    "ALR-005": (configure("to: a@example.com", "to: b@example.com"), "fail", set()),
+    "ALR-006": (a_mail_that_waits, "fail", set()),
+    "ALR-007": (no_look_of_the_watch, "fail", set()),
+    "PRM-016": (a_heartbeat_that_others_read, "fail", set()),
     "AUD-001": (an_expired_waiver, "fail", set()),
     "AUD-004": (edit("state/attestations.jsonl", "just now", "just how"), "fail", OF_PLACES),
     "ENC-001": (configure("encryption: repokey-blake2", "encryption: repokey"), "fail", set()),
