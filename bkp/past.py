@@ -21,7 +21,7 @@ from bkp.state.fields import Outcome
 from bkp.state.files import encode_record, modified_at, open_regular
 from bkp.state.ledger import fitting
 from bkp.state.reading import Missing, Unreadable
-from bkp.state.results import Archive, DrillResult, Listed
+from bkp.state.results import Archive, DrillResult, Listed, SyncResult
 from bkp.state.store import value_of
 
 if TYPE_CHECKING:
@@ -57,6 +57,14 @@ class Drilled:
 
 
 @dataclass(frozen=True)
+class Synced:
+    """The newest pull that has something to tell, and when it ended (UTC)."""
+
+    result: SyncResult
+    ended_at: datetime
+
+
+@dataclass(frozen=True)
 class KeySeen:
     """A key that runs found in a repository: id of the repository, fingerprint, first and last run (UTC)."""
 
@@ -74,6 +82,7 @@ class Past:
         sources: start of the newest archive that holds all of a source, by target and source.
         verdicts: the newest verdict of each job on each target.
         drills: the newest drill of each target that compared files.
+        synced: the newest pull of each replication that recorded anything.
         succeeded: the jobs and targets that ever succeeded.
         archives: the whole archives of nights that ended well, by target, oldest first, the last `REMEMBERED`; without
             their roots.
@@ -93,6 +102,7 @@ class Past:
     sources: dict[TargetSource, datetime] = field(default_factory=dict)
     verdicts: dict[JobTarget, Checked] = field(default_factory=dict)
     drills: dict[str, Drilled] = field(default_factory=dict)
+    synced: dict[str, Synced] = field(default_factory=dict)
     succeeded: set[JobTarget] = field(default_factory=set)
     archives: dict[str, deque[Archive]] = field(default_factory=dict)
     mail: MailNote | None = None
@@ -131,11 +141,16 @@ class Past:
             return
         if run.outcome.is_verdict:
             self.verdicts[key] = Checked(run.outcome.is_good, ended, run.run_id)
-        if isinstance(run.result, DrillResult):
-            self.drills[run.target] = Drilled(run.result, ended, run.run_id)
+        self._see_result(run, ended)
         if run.archive is not None:
             for source in sources_held(run.archive):  # even of a run that failed later on
                 self.sources[run.target, source] = run.archive.started_at
+
+    def _see_result(self, run: Run, ended: datetime) -> None:
+        if isinstance(run.result, DrillResult):
+            self.drills[run.target] = Drilled(run.result, ended, run.run_id)
+        elif isinstance(run.result, SyncResult):
+            self.synced[run.target] = Synced(run.result, ended)
 
     def _see_subject(self, run: Run) -> None:
         """Forget what was found of another thing than the one that is there now: evidence dies with its subject."""
@@ -184,6 +199,7 @@ class Past:
             sources=dict(self.sources),
             verdicts=dict(self.verdicts),
             drills=dict(self.drills),
+            synced=dict(self.synced),
             succeeded=set(self.succeeded),
             archives=dict(self.archives),
             run_ids=dict(self.run_ids),

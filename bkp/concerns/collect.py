@@ -5,7 +5,21 @@ from __future__ import annotations
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
-from bkp.concerns import agreement, audit, datasets, disks, escrow, host, jobs, mail, pools, probe, repositories, state
+from bkp.concerns import (
+    agreement,
+    audit,
+    datasets,
+    disks,
+    escrow,
+    host,
+    jobs,
+    mail,
+    pools,
+    probe,
+    replications,
+    repositories,
+    state,
+)
 from bkp.concerns.model import Concern, gravest_first
 from bkp.inventory import take_inventory
 from bkp.state.reading import Readable
@@ -28,6 +42,10 @@ def concerns_of(config: Config, survey: Survey, *, more: Iterable[Concern] = ())
         ]
         parts.append(("what lies outside", lambda: escrow.concerns(config, survey)))
         parts.append(("the mail", lambda: mail.concerns(config, survey)))
+        parts += [
+            (f"replication {name}", partial(replications.concerns, config, survey, name))
+            for name in config.replications
+        ]
         parts += [("the probe", lambda: probe.concerns(config, survey)), *_observed(config, survey)]
         parts.append(("the audit", lambda: audit.concerns(config, survey)))
     return gravest_first([*more, *(concern for name, part in parts for concern in _guarded(name, part))])

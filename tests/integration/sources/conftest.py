@@ -60,7 +60,7 @@ work = functools.partial(
 run = run_job(new_scope(
     dataclasses.replace(JOB, work=work), target, load_config(Path(path)),
     options=Options(lock_wait=60, progress=Bar()), log=Log(utc_now, quiet=True), clock=utc_now,
-    mail=lambda run: "not wanted", signals=signals,
+    mail=lambda run: None, signals=signals,
 ))
 print(msgspec.json.encode(run).decode())
 sys.exit(exit_code(run))
