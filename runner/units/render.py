@@ -35,6 +35,8 @@ FOLLOW = "bkp-follow"
 _GRACE = 60 + 60
 # The probe ends by itself in less; seconds.
 _PROBE_LIMIT = int(PROBE_EVERY.total_seconds()) - 10
+# A watch that hangs is a unit that failed, which is mailed: it must not keep the next one from looking for ever.
+_WATCH_LIMIT = "10min"
 _BOOT_SAFE = ("/run/", "/var/", "/root/", "/etc/")
 
 
@@ -45,6 +47,7 @@ class _Unit:
     words: list[str]
     schedule: Schedule | None
     box: Sandbox
+    limit: str = "infinity"
     after_a_look: bool = False  # of the probe: what it saw is judged with its age
 
 
@@ -108,7 +111,8 @@ def _units(config: Config, facts: UnitFacts) -> Iterator[_Unit]:
         box = sandbox.of_jobs([job.rights(config, facts.home) for job in OUTLIVING], config, facts)
         yield _Unit(FOLLOW, "Follow scrubs and self-tests to their end", words, None, box)
     words = [facts.program("bkp-run"), "--config", facts.config, "watch", "--quiet", "--unit"]
-    yield _Unit(WATCH, "Mail what has changed", words, None, sandbox.of_watch(config, facts), after_a_look=look)
+    box = sandbox.of_watch(config, facts)
+    yield _Unit(WATCH, "Mail what has changed", words, None, box, _WATCH_LIMIT, after_a_look=look)
     report = f"{config.paths.state}/audit/report"
     words = [facts.program("bkp-audit"), "--config", facts.config]
     words += ["--html", f"{report}.html", "--json", f"{report}.json"]

@@ -288,3 +288,11 @@ def test_a_zpool_that_hangs_neither_fails_the_probes_unit_nor_keeps_it_from_the_
 
 def test_in_its_unit_the_probe_ends_with_0_where_something_cannot_be_seen() -> None:
     assert settings(unit("bkp-probe.service", a_config(WATCHED)))["ExecStart"][0].endswith(" probe --quiet --unit")
+
+
+def test_a_watch_that_hangs_is_ended_and_its_failure_mailed() -> None:
+    found = settings(unit("bkp-watch.service"))
+    assert found["TimeoutStartSec"] == ["10min"]
+    assert found["OnFailure"] == ["bkp-unit-failed@%n.service"]
+    assert settings(unit("borg-backup.service"))["TimeoutStartSec"] == ["infinity"]
+    assert settings(unit("bkp-watch.timer"))["OnUnitInactiveSec"] == ["900s"]

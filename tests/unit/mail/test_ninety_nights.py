@@ -1,0 +1,79 @@
+"""Ninety nights on which all is well, and one on which nothing ran: real survey, concerns, watch and outbox."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bkp.config import Config, parse_config
+from bkp.state.store import StateStore
+from runner.watch.look import look
+from tests.support.fake_msmtp import FakeMsmtp
+from tests.support.records import GIB, a_night, a_repository, a_run, an_archive, roots
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FIRST = datetime(2026, 11, 22, 2, 30, tzinfo=UTC)  # a Sunday
+NIGHTS = 90
+
+
+@pytest.fixture
+def msmtp(tmp_path: Path) -> FakeMsmtp:
+    return FakeMsmtp(tmp_path)
+
+
+@pytest.fixture
+def config(tmp_path: Path, msmtp: FakeMsmtp) -> Config:
+    (tmp_path / "state").mkdir()
+    return parse_config(
+        "schema: 1\nhost: vault\nrepositories: {main: {path: /r, sources: [home]}}\n"
+        "sources: {home: {path: /srv/home}}\n"
+        f"paths: {{state: {tmp_path}/state, lock: {tmp_path}/lock}}\naudit: {{schedule: null}}\n"
+        f"mail: {{to: root@example.com, msmtp: {msmtp.path}, timeout: 5s}}\nwatch: {{gather: 0s}}\n"
+    )
+
+
+def a_day(store: StateStore, start: datetime) -> None:
+    """Record what a day's timers run: a night; on Saturdays a drill, on Sundays a check, on the 15th all data."""
+    facts = a_repository(archives=7, newest_archive_at=start, free_bytes=500 * GIB, size_bytes=1000 * GIB)
+    store.write_ended(a_run(started=start, result=a_night(an_archive(start, roots=roots("home")), facts)))
+    later = start + timedelta(hours=3)
+    for job, due in (("drill", start.weekday() == 5), ("check", start.weekday() == 6), ("verify", start.day == 15)):
+        if due:
+            store.write_ended(a_run(job, later))
+
+
+def watch(config: Config, at: datetime) -> list[str]:
+    clock: Callable[[], datetime] = lambda: at  # noqa: E731
+    seen = look(config, clock, UTC)
+    assert seen.trouble is None
+    return [each.known.sentence for each in seen.decision.changes]
+
+
+def test_ninety_clean_nights_give_no_mail_and_the_one_that_does_not_run_gives_two(
+    config: Config, msmtp: FakeMsmtp
+) -> None:
+    store = StateStore(Path(config.paths.state))
+    for job in ("check", "verify", "drill"):
+        store.write_ended(a_run(job, FIRST - timedelta(hours=1)))
+    for number in range(NIGHTS):
+        start = FIRST + timedelta(days=number)
+        a_day(store, start)
+        for hours in (4, 10, 23):
+            assert watch(config, start + timedelta(hours=hours)) == []
+    assert msmtp.mails() == []
+
+    after = FIRST + timedelta(days=NIGHTS)
+    assert watch(config, after + timedelta(hours=1)) == []
+    (late,) = watch(config, after + timedelta(hours=3))
+    assert late.startswith("nightly on main: ")
+    a_day(store, after + timedelta(hours=6))
+    assert watch(config, after + timedelta(hours=10)) == []
+    assert watch(config, after + timedelta(hours=11)) == [late]
+    new, over = msmtp.mails()
+    assert new["Subject"].startswith("[bkp] CRITICAL on vault: nightly on main")
+    assert over["Subject"].startswith("[bkp] over on vault: nightly on main")
