@@ -11,7 +11,7 @@ from bkp.attestations.file import append_attestations
 from bkp.attestations.model import Attestation
 from bkp.concerns import Concern, concerns_of
 from bkp.config import parse_config
-from bkp.escrow import can_open, escrow_standings, key_of
+from bkp.escrow import escrow_standings, key_of
 from bkp.past import MOST_KEYS
 from bkp.state.store import StateStore
 from bkp.survey import Survey, survey
@@ -71,9 +71,7 @@ def one(store: StateStore, days: float = 0, **more: Any) -> Concern:
 
 def test_all_is_well_and_nothing_is_said(store: StateStore) -> None:
     assert seen(store) == []
-    assert "held at 2 of 2 places, opened from codes.hc" in can_open(config_of(store), look(store))
     assert seen(store, escrow="[]") == [], "that no location is configured the audit says"
-    assert "no place outside" in can_open(config_of(store, "[]"), look(store, escrow="[]"))
 
 
 def test_a_change_of_key_is_one_concern_that_names_the_locations_from_the_next_run_on(store: StateStore) -> None:
@@ -125,7 +123,6 @@ def test_copies_that_were_only_compared_prove_no_passphrase(tmp_path: Path) -> N
         attest(store, topic=topic)
     concern = one(store, escrow="[{name: codes.hc}]")
     assert (concern.kind, concern.severity) == ("escrow_unproven", "warning")
-    assert "never opened" in can_open(config_of(store), look(store))
     attest(store, level="opened")
     assert seen(store, escrow="[{name: codes.hc}]") == []
 
@@ -136,7 +133,6 @@ def test_what_cannot_be_trusted_counts_for_nothing_and_is_never_silence(store: S
     concern = one(store)
     assert (concern.kind, concern.severity) == ("escrow_unknown", "warning")
     assert "line 2 does not follow" in concern.sentence
-    assert "not known" in can_open(config_of(store), look(store))
     assert escrow_standings(config_of(store), look(store)) == []
 
 
