@@ -259,6 +259,25 @@ def test_the_probe_opens_the_configured_disks_and_zfs_and_no_other_disk() -> Non
     assert only_pools["CapabilityBoundingSet"] == ["CAP_SYS_ADMIN"]
 
 
+def test_scrubs_and_self_tests_open_their_devices_alone_and_are_followed_by_what_may_do_both() -> None:
+    config = a_config(WATCHED)
+    one, two = "/dev/disk/by-id/ata-ONE_1 rw", "/dev/disk/by-id/nvme-TWO_2 rw"
+    scrub = settings(unit("bkp-scrub.service", config))
+    assert scrub["DeviceAllow"] == ["/dev/zfs rw", one]  # of the pool's disk it asks whether a test runs
+    for kind in ("short", "long"):
+        found = settings(unit(f"bkp-selftest-{kind}.service", config))
+        assert found["DeviceAllow"] == ["/dev/zfs rw", one, two, "char-nvme rw"]
+        assert found["ExecStart"][0].endswith(f" selftest {kind} --unit")
+    follow = settings(unit("bkp-follow.service", config))
+    assert follow["DeviceAllow"] == ["/dev/zfs rw", one, two, "char-nvme rw"]
+    assert follow["DevicePolicy"] == ["closed"]
+    assert set(follow["CapabilityBoundingSet"][0].split()) >= set(scrub["CapabilityBoundingSet"][0].split())
+    timer = settings(unit("bkp-follow.timer", config))
+    assert (timer["OnBootSec"], timer["OnUnitInactiveSec"]) == (["2min"], ["300s"])
+    nothing = render(a_config(), FACTS)
+    assert not [name for name in nothing if "scrub" in name or "selftest" in name or "follow" in name]
+
+
 def test_the_probe_writes_its_observations_alone_and_has_no_network() -> None:
     config = a_config(f"paths: {{state: /srv/state}}\n{WATCHED}")
     found = settings(unit("bkp-probe.service", config))
