@@ -1,21 +1,24 @@
 """Ninety nights on which all is well, as the real exporter tells of them, raise no alert but that a job is paused.
 
-The clock is moved by five hours at a time, over the end of summer time. Nights, checks, verifications, drills, scrubs
-and audits are recorded as bkp-run writes them, and so is what the probe sees; disks sleep but for the scrub, and one
-day the nightly is paused. Then everything stops, and that must not stay quiet.
+The clock is moved by five hours at a time, over the end of summer time. Every job and every audit are recorded by their
+schedules as bkp-run and bkp-audit write them, and so is what the probe sees; disks sleep but for the scrub, and one day
+the nightly is paused. Then everything stops, and that must not stay quiet.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from bkp.config import load_config
 from bkp.state.fields import Outcome
 from bkp.state.records import Pause
 from bkp.state.results import ScrubResult
+from bkp.survey import configured
 from bkp.zfs_health.model import PoolSpace, Scan
 from exporter.exposition import Exposer
 from exporter.model import build_model
@@ -23,17 +26,19 @@ from tests.support.audits import keep
 from tests.support.exporter_world import BERLIN, World, archive, facts
 from tests.support.observed import CONFIGURED, Observer, a_disk, a_disk_seen, a_pool, a_pool_seen
 from tests.support.promtool import Story, always, judge
-from tests.support.records import GIB, PROCESS, a_drill, a_night, a_run
+from tests.support.records import GIB, PROCESS, a_night, a_run
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from bkp.calendar import Schedule
     from bkp.state.records import Run
 
 NIGHTS = 90
 STEP = 5  # hours: each day is looked at other times than the one before
 LOOKS, MORE = NIGHTS * 24 // STEP, 15
 BEGINNING = datetime(2026, 10, 1, tzinfo=BERLIN)
+MINUTES = {"nightly": 100, "check": 150, "verify": 480, "drill": 40, "scrub": 600}
 PAUSED = 40  # the night that is not run by its timer, but by hand in the evening before the pause ends
 
 Event = tuple[datetime, Callable[[], object]]
@@ -47,44 +52,49 @@ class Calendar:
         self.events: list[Event] = []
         self.scrub = Scan(state="never")
         self.awake_at = BEGINNING.astimezone(UTC) - timedelta(days=1)
-        self._last: dict[str, Run] = {}
+        self._last: dict[tuple[str, str], Run] = {}
 
     def at(self, day: int, hour: int, minute: int) -> datetime:
         """Return a time of the server's wall clock."""
         date = (BEGINNING + timedelta(days=day)).replace(hour=hour, minute=minute)
         return date.astimezone(UTC)
 
-    def run(self, job: str, started: datetime, minutes: int, target: str = "main", **ended: Any) -> None:
+    def run(self, job: str, target: str, started: datetime, **ended: Any) -> None:
         """Have a job run."""
-        run = a_run(job, started, target=target, run_id=f"{started:%Y%m%dT%H%M%SZ}-{job}", mail="not wanted", **ended)
-        run = msgspec.structs.replace(run, ended_at=started + timedelta(minutes=minutes))
+        minutes = timedelta(minutes=MINUTES.get(job, 40))
+        name = f"{started:%Y%m%dT%H%M%SZ}-{job}-{target}"
+        run = a_run(job, started, target=target, run_id=name, mail="not wanted", **ended)
+        run = msgspec.structs.replace(run, ended_at=started + minutes)
 
         def begin() -> None:
-            before = self._last[job].end if job in self._last else None
+            last = self._last.get((job, target))
+            before = last.end if last is not None else None
             begun = msgspec.structs.replace(
                 run, outcome=Outcome.RUNNING, ended_at=None, result=None, mail=None, before=before
             )
             self.world.record(begun)
 
         def end() -> None:
-            self._last[job] = run
+            self._last[job, target] = run
             self.world.record(run)
 
-        self.events += [(started, begin), (started + timedelta(minutes=minutes), end)]
+        self.events += [(started, begin), (started + minutes, end)]
 
-    def night(self, day: int, started: datetime) -> None:
+    def night(self, target: str, started: datetime) -> None:
+        """Have a night run: a few files more than the one before, and a gibibyte less that is free."""
+        day = (started - BEGINNING).days
         made = archive(started, self.world.sources, files=48_000 + 20 * day, original_bytes=(212 + day // 10) * GIB)
-        free = facts(made.started_at, archives=17, free_bytes=(1260 - day) * GIB)
-        self.run("nightly", started, 100, result=a_night(made, free))
+        told = facts(made.started_at, archives=17, free_bytes=(1260 - day) * GIB)
+        self.run("nightly", target, started, result=a_night(made, told))
 
-    def scrubbed(self, started: datetime) -> None:
-        """Have the pool scrubbed for ten hours, in which its disks are awake."""
-        ended = started + timedelta(hours=10)
+    def scrubbed(self, pool: str, started: datetime) -> None:
+        """Have the pool scrubbed; its disks are awake meanwhile."""
+        ended = started + timedelta(minutes=MINUTES["scrub"])
         done = Scan(state="finished", start=started, end=ended, errors=0, repaired=0, progress=1.0)
         going = Scan(state="in progress", start=started, errors=0, repaired=0, progress=0.4)
         result = ScrubResult(started_at=started, ended_at=ended, finished=True, errors=0, repaired_bytes=0)
         self.events += [(started, lambda: self._scan(going, started)), (ended, lambda: self._scan(done, ended))]
-        self.run("scrub", started, 600, "tank", result=result)
+        self.run("scrub", pool, started, result=result)
 
     def _scan(self, scan: Scan, now: datetime) -> None:
         self.scrub, self.awake_at = scan, now
@@ -95,26 +105,30 @@ class Calendar:
         self.events.append((begun, lambda: self.world.store.write_pause(pause)))
 
     def fill(self) -> None:
-        """Enter the weeks before, so that nothing is new, and then ninety nights."""
-        for day in range(-31, NIGHTS):
-            date = BEGINNING + timedelta(days=day)
-            if day == PAUSED:
-                self.night(day, self.at(day, 18, 0))
-            elif day >= -3:
-                self.night(day, self.at(day, 2, 30))
-            if date.weekday() == 6 and day >= -7:
-                self.run("check", self.at(day, 4, 30), 150)
-            if date.weekday() == 5 and day >= -7:
-                self.run("drill", self.at(day, 5, 30), 40, result=a_drill())
-            if date.weekday() == 2 and day >= -7:
-                self.scrubbed(self.at(day, 6, 0))
-            if date.day == 15:
-                self.run("verify", self.at(day, 4, 45), 480)
-            if date.day == 1:
-                made = self.at(day, 0, 20)
-                self.events.append((made, lambda made=made: keep(self.world.store.root, made)))  # type: ignore[misc]
+        """Enter every job by its schedule: three times before the beginning, so that nothing is new, and to the end."""
+        config = load_config(self.world.config_path)
+        for job, target in configured(config):
+            for started in self._elapses(config.job(job).schedule):
+                if job == "nightly":
+                    by_hand = started.date() == self.at(PAUSED, 2, 30).date()
+                    self.night(target, self.at(PAUSED, 18, 0) if by_hand else started)
+                elif job == "scrub":
+                    self.scrubbed(target, started)
+                else:
+                    self.run(job, target, started)
+        for made in self._elapses(config.audit.schedule):
+            self.events.append((made, partial(keep, self.world.store.root, made)))
         self.pause(PAUSED)
         self.events.sort(key=lambda event: event[0])
+
+    def _elapses(self, schedule: Schedule | None) -> list[datetime]:
+        end, found = self.at(NIGHTS, 0, 0), []
+        moment = BEGINNING.astimezone(UTC) - timedelta(days=400)
+        while schedule is not None and (elapse := schedule.next_after(moment, BERLIN)) is not None and elapse < end:
+            moment = elapse.astimezone(UTC)
+            found.append(moment)
+        before = sum(each < BEGINNING for each in found)
+        return found[max(0, before - 3) :]
 
     def look(self, day: int) -> None:
         """Write what the probe sees: disks asleep but for the scrub, and a pool that fills by a gibibyte a day."""

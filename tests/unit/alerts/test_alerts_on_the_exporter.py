@@ -53,6 +53,19 @@ def test_no_exporter_at_all_is_said_and_the_watchdog_does_not_depend_on_one(tmp_
     judge(tmp_path, [story])
 
 
+def test_a_rule_that_cannot_be_evaluated_is_noticed(tmp_path: Path) -> None:
+    story = Story(60)
+    ours = {"job": "prometheus", "instance": "monitor", "rule_group": "/etc/prometheus/bkp/jobs.yml;bkp-jobs"}
+    counter = "prometheus_rule_evaluation_failures_total"
+    story.sample(counter, lambda minute: float(min(max(minute - 9, 0), 10)), **ours)
+    story.sample(counter, float, **{**ours, "rule_group": "/etc/prometheus/other.yml;other"})
+    story.silent("BkpRulesFail", 14)
+    story.fires("BkpRulesFail", 15, {**ours, "severity": "critical"})
+    story.fires("BkpRulesFail", 30, {**ours, "severity": "critical"})
+    story.silent("BkpRulesFail", 40)
+    judge(tmp_path, [story])
+
+
 def test_what_the_configuration_names_no_longer_is_said_to_be_watched_no_more(tmp_path: Path) -> None:
     story = Story(60)
     target = Target(story, "vault", silent=lambda minute: 10 <= minute < 20)
