@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 from datetime import UTC, datetime, timedelta
@@ -19,13 +20,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from auditor.rules.folder import rule_names
+from bkp.clock import utc_now
 from bkp.config import load_config
 from bkp.disk_health.model import Health, SelfTestKind, SelfTestResult
 from bkp.mail.outbox import Outbox
 from bkp.observations import HOST_PART, Kernels, Schedulers
 from bkp.state.ledger import Ledger
 from bkp.zfs_health.model import Scan
+from exporter.model import build_model
+from exporter.reading import ConfigWatch, HostReader
 from tests.integration.auditor.conftest import Server, make_server
+from tests.support.alert_rules import alert_of
 from tests.support.observed import (
     CONFIGURED,
     LEFT,
@@ -43,6 +48,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).resolve().parents[3]
+PAGE = ROOT / "docs/audit-proof.md"
 PLACES = ("vaultwarden", "codes.hc", "locked.hc", "paper")
 ELSEWHERE = frozenset(
     {"ENC-003", "ENC-007", "KEY-009", "RUN-010", "ZFS-001", "ZFS-002", "ZFS-003", "ZFS-004", "ZFS-006", "PRM-010"}
@@ -155,6 +161,27 @@ def sound(host: Server) -> dict[str, str]:
     return host.verdicts()
 
 
+def concerns(server: Server) -> set[tuple[str, str]]:
+    """Return what the exporter publishes for alerts: kinds of concern, and what they are about."""
+    look = HostReader(ConfigWatch(server.config, utc_now), utc_now).read()
+    return {(each.kind, each.object) for each in build_model(look).concerns}
+
+
+@pytest.fixture(scope="module")
+def calm(host: Server, sound: dict[str, str]) -> set[tuple[str, str]]:
+    assert sound
+    return concerns(host)
+
+
+@pytest.fixture(scope="module")
+def told() -> dict[str, set[str]]:
+    """The table's column of alerts, by rule."""
+    rows = re.findall(
+        r"^\| (\w{3}-\d{3}) \|[^|]*\|[^|]*\|([^|]*)\|[^|]*\|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE
+    )
+    return {rule: set(re.findall(r"\bBkp\w+", alerts)) for rule, alerts in rows}
+
+
 @pytest.fixture
 def kept(host: Server, tmp_path: Path) -> Iterator[Server]:
     subprocess.run(["cp", "-a", str(host.root), str(tmp_path / "kept")], check=True)
@@ -231,6 +258,11 @@ def a_run_that_fails(job: str, word: str) -> Callable[[Server], None]:
         server.config.write_text(text)
 
     return change
+
+
+def a_paused_drill(server: Server) -> None:
+    paused = server.program("bkp-run", "pause", "drill", "--until", "3h", "--reason", "new disks")
+    assert paused.returncode == 0
 
 
 def three_times_as_large(server: Server) -> None:
@@ -324,6 +356,7 @@ VIOLATIONS: dict[str, tuple[Callable[[Server], None], str, set[str]]] = {
     "RUN-008": (three_times_as_large, "fail", set()),
     "RUN-009": (an_archive_of_last_week, "fail", set()),
     "RUN-011": (a_deleted_archive, "fail", set()),
+    "RUN-012": (a_paused_drill, "fail", set()),
     "SMT-001": (the_disk(health=Health.FAILED), "fail", set()),
     "SMT-002": (passed((SelfTestKind.SHORT, 240), (SelfTestKind.LONG, 300)), "fail", set()),
     "SMT-003": (passed((SelfTestKind.SHORT, 20), (SelfTestKind.LONG, 900)), "fail", set()),
@@ -335,7 +368,7 @@ VIOLATIONS: dict[str, tuple[Callable[[Server], None], str, set[str]]] = {
     "ZFS-008": (seen(lambda observer: observer.pool(vdevs=a_tree(LEFT, ELSEWHERE_LEAF))), "fail", set()),
     "ZFS-009": (the_host(schedulers=Schedulers(scrubs=("cron", "a.timer"), self_tests=("smartd",))), "fail", set()),
     "ZFS-010": (the_host(kernels=Kernels(running="6.1", newest="6.12", newest_has_zfs=False)), "fail", set()),
-    "TST-001": (lambda server: shutil.rmtree(server.root / "state/jobs/drill"), "fail", {"ALR-001", "TST-004"}),
+    "TST-001": (lambda server: shutil.rmtree(server.root / "state/jobs/drill"), "fail", {"TST-004"}),
     "TST-004": (a_run_that_fails("drill", "extract"), "fail", set()),
 }
 
@@ -349,10 +382,13 @@ def test_every_shipped_rule_is_proven_here_or_elsewhere() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(VIOLATIONS))
-def test_one_violation_turns_its_rule_red_and_nothing_else(kept: Server, sound: dict[str, str], name: str) -> None:
+def test_one_violation_turns_its_rule_red_and_nothing_else_and_fires_the_alerts_of_the_table(
+    kept: Server, sound: dict[str, str], calm: set[tuple[str, str]], told: dict[str, set[str]], name: str
+) -> None:
     violate, wanted, also = VIOLATIONS[name]
     assert sound[name] == "pass"
     violate(kept)
     after = kept.verdicts()
     assert after[name] == wanted
     assert {rule for rule, verdict in after.items() if verdict != sound[rule]} - {name} == also
+    assert {alert_of(kind) for kind, _ in concerns(kept) - calm} == told[name]
