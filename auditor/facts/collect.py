@@ -13,6 +13,7 @@ from auditor.facts.history import collect_history
 from auditor.facts.host import collect_config, collect_escrow, collect_host
 from auditor.facts.observed import collect_observed
 from auditor.facts.permissions import collect_permissions, not_in_time, places
+from auditor.facts.replications import collect_replicas, collect_replications, replicas_not_in_time
 from auditor.facts.runs import collect_archives, collect_jobs, collect_mail, collect_restores
 from auditor.facts.schedules import collect_schedules, collect_timers
 from auditor.facts.side_by_side import LIMIT_SECONDS, Probe, gather
@@ -57,6 +58,7 @@ def collect(
     probes = [
         *borg.probes(config, answers, say),
         Probe(partial(collect_zfs, config=config, say=say), zfs_not_in_time),
+        Probe(partial(collect_replicas, config=config), lambda own, why: replicas_not_in_time(own, config, why)),
         Probe(partial(collect_permissions, wanted=trusted), lambda own, why: not_in_time(own, trusted, why)),
         Probe(timers, lambda own, why: own.of("host").fail("sd_booted(3)", why, ("systemd",))),
     ]
@@ -66,6 +68,7 @@ def collect(
     collect_history(builder, seen)
     collect_archives(builder, config, seen, answers.listings)
     collect_restores(builder, config, seen)
+    collect_replications(builder, config, seen)
     collect_mail(builder, config.mail, seen)
     successes = {(each.job, each.target): each.success for each in seen.standings}
     collect_observed(builder, config, seen.observations, successes)

@@ -49,6 +49,7 @@ def collect_config(builder: FactBuilder, config: Config) -> None:
         "local_repositories": local,
         "sources": tuple(config.sources),
         "pools": tuple(config.zpool(name) for name in config.pools),
+        "replications": tuple(config.replications),
         "disks": tuple(config.disks),
         "scheduled_jobs": tuple(name for name, job in jobs if job.schedule is not None),
         "unscheduled_jobs": tuple(name for name, job in jobs if job.schedule is None and JOBS[name].schedule),

@@ -45,6 +45,7 @@ ENTRIES = (
         ("local_repositories", T.TEXT_LIST, "those of them that are folders of this machine"),
         ("sources", T.TEXT_LIST, "names of the configured sources"),
         ("pools", T.TEXT_LIST, "ZFS's names of the configured pools"),
+        ("replications", T.TEXT_LIST, "names of the configured replications"),
         ("disks", T.TEXT_LIST, "names of the configured disks"),
         ("heartbeats", T.TEXT_LIST, "what pings a service outside: watch, and names of jobs"),
         ("scheduled_jobs", T.TEXT_LIST, "jobs that have a schedule"),
