@@ -112,6 +112,9 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     for place, medium in MEDIA.items():
         text = text.replace(f"{{name: {place}}}", f"{{name: {place}, medium: {medium}}}")
     text = text.replace("medium: offline}]", "medium: offline}, {name: paper}]")
+    (root / "secrets/heartbeat").write_text("https://example.com/x\n")
+    (root / "secrets/heartbeat").chmod(0o600)
+    text += f"heartbeat: {{address_files: {{watch: {root}/secrets/heartbeat}}}}\n"
     server.config.write_text(f"{text}jobs: {{nightly: {{schedule: '02:30'}}}}\n{CONFIGURED}")
     assert server.program("bkp-run", "nightly").returncode in {0, 1}
     more = {"BORG_NEW_PASSPHRASE": server.passphrase}  # the same passphrase again makes another export, too
@@ -233,10 +236,7 @@ def no_look_of_the_watch(server: Server) -> None:
 
 
 def a_heartbeat_that_others_read(server: Server) -> None:
-    path = server.root / "secrets/heartbeat"
-    path.write_text("https://example.com/x\n")
-    path.chmod(0o640)
-    server.config.write_text(f"{server.config.read_text()}heartbeat: {{address_files: {{watch: {path}}}}}\n")
+    (server.root / "secrets/heartbeat").chmod(0o640)
 
 
 def a_mail_that_did_not_leave(server: Server) -> None:
