@@ -31,8 +31,8 @@ def test_every_rule_is_proven_both_ways(rule: Rule) -> None:
 def test_there_is_a_rule_for_every_concern() -> None:
     areas = {Path(rule.source).parent.name for rule in RULES.rules}
     assert areas == {
-        "audit", "disks", "encryption", "history", "host", "keys", "mail", "permissions", "restore", "retention",
-        "runs", "zfs",
+        "audit", "disks", "encryption", "history", "host", "keys", "mail", "permissions", "replication", "restore",
+        "retention", "runs", "zfs",
     }  # fmt: skip
     assert len(RULES.rules) >= 20
 
