@@ -26,7 +26,7 @@ from tests.support.audits import keep
 from tests.support.exporter_world import BERLIN, World, archive, facts
 from tests.support.observed import CONFIGURED, Observer, a_disk, a_disk_seen, a_pool, a_pool_seen
 from tests.support.promtool import Story, always, judge
-from tests.support.records import GIB, PROCESS, a_night, a_run
+from tests.support.records import GIB, PROCESS, a_night, a_run, a_self_test
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -114,6 +114,9 @@ class Calendar:
                     self.night(target, self.at(PAUSED, 18, 0) if by_hand else started)
                 elif job == "scrub":
                     self.scrubbed(target, started)
+                elif job in {"selftest-short", "selftest-long"}:
+                    kind = job.removeprefix("selftest-")  # the disk's log, as the probe sees it, does not grow here
+                    self.run(job, target, started, result=a_self_test(started, kind=kind, power_on_hours=None))
                 else:
                     self.run(job, target, started)
         for made in self._elapses(config.audit.schedule):
