@@ -15,12 +15,13 @@ _COLOURS = {
     INFO: "running in_progress deferred skipped not_wanted not_applicable",
     WARNING: "failed warning interrupted degraded offline removed kept paused canceled aborted never unattested split",
     CRITICAL: "late failure faulted unavail suspended missing fail error",
-    UNKNOWN: "unknown not_told",
+    UNKNOWN: "unknown not_told unsupported",
 }
 _COLOUR_OF = {state: colour for colour, states in _COLOURS.items() for state in states.split()}
 # A word that is graver in one place than in another.
 _GRAVER = {("bkp_job_status", "never"): CRITICAL, ("bkp_disk_health", "failed"): CRITICAL,
            ("bkp_job_last_attempt_mail", "failed"): CRITICAL, ("bkp_disk_self_test_result", "failed"): CRITICAL,
+           ("bkp_selftest_run_end", "failed"): CRITICAL,
            ("bkp_job_last_attempt_mail", "not wanted"): INFO}  # fmt: skip
 
 SECONDS, BYTES, SHARE, CELSIUS, COUNT, TEXT, AGO = (
@@ -93,6 +94,11 @@ YES_WANTED = Look(names=(("1", "yes", GOOD), ("0", "no", CRITICAL)), coloured=Tr
 CLEAN = Look(names=(("1", "clean", GOOD), ("0", "not clean", CRITICAL)), coloured=True)
 LATE = Look(names=(("0", "in time", GOOD), ("1", "late", CRITICAL)), coloured=True)
 PARTS = Look(names=(("1", "work", GOOD), ("0", "one fails", CRITICAL)), coloured=True)
+LEVEL = Look(
+    names=(("0", "none counts", CRITICAL), ("1", "seen", WARNING), ("2", "matched", GOOD), ("3", "opened", GOOD)),
+    coloured=True,
+)
+KEY_IN_USE = Look(names=(("1", "in use", GOOD), ("0", "another one", CRITICAL)), coloured=True)
 NO_WANTED = Look(names=(("0", "no", GOOD), ("1", "yes", CRITICAL)), coloured=True)
 YES_NO = Look(names=(("0", "no", None), ("1", "yes", None)))
 

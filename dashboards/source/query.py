@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from bkp.clock import CLOCK_TOLERANCE
 from exporter.metrics.registry import CATALOGUE
 
 KEPT = ("up", "process_cpu_seconds_total", "process_resident_memory_bytes")  # what Prometheus and its client add
@@ -51,6 +52,11 @@ def state_of(metric: str, keys: str = SERVER, where: str = "") -> str:
 def newest(metric: str, keys: str = SERVER, where: str = "") -> str:
     """Return the greatest value for each of `keys`: two exporters of one server make one row."""
     return f"max by ({keys}) ({metric}{f'{{{where}}}' if where else ''})"
+
+
+def age(time: str) -> str:
+    """Return how long ago a time is, in seconds; nothing where it lies in the future: how old that is nobody knows."""
+    return f"((time() - {time}) >= -{CLOCK_TOLERANCE.total_seconds():.0f})"
 
 
 def milliseconds(expression: str) -> str:

@@ -95,6 +95,7 @@ class World:
     repositories: tuple[str, ...] = ("main",)
     sources: tuple[str, ...] = ("home", "etc")
     extra: str = ""
+    mail: str = "{when: never}"
     state_path: str | None = None
     now: datetime = NOW
     config_path: Path = field(init=False)
@@ -111,7 +112,7 @@ class World:
         """Return the configuration file's text."""
         lines = [
             "schema: 1",
-            "mail: {when: never}",
+            f"mail: {self.mail}",
             "host: vault",
             "paths:",
             f"  state: {self.state_path or self.store.root}",

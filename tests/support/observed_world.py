@@ -17,6 +17,7 @@ from bkp.disk_health.model import (
 )
 from bkp.disk_health.second import Disagreement, SecondReading
 from bkp.observations import HOST_PART, Kernels, Schedulers
+from bkp.state.fields import Outcome
 from bkp.state.observed import not_seen
 from bkp.state.records import Pause
 from bkp.zfs_health.model import Checkpoint, PoolSpace, Scan, Snapshots
@@ -39,7 +40,7 @@ from tests.support.observed import (
     a_vdev,
     outliving_runs,
 )
-from tests.support.records import GIB
+from tests.support.records import GIB, a_run, a_scrub, a_self_test
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -57,7 +58,7 @@ MORE = (
 
 def configure(world: World, extra: str, *, found: bool = False) -> Observer:
     """Add pools and disks to the configuration of a world; return what writes their observations."""
-    world.extra = extra
+    world.extra += extra
     world.config_path.write_text(world.config_text(), encoding="utf-8")
     world.record(*outliving_runs(parse_config(world.config_text()), world.now - timedelta(days=1), found=found))
     return Observer(world.store.root, world.now - timedelta(minutes=2))
@@ -80,6 +81,7 @@ def observed_badly(world: World) -> None:
     keep(world.store.root, world.now - timedelta(days=22), MIXED)
     observer = configure(world, MORE)
     now = observer.now
+    _hardware_runs(world, now)
     _pools(observer, now)
     snapshots = Snapshots(count=31, newest=now - timedelta(days=1))
     locked = a_dataset("tank/Secure", key_status="unavailable", mounted=False, snapshots=snapshots)
@@ -94,6 +96,19 @@ def observed_badly(world: World) -> None:
     )
     observer.host[HOST_PART] = observer.part(host)
     observer.write()
+
+
+def _hardware_runs(world: World, now: datetime) -> None:
+    """Record a scrub that stands aside, a self-test under way, and one that failed."""
+    begun = now - timedelta(hours=2)
+    scrub = a_scrub(begun, ended_at=None, finished=False, progress=0.372, paused_at=now - timedelta(hours=1))
+    under_way = a_self_test(begun, ended_as="running", said=None, progress=0.4)
+    failed = a_self_test(begun, kind="long", ended_as="failed", said="Completed: read failure", first_bad_lba=51_200)
+    world.record(
+        a_run("scrub", begun, Outcome.RUNNING, target="tank", result=scrub, outlives_process=True),
+        a_run("selftest-short", begun, Outcome.RUNNING, target="fast", result=under_way, outlives_process=True),
+        a_run("selftest-long", begun, Outcome.FAILURE, target="right", result=failed, reason="it failed"),
+    )
 
 
 def _pools(observer: Observer, now: datetime) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboards.source.boards.shared import SERVER_KEY
+from dashboards.source.boards.shared import SERVER_KEY, escrow
 from dashboards.source.dashboard import Dashboard, line, section
 from dashboards.source.looks import (
     CLEAN,
@@ -101,13 +101,21 @@ RULES = table(
     sort="-Counts",
 )
 
+ESCROW = escrow(
+    "",
+    "What each configured location is to hold, and what people vouch for. Empty: no location is configured, or what was"
+    " attested cannot be trusted. Once the key is changed, nothing counts that was attested before.",
+)
+
 BOARD = Dashboard(
     "bkp-compliance",
     "Backups: compliance",
-    "The monthly audit: the verdict on each rule, since when what is not met is not met, and whether an audit is late.",
+    "The monthly audit: the verdict on each rule, since when what is not met is not met, and whether an audit is late."
+    " And what people vouch for, outside the server.",
     (
         section("At a glance", GLANCE, line(7, SERVERS)),
         section("Rules", line(14, RULES)),
+        section("Escrow", line(8, ESCROW)),
         section(
             "Over time",
             line(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboards.source.boards.shared import SERVER_KEY
+from dashboards.source.boards.shared import SERVER_KEY, escrow
 from dashboards.source.dashboard import Dashboard, Variable, line, section
 from dashboards.source.looks import (
     BYTES,
@@ -165,6 +165,23 @@ DRILL = table(
     Column("It took", _of("bkp_drill_duration_seconds"), Look(SECONDS)),
 )
 
+KEY = table(
+    "Key",
+    "The repository's key, as the last run found it, and when a copy from outside the server was proven to open it.",
+    (SERVER_KEY, Key("repository", "Repository"), Key("fingerprint", "Fingerprint begins", Look(TEXT))),
+    Column("", _of("bkp_repository_key_info", f"{KEYS}, fingerprint")),
+    Column("The same since", milliseconds(_of("bkp_repository_key_changed_timestamp_seconds")), WHEN),
+    Column("Opened from outside", milliseconds(_of("bkp_escrow_opened_timestamp_seconds")), WHEN),
+    Column("That counts until", milliseconds(_of("bkp_escrow_opened_deadline_timestamp_seconds")), WHEN),
+    Column("In time", f"time() > bool {_of('bkp_escrow_opened_deadline_timestamp_seconds')}", LATE),
+)
+
+ESCROW = escrow(
+    TARGET,
+    "What each configured location is to hold of this repository, and what people vouch for. Empty: no location is"
+    " configured, or what was attested cannot be trusted.",
+)
+
 STEPS = table(
     "Steps of the last attempt",
     "Where the time of each job's last attempt went, and which step went wrong.",
@@ -194,7 +211,7 @@ SOURCES = table(
 BOARD = Dashboard(
     "bkp-repository",
     "Backups: one repository",
-    "One Borg repository (or several): its nights, its proofs, its size and when it is full.",
+    "One Borg repository (or several): its nights, its proofs, its key, its size and when it is full.",
     (
         section("At a glance", *GLANCE),
         section(
@@ -263,6 +280,7 @@ BOARD = Dashboard(
             ),
             line(8, SOURCES, STEPS),
         ),
+        section("Key and escrow", line(8, KEY, ESCROW)),
         section(
             "Room",
             line(

@@ -1,4 +1,4 @@
-"""One server: its concerns, its jobs, its sources, what it knows of itself."""
+"""One server: its concerns, its jobs, its sources, its replicas, its mails, what it knows of itself."""
 
 from __future__ import annotations
 
@@ -20,11 +20,13 @@ from dashboards.source.looks import (
     CRITICAL,
     GOOD,
     LATE,
+    LIMITS,
     NO_WANTED,
     NONE_BETTER,
     NONE_WANTED,
     PARTS,
     PLAIN,
+    PLAIN_COUNT,
     SECONDS,
     SEVERITY,
     SHARE,
@@ -36,11 +38,22 @@ from dashboards.source.looks import (
     states_of,
 )
 from dashboards.source.panels import graph, stat, timeline
-from dashboards.source.query import SERVER, milliseconds, newest, state_of
+from dashboards.source.query import SERVER, age, beyond, milliseconds, newest, state_of
 from dashboards.source.table import Column, Key, table
 
 JOB = f"{SERVER}, job_name, target"
 SOURCE = f"{SERVER}, repository, source"
+REPLICATION = f"{SERVER}, replication"
+DATASET = f"{SERVER}, replication, dataset"
+
+
+COMMON = newest("bkp_replication_newest_common_timestamp_seconds", REPLICATION)
+LAG = age(COMMON)
+LAG_WARNING = newest("bkp_replication_lag_warning_seconds", REPLICATION)
+LAG_CRITICAL = newest("bkp_replication_lag_critical_seconds", REPLICATION)
+WATCH_AGE = age(newest("bkp_watch_looked_timestamp_seconds"))
+LOOKED = newest("bkp_observation_looked_timestamp_seconds", f"{SERVER}, observation, part")
+LOOKS_LIMIT = newest("bkp_observation_limit_seconds", f"{SERVER}, observation")
 HAPPENED = Look(names=(("0", "no", GOOD), ("1", "yes", WARNING)), coloured=True)
 
 GLANCE = line(
@@ -124,11 +137,8 @@ OBSERVED = table(
     "Every pool, dataset and disk, and the host: whether the last look saw it, and of when its values are.",
     (SERVER_KEY, Key("observation", "Kind"), Key("part", "Part")),
     Column("Seen", newest("bkp_observation_success", f"{SERVER}, observation, part"), YES_WANTED),
-    Column(
-        "Last look",
-        milliseconds(newest("bkp_observation_looked_timestamp_seconds", f"{SERVER}, observation, part")),
-        WHEN,
-    ),
+    Column("Last look", milliseconds(LOOKED), WHEN),
+    Column("Looks", f"{age(LOOKED)} > bool on ({SERVER}, observation) group_left {LOOKS_LIMIT}", LATE),
     Column(
         "Values of",
         milliseconds(newest("bkp_observation_seen_timestamp_seconds", f"{SERVER}, observation, part")),
@@ -151,13 +161,53 @@ HOST = table(
     Column("ZFS cache", newest("bkp_host_zfs_cache_bytes"), Look(BYTES)),
 )
 
+REPLICATIONS = table(
+    "Replications",
+    "How far each replica is behind its live server, and what its newest pull came to. One that was never received, or"
+    " whose live server was never asked, has no lag that is known.",
+    (SERVER_KEY, Key("replication", "Replication")),
+    Column("Newest in common", milliseconds(COMMON), WHEN),
+    Column("Behind by", LAG, Look(SECONDS)),
+    Column("Warning from", LAG_WARNING, Look(SECONDS)),
+    Column("Critical from", LAG_CRITICAL, Look(SECONDS)),
+    Column("Lag", beyond(LAG, LAG_WARNING, LAG_CRITICAL), LIMITS),
+    Column("Last pull", milliseconds(newest("bkp_replication_measured_timestamp_seconds", REPLICATION)), WHEN),
+    Column("Received", newest("bkp_replication_received_bytes", REPLICATION), Look(BYTES)),
+    Column("It took", newest("bkp_replication_pull_duration_seconds", REPLICATION), Look(SECONDS)),
+    Column("Datasets", newest("bkp_replication_datasets", REPLICATION)),
+    Column("Never received", newest("bkp_replication_lacking_datasets", REPLICATION), NONE_WANTED),
+    Column("Cut off", newest("bkp_replication_cut_off_datasets", REPLICATION), NONE_BETTER),
+    Column("Cut off since", milliseconds(newest("bkp_replication_cut_off_timestamp_seconds", REPLICATION)), WHEN),
+    Column("Live server refuses", newest("bkp_replication_gate_refused", REPLICATION), YES_WANTED),
+    Column("Tried", milliseconds(newest("bkp_replication_gate_tested_timestamp_seconds", REPLICATION)), WHEN),
+    sort="Replication",
+)
+
+REPLICAS = table(
+    "Received datasets",
+    "The newest snapshot that each dataset has in common with the live server. A dataset that is missing here was never"
+    " received.",
+    (SERVER_KEY, Key("replication", "Replication"), Key("dataset", "Dataset")),
+    Column(
+        "Newest in common",
+        milliseconds(newest("bkp_replication_dataset_newest_common_timestamp_seconds", DATASET)),
+        WHEN,
+    ),
+    sort="Replication",
+)
+
 MAILS = table(
-    "Mails",
-    "What waits to be sent, and what was given up: nobody was told of that.",
+    "Mails and watch",
+    "What waits to be sent, what was given up (nobody was told of that), and whether the watch looks: it mails what"
+    " changes between runs.",
     (SERVER_KEY,),
     Column("Wait", newest("bkp_outbox_mails"), NONE_BETTER),
+    Column("Oldest", milliseconds(newest("bkp_outbox_oldest_timestamp_seconds")), WHEN),
     Column("Given up", newest("bkp_outbox_given_up_mails"), NONE_WANTED),
     Column("Size", newest("bkp_outbox_size_bytes"), Look(BYTES)),
+    Column("Test mail confirmed", milliseconds(newest("bkp_mail_confirmed_timestamp_seconds")), WHEN),
+    Column("Watch looked", milliseconds(newest("bkp_watch_looked_timestamp_seconds")), WHEN),
+    Column("Watch", f"{WATCH_AGE} > bool {newest('bkp_watch_limit_seconds')}", LATE),
 )
 
 FILES = table(
@@ -172,7 +222,7 @@ FILES = table(
 BOARD = Dashboard(
     "bkp-server",
     "Backups: one server",
-    "One backup server (or several): its concerns, its jobs, what the probe sees, and the exporter itself.",
+    "One backup server (or several): its concerns, its jobs, its replicas, what the probe sees, and the exporter.",
     (
         section("At a glance", GLANCE, line(9, concerns())),
         section(
@@ -212,7 +262,43 @@ BOARD = Dashboard(
             line(8, SOURCES),
         ),
         section("Pools, disks and host", line(8, OBSERVED, HOST)),
-        section("Alerts and mails", line(7, alerts()), line(5, MAILS)),
+        section(
+            "Replications",
+            line(7, REPLICATIONS),
+            line(
+                8,
+                graph(
+                    "How far replicas are behind, and the limits",
+                    Look(SECONDS),
+                    "Age of the newest snapshot that all datasets have in common with the live server.",
+                    (LAG, "{{replication}}"),
+                    (LAG_WARNING, "limit: {{replication}} warning"),
+                    (LAG_CRITICAL, "limit: {{replication}} critical"),
+                ),
+                REPLICAS,
+            ),
+        ),
+        section(
+            "Alerts and mails",
+            line(7, alerts()),
+            line(5, MAILS),
+            line(
+                7,
+                graph(
+                    "Mails that wait",
+                    PLAIN_COUNT,
+                    "How many mails no server has taken yet.",
+                    (newest("bkp_outbox_mails"), "{{instance}}"),
+                ),
+                graph(
+                    "Time since the watch looked, and the limit",
+                    Look(SECONDS),
+                    "Beyond the limit, what changes between runs is not mailed.",
+                    (WATCH_AGE, "{{instance}}"),
+                    (newest("bkp_watch_limit_seconds"), "limit: {{instance}}"),
+                ),
+            ),
+        ),
         section(
             "State and exporter",
             line(8, FILES),

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from dashboards.source.looks import COUNT, GOOD, RUNBOOK_OF_KIND, SEVERITY_WORD, TEXT, Look
+from dashboards.source.looks import (
+    COUNT,
+    GOOD,
+    KEY_IN_USE,
+    LATE,
+    LEVEL,
+    RUNBOOK_OF_KIND,
+    SEVERITY_WORD,
+    TEXT,
+    WHEN,
+    Look,
+)
 from dashboards.source.panels import Link, Panel, to
-from dashboards.source.query import SERVER
+from dashboards.source.query import SERVER, milliseconds, newest
 from dashboards.source.table import Column, Key, table
 
 RUNBOOKS = "https://bkp.example/docs/runbooks"
@@ -72,4 +83,21 @@ def alerts() -> Panel:
         ),
         Column("", f"max by ({SERVER}, severity, alertname, object) (ALERTS{{alertstate='firing'}})"),
         sort="Severity",
+    )
+
+
+def escrow(where: str, about: str) -> Panel:
+    """Return what each location outside the server is to hold, and what people vouch for. `where`: matchers."""
+    keys = f"{SERVER}, location, what, target"
+    deadline = newest("bkp_escrow_deadline_timestamp_seconds", keys, where)
+    return table(
+        "Outside the server",
+        about,
+        (SERVER_KEY, Key("location", "Location"), Key("what", "What"), Key("target", "Of")),
+        Column("Attested as", newest("bkp_escrow_level", keys, where), LEVEL),
+        Column("The key there", newest("bkp_escrow_match", keys, where), KEY_IN_USE),
+        Column("Attested", milliseconds(newest("bkp_escrow_attested_timestamp_seconds", keys, where)), WHEN),
+        Column("Counts until", milliseconds(deadline), WHEN),
+        Column("In time", f"time() > bool {deadline}", LATE),
+        sort="Location",
     )

@@ -34,6 +34,7 @@ POOL = f"{SERVER}, pool"
 DISK = f"{SERVER}, disk"
 VDEV = f"{SERVER}, pool, vdev"
 DATASET = f"{SERVER}, dataset"
+TEST_RUN = f"{DISK}, kind"
 NOT_ONLINE, NOT_PASSED = ",state!='online'", f"{D},state!='passed'"
 PART = Look(SHARE, decimals=1)
 REPAIRED = Look(BYTES, ((None, GOOD), (1, WARNING)), coloured=True)
@@ -203,6 +204,27 @@ SELF_TESTS = table(
     Column("Switched on since", _disk("bkp_disk_self_test_powered_seconds", f"{DISK}, test"), Look(SECONDS)),
 )
 
+SCRUB_RUNS = table(
+    "Scrubs that bkp-run began",
+    "How far the one under way is, and what the last that a run followed to a good end came to.",
+    (SERVER_KEY, Key("pool", "Pool")),
+    Column("Ended", milliseconds(_pool("bkp_scrub_run_finished_timestamp_seconds")), WHEN),
+    Column("It took", _pool("bkp_scrub_run_duration_seconds"), Look(SECONDS)),
+    Column("It read", _pool("bkp_scrub_run_examined_bytes"), Look(BYTES)),
+    Column("It repaired", _pool("bkp_scrub_run_repaired_bytes"), REPAIRED),
+    Column("Under way", _pool("bkp_scrub_run_progress_ratio"), PART),
+    Column("Paused", _pool("bkp_scrub_run_paused"), YES_NO),
+)
+
+TEST_RUNS = table(
+    "Self-tests that bkp-run began",
+    "How far the one under way is, and how the last one ended. Only passed and failed say something of the disk.",
+    (SERVER_KEY, Key("disk", "Disk"), Key("kind", "Test")),
+    Column("It ended", state_of("bkp_selftest_run_end", TEST_RUN, D), states_of("bkp_selftest_run_end")),
+    Column("Under way", _disk("bkp_selftest_run_progress_ratio", TEST_RUN), PART),
+    sort="Disk",
+)
+
 BOARD = Dashboard(
     "bkp-storage",
     "Backups: pools and disks",
@@ -257,6 +279,7 @@ BOARD = Dashboard(
                     (_pool("bkp_pool_scan_progress_ratio", f"{POOL}, scan"), "{{scan}} of {{pool}}"),
                 ),
             ),
+            line(6, SCRUB_RUNS),
             line(8, VDEVS),
             line(8, DATASETS),
         ),
@@ -273,6 +296,7 @@ BOARD = Dashboard(
                     "By the disk's own word and every sign against it. A gap: the exporter did not answer.",
                 ),
                 SELF_TESTS,
+                TEST_RUNS,
             ),
             line(
                 8,

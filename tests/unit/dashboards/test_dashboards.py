@@ -86,7 +86,7 @@ def test_every_label_that_a_table_asks_for_is_a_column_and_every_column_is_asked
         labels = {field for field in fields if not field.startswith("Value")}
         asked = set()
         for target in panel["targets"]:
-            by = re.match(r"[(0-9 *]*(?:time\(\) > bool |\(time\(\) - )?(?:min|max|sum) by \(([^)]*)\)", target["expr"])
+            by = re.match(r"[(0-9 *]*(?:time\(\) (?:> bool|-) )?(?:min|max|sum) by \(([^)]*)\)", target["expr"])
             assert by, target["expr"]
             asked |= set(by[1].split(", "))
         assert asked == labels | {"job"}, panel["title"]

@@ -98,6 +98,51 @@ def test_a_disk_is_coloured_by_its_own_limits_and_not_while_it_sleeps(
     )
 
 
+@pytest.mark.parametrize(("hours", "wanted"), [(1, 0), (36, 0), (37, 1), (96, 1), (97, 2), (-1, None)])
+def test_a_replica_is_coloured_by_its_own_limits_and_one_of_the_future_or_never_received_is_not(
+    tmp_path: Path, hours: int, wanted: float | None
+) -> None:
+    now = 200 * 3600
+    series = {
+        f"bkp_replication_{metric}{{replication='{name}'}}": f"{value}x12000"
+        for name in ("live", "never")
+        for metric, value in (("lag_warning_seconds", 36 * 3600), ("lag_critical_seconds", 96 * 3600))
+    }
+    series["bkp_replication_newest_common_timestamp_seconds{replication='live'}"] = f"{now - hours * 3600}x12000"
+    row = '{job="bkp", instance="a", replication="live"}'
+    judge(
+        tmp_path,
+        series,
+        (asked("server", "Replications", "Lag"), now // 60, {} if wanted is None else {row: wanted}),
+        (asked("server", "Replications", "Behind by"), now // 60, {} if wanted is None else {row: hours * 3600.0}),
+    )
+
+
+def test_the_watch_is_late_by_its_limit_and_one_that_never_looked_or_looked_in_the_future_is_not_known(
+    tmp_path: Path,
+) -> None:
+    looked = {"well": 60 * 60, "late": 50 * 60, "ahead": 110 * 60}
+    series = {f"bkp_watch_limit_seconds@{name}": "2700x200" for name in (*looked, "never")}
+    series |= {f"bkp_watch_looked_timestamp_seconds@{name}": f"{seconds}x200" for name, seconds in looked.items()}
+    wanted = {f'{{job="bkp", instance="{name}"}}': float(late) for name, late in (("well", 0), ("late", 1))}
+    judge(tmp_path, series, (asked("server", "Mails and watch", "Watch"), 100, wanted))
+
+
+def test_each_kind_of_look_is_late_by_its_own_limit(tmp_path: Path) -> None:
+    series = {
+        "bkp_observation_limit_seconds{observation='pools'}": "600x200",
+        "bkp_observation_limit_seconds{observation='disks'}": "7200x200",
+        "bkp_observation_looked_timestamp_seconds{observation='pools',part='tank'}": "3600x200",
+        "bkp_observation_looked_timestamp_seconds{observation='disks',part='left'}": "3600x200",
+    }
+    late = {("pools", "tank"): 1.0, ("disks", "left"): 0.0}
+    rows = {
+        f'{{job="bkp", instance="a", observation="{kind}", part="{part}"}}': value
+        for (kind, part), value in late.items()
+    }
+    judge(tmp_path, series, (asked("server", "What the probe sees", "Looks"), 100, rows))
+
+
 def test_a_file_system_that_fills_has_an_end_in_sight_and_one_that_does_not_has_none(tmp_path: Path) -> None:
     fills, grows = (" ".join(str((1000 + daily * day) * GB) for day in range(15)) for daily in (-10, 1))
     series = {

@@ -15,21 +15,25 @@ from exporter.metrics.registry import CATALOGUE
 from tests.support.exporter_world import World, at, every_status, healthy
 from tests.support.exposition import openmetrics_series, text_series
 from tests.support.observed_world import observed, observed_badly
+from tests.support.outside_world import outside, outside_badly
 
 GOLDEN = Path(__file__).parent / "golden"
-SCENES: dict[str, tuple[tuple[str, ...], Callable[[World], None]]] = {
-    "empty": (("main",), lambda _: None),
-    "healthy": (("main",), healthy),
-    "every_status": (("main", "photos", "mirror"), every_status),
-    "observed": (("main",), observed),
-    "observed_badly": (("main",), observed_badly),
+SCENES: dict[str, tuple[tuple[str, ...], tuple[Callable[[World], None], ...]]] = {
+    "empty": (("main",), ()),
+    "healthy": (("main",), (healthy,)),
+    "every_status": (("main", "photos", "mirror"), (every_status,)),
+    "observed": (("main",), (observed,)),
+    "observed_badly": (("main",), (observed_badly,)),
+    "outside": (("main",), (outside, healthy)),
+    "outside_badly": (("main",), (outside_badly, healthy)),
 }
 
 
 def rendered(folder: Path, scene: str) -> Exposition:
-    repositories, fill = SCENES[scene]
+    repositories, fills = SCENES[scene]
     world = World(folder, repositories, state_path="/proc/self/cwd/state")  # else the path would change the checksum
-    fill(world)
+    for fill in fills:
+        fill(world)
     world.set_file_times(at("23 02:00"))
     ticks = count()
     exposer = Exposer("0.1.0", python="3.11.2", process_metrics=False, stopwatch=lambda: next(ticks) / 1024)
