@@ -123,7 +123,8 @@ class KeptReports:
             return []
         except OSError as exc:
             raise StateError(
-                f"cannot read the folder of reports {self.folder}: {exc.strerror}", remedy="check its permissions"
+                f"cannot read the folder of reports, {self.folder.name} in the state directory: {exc.strerror}",
+                remedy="check its permissions",
             ) from exc
         found = (KeptFile(int(match[1]), self.folder / name) for name in names if (match := _NAME.fullmatch(name)))
         return sorted(found, key=lambda each: (each.number, each.path.name))

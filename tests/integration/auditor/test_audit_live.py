@@ -43,13 +43,13 @@ def test_what_can_be_shown_passes_and_the_rest_is_said_honestly(report: dict[str
     assert sorted(verdicts.pop("pass")) == [
         "AUD-001", "ENC-001", "ENC-002", "ENC-006", "ENC-008", "HIS-001", "KEY-010", "KEY-011", "PRM-001", "PRM-002",
         "PRM-003", "PRM-004", "PRM-006", "PRM-008", "PRM-009", "PRM-011", "PRM-012", "PRM-013", "PRM-014", "RUN-001",
-        "RUN-002", "RUN-003", "RUN-005", "RUN-006", "RUN-007", "RUN-009", "RUN-011", "TST-001", "TST-004",
+        "RUN-002", "RUN-003", "RUN-005", "RUN-006", "RUN-007", "RUN-009", "RUN-011", "RUN-012", "TST-001", "TST-004",
     ]  # fmt: skip
     assert verdicts.pop("fail") == ["ALR-001"], "mail is switched off here"
     assert sorted(verdicts.pop("unattested")) == ["KEY-004", "KEY-005", "KEY-006", "KEY-008"]
     assert sorted(verdicts.pop("not_applicable")) == [
-        "ALR-005", "AUD-004", "HST-001", "KEY-001", "KEY-002", "KEY-003", "KEY-007", "KEY-009",
-        "PRM-010", "PRM-015", "RUN-008", "RUN-010",
+        "ALR-005", "ALR-006", "ALR-007", "AUD-004", "ENC-004", "HST-001", "KEY-001", "KEY-002", "KEY-003", "KEY-007",
+        "KEY-009", "PRM-010", "PRM-015", "PRM-016", "REP-001", "REP-002", "REP-005", "REP-006", "RUN-008", "RUN-010",
     ]  # fmt: skip
     assert verdicts == {}
     assert report["exit_code"] == 1

@@ -52,6 +52,7 @@ PAGE = ROOT / "docs/audit-proof.md"
 PLACES = ("vaultwarden", "codes.hc", "locked.hc", "paper")
 ELSEWHERE = frozenset(
     {"ENC-003", "ENC-007", "KEY-009", "RUN-010", "ZFS-001", "ZFS-002", "ZFS-003", "ZFS-004", "ZFS-006", "PRM-010"}
+    | {"ENC-004", "REP-001", "REP-002", "REP-005", "REP-006"}  # no live server is pulled from here
 )
 BROKEN, ELSEWHERE_LEAF = a_leaf("ata-RIGHT_02", "102", "FAULTED"), a_leaf("ata-OTHER_07", "107")
 OF_PLACES = {f"KEY-00{number}" for number in range(1, 9)}
@@ -319,7 +320,7 @@ VIOLATIONS: dict[str, tuple[Callable[[Server], None], str, set[str]]] = {
     "HIS-001": (
         edit("state/history.jsonl", '"success"', '"warning"'),
         "fail",
-        OF_LISTING | {"ALR-001", "RUN-008"},
+        OF_LISTING | {"ALR-001", "ALR-005", "KEY-007", "RUN-008"},
     ),
     "KEY-001": (without("borg-key", "vaultwarden"), "unattested", set()),
     "KEY-002": (without("borg-key", "codes.hc"), "unattested", {"KEY-004"}),
