@@ -24,7 +24,7 @@ UNITS = "/etc/systemd/system"
 INSTALLED = (
     *(f"{job}.{kind}" for job in ("borg-backup", "borg-check", "borg-check-verify") for kind in ("service", "timer")),
     *("borg-drill.service", "borg-drill.timer", "borg-prune.service", "bkp-audit.service", "bkp-audit.timer"),
-    *("bkp-exporter.service", "bkp-unit-failed@.service"),
+    *("bkp-exporter.service", "bkp-unit-failed@.service", "bkp-watch.service", "bkp-watch.timer"),
 )
 SERVICES = tuple(name for name in INSTALLED if name.endswith(".service") and f"{name[:-7]}timer" in INSTALLED)
 SUNDAY = 6
