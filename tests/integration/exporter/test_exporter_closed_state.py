@@ -57,7 +57,7 @@ def test_a_closed_folder_makes_every_status_unknown_and_every_file_unreadable(
     assert series.get(PRESENT) == present
     assert series[UNKNOWN] == 1
     assert series["bkp_state_file_unreadable", frozenset({("file", LATEST)})] == 1
-    assert series["bkp_state_unreadable_files", frozenset()] == 16  # two of each job, history, four observations, audit
+    assert series["bkp_state_unreadable_files", frozenset()] == 18  # two of each job, history, four observations, audit
     assert [name for name, _ in series if name.startswith(("bkp_source_", "bkp_job_last_", "bkp_job_deadline"))] == []
     assert (page.returncode, page.stderr) == (0, b"")
     assert f"State directory {pool}/state".encode() in page.stdout
