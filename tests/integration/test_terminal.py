@@ -110,7 +110,7 @@ def test_no_color_leaves_the_words_and_takes_the_colours(config: Path) -> None:
 
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 3
     assert "\x1b[" not in said
-    assert re.search(r"\?  nightly  one +unknown", said)
+    assert re.search(r"\?  nightly +one +unknown", said)
 
 
 def test_a_run_whose_terminal_goes_away_is_recorded_as_interrupted(config: Path) -> None:
