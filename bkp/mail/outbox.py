@@ -142,7 +142,9 @@ class Outbox:
         return max(found, key=lambda each: each.count, default=None)
 
     def _overflows(self) -> list[Reading[Overflow]]:
-        return [read_record(folder / _OVERFLOW, Overflow) for folder in self.folders]
+        # A file in the place of the state directory is no count that cannot be read.
+        there = (folder for folder in self.folders if folder.parent.is_dir())
+        return [read_record(folder / _OVERFLOW, Overflow) for folder in there]
 
     def told(self, overflow: Overflow) -> None:
         """Forget what a digest has told of; what came to it since stays, for another one."""
