@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from bkp.jobs import JOBS
 from bkp.quantities import format_duration
+from bkp.state.descriptions import describe
 from bkp.state.fields import Outcome
-from bkp.state.results import describe
 from bkp.status import Status
 from exporter.page.parts import Row, length, moment_of
 

@@ -12,7 +12,7 @@ from bkp.escrow import escrow_standings, opened_by
 from bkp.jobs import JOBS, Kind
 from bkp.quantities import format_size
 from bkp.state.archives import doubt
-from bkp.state.results import describe_archive
+from bkp.state.descriptions import describe_archive
 from bkp.status import Status
 from exporter.page.jobs import UNUSED
 from exporter.page.parts import Bar, Row, bar_of, length, moment_of

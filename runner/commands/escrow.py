@@ -14,7 +14,7 @@ from bkp.config import load_config
 from bkp.errors import ExitCode, UsageError
 from bkp.jobs import ESCROW_DRILL, Kind
 from runner.commands import options
-from runner.commands.jobs import chosen_targets, run_on, show_plans, tell, tell_json, voices
+from runner.commands.running import chosen_targets, run_on, show_plans, tell, tell_json, voices
 
 if TYPE_CHECKING:
     from bkp.config import Config

@@ -11,7 +11,7 @@ from bkp.clock import local_zone, utc_now
 from bkp.config import load_config
 from bkp.errors import ExitCode
 from runner.commands import options
-from runner.commands.jobs import run_on, tell, tell_json, voices, worst_of
+from runner.commands.running import run_on, tell, tell_json, voices, worst_of
 
 if TYPE_CHECKING:
     from bkp.state.records import Run

@@ -15,7 +15,7 @@ from bkp.errors import BkpError, ExitCode, StateError
 from bkp.jobs import Kind
 from runner import PROGRAM
 from runner.commands import options
-from runner.commands.jobs import chosen_targets
+from runner.commands.running import chosen_targets
 from runner.commands.waiting import say_who_holds
 
 if TYPE_CHECKING:

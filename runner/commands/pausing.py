@@ -24,7 +24,7 @@ from bkp.state.records import Pause
 from bkp.state.store import StateStore
 from runner import PROGRAM
 from runner.commands import options
-from runner.commands.jobs import chosen_targets
+from runner.commands.running import chosen_targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,8 +15,8 @@ from bkp.config import load_config
 from bkp.errors import BkpError, ExitCode, InterruptedRunError, UsageError
 from bkp.jobs import Kind
 from runner.commands import options
-from runner.commands.jobs import chosen_targets
 from runner.commands.restore_folder import lost_there, new_folder, refuse_used
+from runner.commands.running import chosen_targets
 from runner.commands.waiting import say_who_holds
 
 if TYPE_CHECKING:

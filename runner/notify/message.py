@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from bkp.mail.compose import compose
 from bkp.quantities import format_duration
+from bkp.state.descriptions import describe
 from bkp.state.fields import Outcome
-from bkp.state.results import describe
 from runner.notify.decide import recovered
 from runner.notify.render import render
 

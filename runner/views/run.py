@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bkp.quantities import format_duration
+from bkp.state.descriptions import describe
 from bkp.state.fields import Outcome
-from bkp.state.results import describe
 from runner.views.terminal import coloured
 
 if TYPE_CHECKING:

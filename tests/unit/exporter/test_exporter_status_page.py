@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from bkp.state.descriptions import describe_archive
 from bkp.state.fields import Outcome
-from bkp.state.results import describe_archive
 from exporter.page import build_page, render_page
 from exporter.web import STYLE, answer
 from tests.support.exporter_world import World, archive, at, every_status, facts, healthy, make_run
