@@ -37,7 +37,3 @@ OLD_EXPORTS = Topic("old-exports", "old-exports-destroyed", "no older export of 
 RECOVERY = Topic("recovery", "recovery-drill", "a recovery without this server", None, "seen", _YEAR)
 REPORT = Topic("report", "report-read", "the audit's report, read", None, "seen", timedelta(days=35))
 REPLICA_SITE = Topic("replica-site", "replica-site", "the replica's site", None, "seen", _YEAR)
-
-TOPICS: dict[str, Topic] = {
-    topic.word: topic for topic in (KEY, PASSPHRASE, ZFS_KEY, RUNBOOK, OLD_EXPORTS, RECOVERY, REPORT, REPLICA_SITE)
-}

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from bkp.config.model import Config
 
-RAW_BYTES = 32
 MAX_KEY_FILE = 4 << 10
 _PROPERTIES = ("guid", "keyformat", "keylocation", "pbkdf2iters")
 _SALT = "pbkdf2salt"  # not in zfsprops(7)
