@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
+from bkp import pauses
 from bkp.state.fields import Outcome
 from bkp.state.store import value_of
 from bkp.status import deadline
@@ -38,7 +39,8 @@ def to_follow(
 ) -> Iterator[Follow]:
     """Yield what is to be looked after, asking the hardware only where a run was put off.
 
-    Each is looked at when the one before it has been dealt with: a test that begins keeps the next disk waiting.
+    Each is looked at when the one before it has been dealt with: a test that begins keeps the next disk waiting. What
+    is paused does not begin, and goes on where it had begun.
     """
     for job in OUTLIVING:
         name = job.spec.name
@@ -49,6 +51,8 @@ def to_follow(
                 continue
             if _goes_on(latest, is_alive):
                 yield Follow(name, target, "it goes on without a process")
+            elif pauses.in_force(state.pause, name, target, now()) is not None:
+                continue
             elif latest.outcome is Outcome.DEFERRED and job.hindrance is not None:
                 success = value_of(state.success)
                 due = deadline(config.job(name), success.started_at if success is not None else None, zone)

@@ -155,9 +155,12 @@ def _unknown_end(trouble: StateError) -> tuple[Outcome, str]:
 
 
 def _defer_if_paused(scope: RunScope) -> None:
-    """Raise `DeferredError` for a run by the timer of a job that is paused. A person may run it all the same."""
+    """Raise `DeferredError` for a run by the timer of a job that is paused. A person may run it all the same.
+
+    Work that goes on already is looked after: a pause does not end it, and its record must not forget it.
+    """
     run, context = scope.recorder.run, scope.context
-    if not context.options.by_timer:
+    if not context.options.by_timer or run.outlives_process:
         return
     reading = scope.store.read_job(run.job, run.target).pause
     if (pause := pauses.in_force(reading, run.job, run.target, context.clock())) is not None:

@@ -2,19 +2,41 @@
 
 from __future__ import annotations
 
+import io
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from click.testing import CliRunner
 
-from bkp.errors import UsageError
+from bkp.config import parse_config
+from bkp.errors import GoesOnError, UsageError
+from bkp.jobs import SCRUB
+from bkp.state.fields import Outcome
+from bkp.state.records import Pause
+from bkp.state.store import StateStore, value_of
+from runner import following
 from runner.cli import cli
 from runner.commands.pausing import end_of
+from runner.jobs.model import RunnerJob
+from runner.jobs.scrub import job as scrub
+from runner.lifecycle.context import Options
+from runner.lifecycle.job import run_job
+from runner.lifecycle.log import Log
+from runner.lifecycle.scope import new_scope
+from runner.lifecycle.signals import ending_signals_raise
+from runner.progress import NoProgress
+from tests.support.records import a_run
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from bkp.config import Config
+    from bkp.state.records import Run
+    from runner.lifecycle.context import RunContext
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)  # 10:00 in Berlin
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -104,3 +126,87 @@ def test_a_file_that_cannot_be_read_is_removed_by_resume(config: Path) -> None:
     path.write_text("{")
     assert answer(config, "resume", "check", "-t", "main") == "check on main is no longer paused\n"
     assert not path.exists()
+
+
+# ---------------------------------------------------------------- work that goes on without a process
+
+
+@pytest.fixture
+def scrubs(tmp_path: Path) -> tuple[Config, StateStore]:
+    """One pool, whose scrub is paused."""
+    settings = parse_config(
+        f"schema: 1\npaths: {{state: {tmp_path}/state, log: {tmp_path}/log, lock: {tmp_path}/lock}}\n"
+        "sources: {data: {path: /srv}}\nrepositories: {main: {path: /r, sources: [data]}}\nmail: {when: never}\n"
+        "pools: {tank: {}}\n"
+    )
+    store = StateStore(tmp_path / "state")
+    day = timedelta(days=1)
+    store.write_pause(
+        Pause(job="scrub", target="tank", until=NOW + day, reason="new disk", paused_at=NOW - day, by="admin")
+    )
+    return settings, store
+
+
+def scrub_record(outcome: Outcome, **changes: Any) -> Run:
+    return a_run("scrub", NOW, outcome, target="tank", versions={"bkp": "1"}, **changes)
+
+
+def run_by_timer(settings: Config, work: Callable[[RunContext], None]) -> Run:
+    with ending_signals_raise() as signals:
+        job = RunnerJob(SCRUB, lambda context: context, work, scrub.JOB.dry_run, scrub.JOB.rights)
+        options = Options(lock_wait=0, progress=NoProgress(), by_timer=True)
+        log = Log(lambda: NOW, stream=io.StringIO())
+        return run_job(
+            new_scope(
+                *(job, "tank", settings),
+                options=options,
+                log=log,
+                clock=lambda: NOW,
+                mail=lambda _: None,
+                signals=signals,
+            )
+        )
+
+
+def test_the_timer_of_a_paused_job_begins_nothing(scrubs: tuple[Config, StateStore]) -> None:
+    settings, store = scrubs
+
+    def begins(_context: RunContext) -> None:
+        pytest.fail("it began")
+
+    run = run_by_timer(settings, begins)
+    assert (run.outcome, "admin paused it until" in str(run.reason)) == (Outcome.DEFERRED, True)
+    assert value_of(store.read_job("scrub", "tank").latest) == run
+
+
+def test_a_pause_does_not_make_the_record_forget_a_scrub_that_goes_on(scrubs: tuple[Config, StateStore]) -> None:
+    settings, store = scrubs
+    begun = scrub_record(Outcome.RUNNING, run_id="begun", outlives_process=True)
+    store.write_running(begun, durable=True)
+
+    def goes_on(_context: RunContext) -> None:
+        raise GoesOnError("it goes on")
+
+    run = run_by_timer(settings, goes_on)
+    assert (run.run_id, run.outcome) == ("begun", Outcome.RUNNING)
+    latest = value_of(store.read_job("scrub", "tank").latest)
+    assert latest is not None
+    assert (latest.run_id, latest.outcome) == ("begun", Outcome.RUNNING)
+    assert store.ledger.runs() == []
+
+
+def test_follow_begins_nothing_that_is_paused_and_looks_after_what_goes_on(
+    scrubs: tuple[Config, StateStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, store = scrubs
+    nothing_in_the_way = replace(scrub.JOB, hindrance=lambda _config, _target: None)
+    monkeypatch.setattr(following, "OUTLIVING", (nothing_in_the_way,))
+
+    def followed(now: datetime = NOW) -> list[str]:
+        return [each.why for each in following.to_follow(settings, store, lambda: now, UTC, lambda _: False)]
+
+    store.write_ended(scrub_record(Outcome.DEFERRED, reason="admin paused it", ended_at=NOW))
+    assert followed() == []
+    assert followed(NOW + timedelta(days=1)) == ["it was deferred (admin paused it), and can begin now"]
+    store.write_running(scrub_record(Outcome.RUNNING, outlives_process=True), durable=True)
+    assert followed() == ["it goes on without a process"]
