@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from bkp.concerns.model import GRAVEST_FIRST
+from bkp.concerns.model import GRAVEST_FIRST, KINDS
 from bkp.state.watch import Known
 
 if TYPE_CHECKING:
@@ -30,7 +30,14 @@ FLAPPING_TIMES = 3  # came so often in a day: flapping
 FLAPPING_SETTLED = timedelta(hours=6)
 _JOB = ("job_late", "job_never", "job_failed", "job_unknown")
 # While one of these is there, nobody knows whether another concern is over: the look has not seen everything.
-BLINDING = frozenset({"state_missing", "internal_error", "history_broken"})
+BLINDING = frozenset({"state_missing", "state_unreadable", "internal_error", "history_broken"})
+# While one of these is there, nobody knows whether another concern about the same thing is over.
+UNSEEN = frozenset(kind for kind in KINDS if kind.endswith(("_unknown", "_missing")) or kind == "clock_ahead")
+# While one of these is there, nobody knows whether a concern of a kind that begins so is over.
+UNSEEN_KINDS = {
+    "probe_stale": ("pool_", "scrub_", "dataset_", "disk_", "host_", "records_disagree"),
+    "escrow_unknown": ("escrow_",),
+}
 
 
 @dataclass(frozen=True)
@@ -78,17 +85,19 @@ def decide(
     mailed_at: datetime | None = None,
     reported: Collection[str] = (),
     recovered: Collection[str] = (),
+    undecided: Collection[str] = (),
 ) -> Decision:
     """Return what to tell.
 
     `known` is what the look before has left, `mailed_at` when the last mail was written, and `reported` the runs whose
     reports were mailed: what a report has told is not told again. `recovered` are the keys of jobs whose newest report
-    says that they work again.
+    says that they work again; `undecided` are those of which nobody can say now that they are over.
     """
-    concerns = list(concerns)
-    blind = any(each.kind in BLINDING for each in concerns)
-    entries = _joined(concerns, [_until(each, now) for each in known], now, reported, recovered, blind=blind)
-    due = [change for each in entries if (change := _due(each, settings, now, blind=blind)) is not None]
+    concerns, before = list(concerns), [_until(each, now) for each in known]
+    held = {each.key for each in before if each.key in undecided or _is_hidden(each, concerns)}
+    held -= {key_of(each) for each in concerns if each.severity != "info"}
+    entries = _joined(concerns, before, now, reported, recovered, held)
+    due = [change for each in entries if each.key not in held and (change := _due(each, settings, now)) is not None]
     may_wait = is_quiet(settings.quiet, now, zone) or (
         mailed_at is not None and timedelta(0) <= now - mailed_at < settings.gather
     )
@@ -120,8 +129,7 @@ def _joined(
     now: datetime,
     reported: Collection[str],
     recovered: Collection[str],
-    *,
-    blind: bool,
+    held: Collection[str],
 ) -> list[Known]:
     """Return what is known after this look: what is there, and what was there before it."""
     groups: dict[str, list[Concern]] = {}
@@ -130,15 +138,25 @@ def _joined(
             groups.setdefault(key_of(each), []).append(each)
     before = {each.key: each for each in known}
     there = [_seen(key, group, before.get(key), now, reported) for key, group in groups.items()]
-    absent = (_absent(entry, now, recovered, blind=blind) for entry in known if entry.key not in groups)
+    absent = (_absent(entry, now, recovered, held) for entry in known if entry.key not in groups)
     return [*there, *(entry for entry in absent if entry is not None)]
 
 
-def _absent(known: Known, now: datetime, recovered: Collection[str], *, blind: bool) -> Known | None:
+def _is_hidden(known: Known, concerns: Iterable[Concern]) -> bool:
+    """Return whether what is seen now cannot tell that this is over."""
+    return any(
+        each.kind in BLINDING
+        or (each.kind in UNSEEN and each.object == known.object)
+        or known.kind.startswith(UNSEEN_KINDS.get(each.kind, ()))
+        for each in concerns
+    )
+
+
+def _absent(known: Known, now: datetime, recovered: Collection[str], held: Collection[str]) -> Known | None:
     """Return what is known of a thing that was there before, or None to forget it."""
     if known.closed:
         return known if any(now - each < FLAPPING_DAY for each in known.seen) else None
-    if blind or known.gone_at is not None:
+    if known.gone_at is not None or known.key in held:
         return known
     return msgspec.structs.replace(known, gone_at=now, closed=known.key in recovered)
 
@@ -181,12 +199,12 @@ def _seen(key: str, group: list[Concern], before: Known | None, now: datetime, r
     return _told(now_known, now) if by_reports and _is_new_or_worse(now_known) else now_known
 
 
-def _due(known: Known, settings: Watch, now: datetime, *, blind: bool) -> Change | None:
+def _due(known: Known, settings: Watch, now: datetime) -> Change | None:
     if known.closed:
         return None
     if known.gone_at is not None:
         settled = FLAPPING_SETTLED if _is_flapping(known) else SETTLED
-        if blind or now - known.gone_at < settled:
+        if now - known.gone_at < settled:
             return None
         return Change("passed" if known.told_at is None else "gone", known, known.gone_at - known.since)
     if known.told_at is None:

@@ -64,6 +64,7 @@ def look(config: Config, clock: Clock, zone: tzinfo, *, tell: bool = True) -> Lo
         mailed_at=record.mailed_at if record else None,
         reported=[run for run, result in seen.past.mailed.items() if result in {"sent", "kept"}],
         recovered=set(_recovered(seen)),
+        undecided=set(_undecided(seen)),
     )
     if not tell:
         return Look(concerns, decision)
@@ -90,6 +91,15 @@ def _recovered(seen: Survey) -> Iterator[str]:
         latest = each.latest
         if latest is not None and recovered(latest) and seen.past.mailed.get(latest.run_id) in {"sent", "kept"}:
             yield f"job {each.job} on {each.target}"
+
+
+def _undecided(seen: Survey) -> Iterator[str]:
+    """Yield the keys of what is not said now and yet not over: that a paused job is late, or warned before it began."""
+    for each in seen.standings:
+        if each.is_excused:
+            yield f"job {each.job} on {each.target}"
+        if each.running_since is not None:
+            yield f"job_warnings {each.job} on {each.target}"
 
 
 def _mail(config: Config, decision: Decision, host: str, clock: Clock, seen: Survey, zone: tzinfo) -> Posted | None:

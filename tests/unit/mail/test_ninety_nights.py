@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from bkp.config import Config, parse_config
+from bkp.liveness import this_process
+from bkp.state.fields import Outcome
+from bkp.state.records import Pause
 from bkp.state.store import StateStore
 from runner.watch.look import look
 from tests.support.fake_msmtp import FakeMsmtp
@@ -16,6 +19,8 @@ from tests.support.records import GIB, a_night, a_repository, a_run, an_archive,
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from bkp.state.records import Run
 
 FIRST = datetime(2026, 11, 22, 2, 30, tzinfo=UTC)  # a Sunday
 NIGHTS = 90
@@ -37,10 +42,15 @@ def config(tmp_path: Path, msmtp: FakeMsmtp) -> Config:
     )
 
 
+def whole_night(start: datetime, outcome: Outcome = Outcome.SUCCESS, **changes: Any) -> Run:
+    facts = a_repository(archives=7, newest_archive_at=start, free_bytes=500 * GIB, size_bytes=1000 * GIB)
+    result = a_night(an_archive(start, roots=roots("home")), facts)
+    return a_run(started=start, outcome=outcome, result=result, **changes)
+
+
 def a_day(store: StateStore, start: datetime) -> None:
     """Record what a day's timers run: a night; on Saturdays a drill, on Sundays a check, on the 15th all data."""
-    facts = a_repository(archives=7, newest_archive_at=start, free_bytes=500 * GIB, size_bytes=1000 * GIB)
-    store.write_ended(a_run(started=start, result=a_night(an_archive(start, roots=roots("home")), facts)))
+    store.write_ended(whole_night(start))
     later = start + timedelta(hours=3)
     for job, due in (("drill", start.weekday() == 5), ("check", start.weekday() == 6), ("verify", start.day == 15)):
         if due:
@@ -77,3 +87,25 @@ def test_ninety_clean_nights_give_no_mail_and_the_one_that_does_not_run_gives_tw
     new, over = msmtp.mails()
     assert new["Subject"].startswith("[bkp] CRITICAL on vault: nightly on main")
     assert over["Subject"].startswith("[bkp] over on vault: nightly on main")
+
+
+def test_a_pause_of_a_late_job_and_a_night_after_one_with_warnings_are_no_recoveries(config: Config) -> None:
+    store = StateStore(Path(config.paths.state))
+    for job in ("check", "verify", "drill"):
+        store.write_ended(a_run(job, FIRST - timedelta(hours=1)))
+    a_day(store, FIRST)
+    late = FIRST + timedelta(days=1, hours=5)
+    (said,) = watch(config, late)
+    end = late + timedelta(hours=12)
+    store.write_pause(Pause(job="nightly", target="main", until=end, reason="new disk", paused_at=late, by="admin"))
+    assert [watch(config, late + timedelta(hours=hours)) for hours in (1, 2, 10, 12, 13)] == [[]] * 5
+    warned = whole_night(end + timedelta(hours=2), Outcome.WARNING, reason="a file changed")
+    store.write_ended(warned)
+    (warning,) = watch(config, end + timedelta(hours=3))
+    assert "a file changed" in warning
+    assert watch(config, end + timedelta(hours=4)) == [said]
+    night = end + timedelta(hours=5)
+    store.write_running(
+        a_run(started=night, outcome=Outcome.RUNNING, before=warned.end, process=this_process()), durable=True
+    )
+    assert [watch(config, night + timedelta(minutes=minutes)) for minutes in (15, 60, 120)] == [[]] * 3

@@ -209,6 +209,41 @@ def test_while_the_state_is_not_there_nothing_is_over() -> None:
     assert story.looks(5, concern) == [("gone", "the state directory")]
 
 
+@pytest.mark.parametrize(
+    ("kind", "about", "hiding", "where"),
+    [
+        ("pool_not_online", "pool tank", "pool_unknown", "pool tank"),
+        ("pool_not_online", "pool tank", "state_unreadable", "observed/pools.json"),
+        ("dataset_locked", "dataset tank/home", "probe_stale", "observation datasets"),
+        ("disk_sectors", "disk a", "disk_missing", "disk a"),
+        ("job_failed", "nightly on main", "clock_ahead", "nightly on main"),
+        ("escrow_lapsed", "repository main", "escrow_unknown", "the attestations"),
+    ],
+)
+def test_what_cannot_be_seen_any_more_is_not_over(kind: str, about: str, hiding: str, where: str) -> None:
+    story, concern, hides = Story(), a_concern(kind, about=about), a_concern(hiding, about=where)
+    story.look(concern)
+    assert story.looks(200, hides) == [("new", where)], "nor said to be there still"
+    assert story.looks(3, concern) == [("gone", where)]
+    assert story.looks(3) == [("gone", about)]
+
+
+def test_one_thing_that_cannot_be_seen_keeps_no_other_from_being_over() -> None:
+    story, concern = Story(), a_concern("pool_full", about="pool other")
+    unknown = a_concern("pool_unknown")
+    story.look(concern, unknown)
+    assert story.looks(3, unknown) == [("gone", "pool other")]
+
+
+def test_that_a_late_job_is_paused_does_not_make_it_well() -> None:
+    story, late = Story(), a_concern("job_late", "critical", "nightly on main")
+    story.look(late)
+    for _ in range(200):
+        assert story.look(undecided={"job nightly on main"}) == []
+    assert story.look(late) == [("reminder", "nightly on main")]
+    assert story.looks(3) == [("gone", "nightly on main")]
+
+
 def test_a_mail_that_was_neither_sent_nor_kept_has_told_nobody() -> None:
     story, concern = Story(), a_concern()
     assert story.look(concern, sent=False) == [("new", "pool tank")]
