@@ -77,10 +77,22 @@ class Say(NamedTuple):
     code: int
 
 
+class Token(NamedTuple):
+    """What a resume token asks for: a snapshot by its guid, near the one that it names, and whether raw."""
+
+    name: str
+    guid: int
+    raw: bool
+
+
 class Run(NamedTuple):
-    """Programs to be started one after the other, each with its arguments."""
+    """Programs to be started one after the other, each with its arguments.
+
+    `resumed` is what the only one resumes: zfs goes by the guid alone, which must be that of a snapshot of its dataset.
+    """
 
     commands: list[list[str]]
+    resumed: Token | None = None
 
 
 Answer = Union[Say, Run]  # noqa: UP007 # evaluated, and Python 3.9 knows no other way
@@ -139,21 +151,24 @@ def _judge_one(words: list[str], replications: list[Replication]) -> Answer:
     elif words[:2] == ["zfs", "snapshot"]:
         _own_snapshot(words[2:], replications)
     elif words[:2] == ["zfs", "send"]:
-        _judge_send(words[2:], replications)
+        return Run([words], _judge_send(words[2:], replications))
     else:
         raise Refused("not a command that syncoid sends")
     return Run([words])
 
 
-def _judge_send(arguments: list[str], replications: list[Replication]) -> None:
+def _judge_send(arguments: list[str], replications: list[Replication]) -> Token | None:
     """Let a full, an incremental or a resumed stream pass, or the question for its size (`-nvP`)."""
+    token = None
     raw = arguments[:1] == ["-w"]
     rest = arguments[1:] if raw else arguments
     rest = rest[1:] if rest[:1] == ["-nvP"] else rest
     if len(rest) == 2 and rest[0] == "-t":
-        name, token_is_raw = read_token(rest[1])
-        replication = _snapshot_of(name, replications)
-        raw = raw or token_is_raw
+        token = read_token(rest[1])
+        replication = _snapshot_of(token.name, replications)
+        if raw and not token.raw:  # zfs may pass over the option, and goes by the token
+            raise Refused("an option and a resume token that say different things")
+        raw = token.raw
     elif len(rest) == 1:
         replication = _snapshot_of(rest[0], replications)
     elif len(rest) == 3 and rest[0] in ("-i", "-I"):
@@ -171,6 +186,7 @@ def _judge_send(arguments: list[str], replications: list[Replication]) -> None:
         raise Refused("a raw stream (-w) of a dataset that is replicated in the clear")
     if replication.raw and not raw:
         raise Refused("a stream in the clear of a dataset that is replicated raw (-w)")
+    return token
 
 
 def _replication_of(dataset: str, replications: list[Replication]) -> Replication:
@@ -208,15 +224,17 @@ def _own_snapshot(arguments: list[str], replications: list[Replication]) -> None
 
 
 # -- resume tokens --------------------------------------------------------------------------------------------------
-# A token holds the name of the snapshot that it asks for: version, checksum and length of a compressed list of pairs
+# A token holds the guid of the snapshot that it asks for: version, checksum and length of a compressed list of pairs
 # (libzfs_sendrecv.c, zfs_send_resume_token_to_nvlist; nvpair.c, NV_ENCODE_NATIVE). It comes from the backup server, so
-# a token that could be read in two ways is refused.
+# a token that could be read in two ways is refused. Its name is no more than where zfs begins to look for the guid.
 
-_STRING, _FLAG, _UNPACKED_LIMIT = 9, 1, 65536
+_NUMBER, _STRING, _UNPACKED_LIMIT = 8, 9, 65536
+# What the token of a plain or a raw stream can hold; that of a redacted or a saved one holds more.
+_PAIRS = {"toname", "toguid", "fromguid", "object", "offset", "bytes", "largeblockok", "embedok", "compressok", "rawok"}
 
 
-def read_token(token: str) -> tuple[str, bool]:
-    """Return the snapshot that a resume token asks for, and whether it asks for a raw stream."""
+def read_token(token: str) -> Token:
+    """Return what a resume token asks for."""
     found = _TOKEN.fullmatch(token)
     if found is None:
         raise Refused("not a resume token")
@@ -226,14 +244,17 @@ def read_token(token: str) -> tuple[str, bool]:
         if not reader.eof or reader.unused_data or len(packed) != int(found.group(1), 16):
             raise Refused("a resume token with a wrong length")
         pairs = _pairs(packed)
-        name = pairs["toname"]
+        (kind, value), (guid_kind, guid) = pairs["toname"], pairs["toguid"]
     except (zlib.error, binascii.Error, struct.error, KeyError, ValueError):
         raise Refused("a resume token that cannot be read") from None
-    kind, value = name
     text, _, filler = value.partition(b"\0")
     if kind != _STRING or filler.strip(b"\0"):
         raise Refused("a resume token with an odd name")
-    return text.decode("ascii", "replace"), "rawok" in pairs
+    if guid_kind != _NUMBER or len(guid) != 8:
+        raise Refused("a resume token with an odd guid")
+    if not _PAIRS.issuperset(pairs):
+        raise Refused("a resume token of another kind of stream")
+    return Token(text.decode("ascii", "replace"), int.from_bytes(guid, "little"), "rawok" in pairs)
 
 
 def _pairs(packed: bytes) -> dict[str, tuple[int, bytes]]:
@@ -268,12 +289,28 @@ def run(answer: Answer) -> int:
         return answer.code
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
+    if answer.resumed is not None:
+        _insist_on_guid(answer.resumed)
     argv = [[_path_of(words[0]), *words[1:]] for words in answer.commands]
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and the programs would inherit that
     if len(argv) == 1:
         os.execve(argv[0][0], answer.commands[0], ENVIRONMENT)  # noqa: S606 # without a shell is the point
     codes = [os.spawnve(os.P_WAIT, each[0], each, ENVIRONMENT) for each in argv]  # noqa: S606
     return 1 if any(codes) else 0
+
+
+def _insist_on_guid(token: Token) -> None:
+    """Refuse a token for what is no snapshot of the dataset that it names: zfs would look for it in the whole pool."""
+    dataset = token.name.partition("@")[0]
+    question = ["zfs", "get", "-Hpd", "1", "-t", "snapshot", "-o", "value", "guid", dataset]
+    ours, theirs = os.pipe()
+    pid = os.posix_spawn(_path_of("zfs"), question, ENVIRONMENT, file_actions=[(os.POSIX_SPAWN_DUP2, theirs, 1)])
+    os.close(theirs)
+    with os.fdopen(ours) as answer:
+        known = answer.read().split()
+    os.waitpid(pid, 0)
+    if str(token.guid) not in known:
+        raise Refused("a resume token for what is no snapshot of its dataset")
 
 
 def _path_of(program: str) -> str:

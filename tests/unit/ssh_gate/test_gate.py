@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from runner.ssh_gate import gate
 from runner.ssh_gate.account import gate_program
-from runner.ssh_gate.gate import Refused, Replication, Run, Say, judge, read_token
+from runner.ssh_gate.gate import Refused, Replication, Run, Say, Token, judge, read_token
 from tests.unit.ssh_gate.token_maker import BOOLEAN, STRING, UINT64, packed, pair, string, token, wrapped
 
 OWN = "syncoid_main_backup_"
@@ -167,6 +167,11 @@ def test_raw_and_plain_never_mix() -> None:
     assert "replicated in the clear" in refused("zfs send -w 'tank/data'@'a'")
     assert "in the clear" in refused(f"zfs send -nvP -t {token('tank/Secure/mail@a')}")
     assert "raw" in refused(f"zfs send -t {token('tank/data@a', pair('rawok', BOOLEAN, b''))}")
+    raw = token("tank/Secure/mail@a", pair("rawok", BOOLEAN, b""))
+    assert words(f"zfs send -t {raw}") == ["zfs", "send", "-t", raw]
+    assert words(f"zfs send -w -t {raw}")[-1] == raw
+    # zfs goes by the token, whatever the option says
+    assert "different things" in refused(f"zfs send -w -t {token('tank/Secure/mail@a')}")
 
 
 def test_a_replication_within_another_follows_its_own_rule() -> None:
@@ -209,8 +214,8 @@ def test_whatever_passes_names_a_configured_dataset_and_has_only_known_words(com
 
 
 def test_a_token_is_read_as_zfs_reads_it() -> None:
-    assert read_token(token("tank/data@a")) == ("tank/data@a", False)
-    assert read_token(token("tank/data@a", pair("rawok", BOOLEAN, b""))) == ("tank/data@a", True)
+    assert read_token(token("tank/data@a")) == Token("tank/data@a", 77, raw=False)
+    assert read_token(token("tank/data@a", pair("rawok", BOOLEAN, b""))) == Token("tank/data@a", 77, raw=True)
 
 
 def test_a_token_for_another_dataset_is_refused() -> None:
@@ -233,6 +238,11 @@ def test_a_token_for_another_dataset_is_refused() -> None:
         wrapped(packed(pair("toname", STRING, b"tank/data@a\0tank/other@a\0"))),
         wrapped(packed(pair("toname", UINT64, b"12345678"))),
         wrapped(packed(pair("name", STRING, string("tank/data@a")))),
+        wrapped(packed(pair("toname", STRING, string("tank/data@a")))),
+        wrapped(packed(pair("toname", STRING, string("tank/data@a")), pair("toguid", STRING, b"1234567\0"))),
+        wrapped(packed(pair("toname", STRING, string("tank/data@a")), pair("toguid", UINT64, b"1" * 16))),
+        token("tank/data@a", pair("savedok", BOOLEAN, b"")),
+        token("tank/data@a", pair("redact_snaps", UINT64, b"1" * 8)),
         wrapped(packed(pair("toname", STRING, string("tank/data@a"))), length=8),
         wrapped(packed(pair("toname", STRING, string("tank/data@a"))), after=b"more"),
         wrapped(packed(pair("toname", STRING, string("tank/data@a"))) + b"\0" * 4),
@@ -243,7 +253,7 @@ def test_a_token_for_another_dataset_is_refused() -> None:
         "-",
         "1-1-5-78", "1-1-5-788",
     ],
-    ids=range(22),
+    ids=range(27),
 )  # fmt: skip
 def test_a_token_that_could_be_read_in_two_ways_is_refused(odd: str) -> None:
     assert "token" in refused(f"zfs send -t {odd}")
@@ -268,7 +278,9 @@ def program(tmp_path: Path) -> Path:
     path = tmp_path / "ssh-gate.py"
     path.write_text(text, "utf-8")
     zfs = tmp_path / "zfs"
-    zfs.write_text('#!/bin/sh\nenv >> "${0%/*}/env"\nprintf "<%s>" "$@"\necho\ncat\n[ "$1" != destroy ]\n', "utf-8")
+    guids = '[ "$1" != get ] || { [ "$9" != tank/data ] || printf "%s\\n" 76 77; exit; }\n'
+    tell = 'env >> "${0%/*}/env"\nprintf "<%s>" "$@"\necho\ncat\n[ "$1" != destroy ]\n'
+    zfs.write_text(f"#!/bin/sh\n{guids}{tell}", "utf-8")
     zfs.chmod(0o755)
     return path
 
@@ -306,6 +318,17 @@ def test_the_copied_gate_runs_each_destroy_and_says_that_one_failed(program: Pat
     one = f" zfs destroy 'tank/owned'@{OWN}{STAMP}"
     done = call(program, f"{one}; {one}".encode())
     assert (done.returncode, done.stdout.count(b"<destroy>")) == (1, 2)
+
+
+def test_the_copied_gate_resumes_only_a_snapshot_of_the_dataset_that_the_token_names(program: Path) -> None:
+    """To zfs the name is where it begins to look for the guid: then it looks above it, in the whole pool."""
+    good, elsewhere = token("tank/data@a"), token("tank/data/x@a")
+    done = call(program, f"zfs send -t {good}".encode())
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"<send><-t><{good}>\n".encode(), b"")
+    for option in ("", "-nvP "):
+        done = call(program, f"zfs send {option}-t {elsewhere}".encode())
+        assert (done.returncode, done.stdout) == (126, b"")
+        assert b"no snapshot of its dataset" in done.stderr
 
 
 def test_the_copied_gate_says_when_zfs_is_not_there(program: Path) -> None:
