@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
-import subprocess
 from typing import TYPE_CHECKING
 
 from bkp.errors import StepFailedError
-from bkp.tools.process import clean_environment
+from bkp.tools.process import Command, clean_environment, run
 from runner.ssh_gate.gate import Refused, read_token
 
 if TYPE_CHECKING:
@@ -35,14 +34,8 @@ def insist_on_keys(replication: Replication) -> None:
         raise StepFailedError(f"the identity_file {key} is for others to read, too", remedy=f"chmod 600 {key}")
     host, port = replication.remote.host, replication.port
     name = host if port == 22 else f"[{host}]:{port}"
-    found = subprocess.run(
-        [SSH_KEYGEN, "-F", name, "-f", hosts],
-        env=clean_environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        check=False,
-    )
-    if found.returncode != 0 or not found.stdout.strip():
+    found = run(Command(argv=(SSH_KEYGEN, "-F", name, "-f", hosts), environment=clean_environment()))
+    if found.exit_code != 0 or not found.stdout.strip():
         raise StepFailedError(
             f"known_hosts {hosts} holds no host key of {name}",
             remedy=f"ssh-keyscan -p {port} {host} > {hosts}, and compare it with ssh-keygen -lf there, by another way",
@@ -77,15 +70,16 @@ def insist_on_raw(name: str, replication: Replication, before: SyncResult | None
 def stale(tokens: Mapping[str, str], there: Mapping[str, Sequence[Snapshot]]) -> dict[str, str]:
     """Return the datasets whose cut-off receive cannot be resumed, with the snapshot that is gone on the live server.
 
-    syncoid would throw away by itself what was received. `tokens` are the resume tokens of the replica's datasets.
+    syncoid would throw away by itself what was received. `tokens` are the resume tokens of the replica's datasets. A
+    snapshot is known by its guid: another one may have its name by now.
     """
-    known = {each.full_name for snapshots in there.values() for each in snapshots}
+    known = {each.guid for snapshots in there.values() for each in snapshots}
     found = {}
     for dataset, token in tokens.items():
         try:
-            wanted, _ = read_token(token)
+            wanted = read_token(token)
         except Refused:  # of a later zfs, say: what it wants cannot be told
             continue
-        if wanted not in known:
-            found[dataset] = wanted
+        if str(wanted.guid) not in known:
+            found[dataset] = wanted.name
     return found

@@ -10,6 +10,7 @@ from bkp.tools.syncoid.commands import ANSWER_OF_FORBIDDEN, FORBIDDEN
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
+    from bkp.config.replications import Replication
     from bkp.state.results import SyncResult
     from runner.jobs.sync.live import Live
 
@@ -21,6 +22,11 @@ REFUSAL = "bkp ssh-gate: refused: "
 
 class GateOpenError(StepFailedError):
     """The live server runs what it must refuse."""
+
+
+def of_this_server(before: SyncResult | None, replication: Replication) -> SyncResult | None:
+    """Return the last result, if it is of the same live server: what another one refuses proves nothing."""
+    return before if before is not None and before.source == replication.source else None
 
 
 def is_due(before: SyncResult | None, every: timedelta, now: datetime) -> bool:

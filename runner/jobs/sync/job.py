@@ -20,7 +20,7 @@ from runner.jobs.model import DryRun, Rights, RunnerJob
 from runner.jobs.sync import DISCARD, TEST_GATE
 from runner.jobs.sync.before import insist_on_keys, insist_on_raw, stale
 from runner.jobs.sync.compare import common, partials
-from runner.jobs.sync.gate_test import GateOpenError, insist_on_refusal, is_due
+from runner.jobs.sync.gate_test import GateOpenError, insist_on_refusal, is_due, of_this_server
 from runner.jobs.sync.live import Live
 from runner.lifecycle.context import RunContext
 from runner.progress import PULL
@@ -76,14 +76,15 @@ class _Pull:
         self.zfs = Zfs(session.log.detail, programs=programs.zfs)
         self.live = Live(self.replication, session.log.detail, programs.ssh)
         before, own = session.before, self.replication
+        gated = self.gated = of_this_server(before, own)
         self.result = SyncResult(
             source=own.source,
             target=own.target,
             raw=own.raw,
             datasets=before.datasets if before is not None and before.target == own.target else None,
             partial=before.partial if before is not None and before.target == own.target else (),
-            gate=before.gate if before is not None else None,
-            gate_tested_at=before.gate_tested_at if before is not None else None,
+            gate=gated.gate if gated is not None else None,
+            gate_tested_at=gated.gate_tested_at if gated is not None else None,
         )
 
     def run(self) -> None:
@@ -133,7 +134,7 @@ class _Pull:
 
     def _test_gate(self) -> None:
         session, now = self.session, self.session.clock()
-        due = TEST_GATE in session.options.flags or is_due(session.before, self.replication.gate_test_every, now)
+        due = TEST_GATE in session.options.flags or is_due(self.gated, self.replication.gate_test_every, now)
         with self.recorder.step("gate") as notes:
             if not due:
                 notes.skip("its last test is recent enough" if self.replication.gate_test_every else "switched off")

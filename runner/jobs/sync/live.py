@@ -64,6 +64,11 @@ class Live:
         """
         top = self.replication.remote.dataset
         datasets = parse_children(self.answer(commands.list_children(top))) if self.replication.recursive else [top]
+        if top not in datasets:  # nothing that is pulled would be nothing that is behind
+            raise StepFailedError(
+                f"the live server does not tell of {top}, which was asked for",
+                remedy="see what answers there with this key: only the gate should (`bkp-run ssh-gate`)",
+            )
         host = socket.gethostname()
         return {
             each: parse_snapshots(self.answer(commands.list_snapshots(each)))

@@ -174,6 +174,7 @@ def test_a_busy_replica_is_not_now(world: PullWorld) -> None:
 
 
 def test_a_cut_off_receive_is_seen_with_its_age_until_it_is_resumed(world: PullWorld) -> None:
+    world.live[LIVE]["snapshots"][1][1] = "77"  # as the token has it
     world.run()
     world.here[HERE]["token"] = token(f"{LIVE}@new")
     world.play["pull"] = {"code": 2, "stderr": "client_loop: send disconnect: Broken pipe\n", "datasets": []}
@@ -192,10 +193,10 @@ def test_a_cut_off_receive_is_seen_with_its_age_until_it_is_resumed(world: PullW
 def test_what_can_never_be_resumed_is_given_up_only_when_a_person_says_so(world: PullWorld) -> None:
     world.run()
     (world.folder / "syncoid.argv").unlink()
-    world.here[f"{HERE}/child"]["token"] = token(f"{LIVE}/child@gone")
+    world.here[f"{HERE}/child"]["token"] = token(f"{LIVE}/child@new")  # of which another one has the name now
     found = world.run()
     assert found.outcome is Outcome.FAILURE
-    assert f"{HERE}/child (of {LIVE}/child@gone)" in (found.reason or "")
+    assert f"{HERE}/child (of {LIVE}/child@new)" in (found.reason or "")
     assert "--discard-partial" in (found.remedy or "")
     assert result_of(found).cure == "never"
     assert not (world.folder / "syncoid.argv").exists()  # syncoid would have thrown it away by itself
