@@ -25,6 +25,7 @@ from bkp.state.records import MailNote
 from bkp.tools.msmtp import send
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
     from email.message import EmailMessage
 
@@ -114,8 +115,9 @@ def _deliver(
             continue
         refused = send(config.mail, content.value)
         if refused is None:
-            outbox.remove(kept)
             delivery.sent.add(kept.path.name)
+            with _telling(delivery):
+                outbox.remove(kept)
             _note(config, content.value, "sent", clock(), None, code_hashes.get(kept.path.name))
             continue
         delivery.reason, refusals = refused.reason, refusals + 1
@@ -133,8 +135,18 @@ def _send_digest(config: Config, outbox: Outbox, overflow: Overflow, delivery: D
         delivery.reason = refused.reason
         return refused.by_server  # which may well take the others
     _note(config, raw, "sent", clock(), None, None)
-    outbox.told(overflow)
+    with _telling(delivery):
+        outbox.told(overflow)
     return True
+
+
+@contextlib.contextmanager
+def _telling(delivery: Delivery) -> Iterator[None]:
+    """Note why what was sent stays in the outbox, to be sent again: the others must not wait for it."""
+    try:
+        yield
+    except StateError as exc:
+        delivery.reason = exc.message
 
 
 def digest(config: Config, overflow: Overflow) -> EmailMessage:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -147,6 +148,31 @@ def test_overflow_becomes_one_digest_that_names_the_count(config: Config, msmtp:
     assert first["Subject"] == "[bkp] 30 mails of vault could not be delivered"
     assert "number 19\n  … and 10 more\n" in first.get_content()
     assert [each["Subject"] for each in others] == [f"number {number}" for number in range(30, few + 30)]
+
+
+def test_an_outbox_that_became_read_only_keeps_no_new_mail_waiting(
+    config: Config, msmtp: FakeMsmtp, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(few + 1):
+        outbox_of(config).put(f"Subject: old {number}\n\nx".encode(), NOW)
+
+    def read_only(path: Path, *_arguments: object, real: Any = Path.unlink, **options: Any) -> None:
+        if path.is_relative_to(config.paths.state):
+            raise OSError(errno.EROFS, "Read-only file system", str(path))
+        real(path, **options)
+
+    monkeypatch.setattr(Path, "unlink", read_only)
+    monkeypatch.setattr(outbox_module, "MOST_MAILS", few + 1)
+    message = compose(config.mail, "vault", about="watch", subject="new", text="", html=None, at=NOW)
+    assert post(config, message, lambda: NOW).result == "sent"
+    subjects = msmtp.subjects()
+    assert subjects == [
+        "1 mail of vault could not be delivered",
+        *(f"old {number}" for number in range(1, few + 1)),
+        "new",
+    ]
+    assert "Read-only file system" in str(deliver(config, lambda: NOW).reason)
+    assert outbox_of(config).look().mails == few + 1
 
 
 def test_the_bytes_are_bounded_too(config: Config) -> None:
