@@ -25,7 +25,7 @@ from bkp.tools.borg.events import Progress
 from runner.hardware import disk_names, running_test, see_disk, see_pool, start_test, tested_disks
 from runner.jobs.deadlines import too_late
 from runner.jobs.model import READ_EVERYTHING, DryRun, Rights, RunnerJob
-from runner.jobs.selftest.judgement import log_digest, standing, why_aborted
+from runner.jobs.selftest.judgement import kind_in_log, log_marks, standing, why_aborted
 from runner.lifecycle.context import NO_WAIT, RunContext
 from runner.lifecycle.lock import target_lock
 from runner.probe import commands
@@ -102,7 +102,7 @@ def _begin_alone(session: DiskSession) -> None:
         begun_at=session.clock(),
         minutes=health.short_test_minutes if session.kind == "short" else health.long_test_minutes,
         power_on_hours=_hours(health),
-        log_before=log_digest(health.self_tests),
+        log_before=log_marks(health.self_tests, kind_in_log(session.kind)),
     )
     if (why := no_self_tests(health)) is not None:
         _unsupported(session, why)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -32,20 +32,23 @@ _LONGEST_UNTOLD = timedelta(days=4)
 _LOG_DELAY = timedelta(minutes=10)
 
 
-def log_digest(tests: Iterable[SelfTest] | None) -> str:
-    """Return what tells whether a log is the same as before: a test that runs is not in it yet."""
-    ended = [
-        (test.kind_said, test.result_said, test.at_power_on_hours, test.first_bad_lba)
+def log_marks(tests: Iterable[SelfTest] | None, kind: SelfTestKind) -> str:
+    """Return what tells whether a log has a new entry of a kind: a mark for each, the newest first.
+
+    A test that runs is not in it yet. A full log forgets its oldest entry for a new one of whatever kind.
+    """
+    ended = (
+        (test.result_said, test.at_power_on_hours, test.first_bad_lba)
         for test in tests or ()
-        if test.result is not SelfTestResult.IN_PROGRESS
-    ]
-    return hashlib.sha256(msgspec.json.encode(ended)).hexdigest()[:16]
+        if test.kind is kind and test.result is not SelfTestResult.IN_PROGRESS
+    )
+    return "".join(hashlib.sha256(msgspec.json.encode(each)).hexdigest()[:8] for each in ended)
 
 
 def standing(record: SelfTestRecord, health: DiskHealth | None, now: datetime) -> SelfTestRecord:
     """Return how the test of a run stands. `health` is None where the disk cannot be asked, as while it sleeps.
 
-    The end is the log's newest entry of that kind once the log is another one than before. A disk that names no end
+    The end is the log's newest entry of that kind once that is not one of those before. A disk that names no end
     for far longer than the test takes has an unknown one, never a good one.
     """
     if health is None or health.self_tests is None:
@@ -56,16 +59,17 @@ def standing(record: SelfTestRecord, health: DiskHealth | None, now: datetime) -
         done = tests[0].percent_done
         share = record.progress if done is None else done / 100
         return _given_up(msgspec.structs.replace(record, progress=share), now)
-    ended = next((test for test in tests if test.kind is _kind(record)), None)
-    if ended is not None and log_digest(tests) != record.log_before:
-        return _ended(record, ended)
-    if ended is not None and _same_again(record, ended, now):
+    kind = kind_in_log(record.kind)
+    ended = next((test for test in tests if test.kind is kind), None)
+    is_new = not record.log_before.startswith(log_marks(tests, kind))
+    if ended is not None and (is_new or _same_again(record, ended, now)):
         return _ended(record, ended)
     return _given_up(record, now)
 
 
-def _kind(record: SelfTestRecord) -> SelfTestKind:
-    return SelfTestKind.SHORT if record.kind == "short" else SelfTestKind.LONG
+def kind_in_log(kind: Literal["short", "long"]) -> SelfTestKind:
+    """Return the kind of test in a disk's log that a job starts."""
+    return SelfTestKind.SHORT if kind == "short" else SelfTestKind.LONG
 
 
 def _same_again(record: SelfTestRecord, newest: SelfTest, now: datetime) -> bool:

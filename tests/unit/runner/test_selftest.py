@@ -10,7 +10,7 @@ import pytest
 from bkp.disk_health.model import DiskHealth, ExitBit, Protocol, SelfTest, SelfTestKind, SelfTestResult, Values
 from bkp.disk_health.selftests import aborted_in_a_row, no_self_tests
 from bkp.state.results import SelfTestRecord
-from runner.jobs.selftest.judgement import log_digest, standing, why_aborted
+from runner.jobs.selftest.judgement import log_marks, standing, why_aborted
 
 NOW = datetime(2026, 11, 30, 6, 0, tzinfo=UTC)
 PASSED, FAILED, ABORTED, INTERRUPTED, RUNNING = (
@@ -37,7 +37,9 @@ def entry(
 
 
 OLD = (entry(PASSED, 830), entry(PASSED, 662))
-BEGUN = SelfTestRecord(kind="short", begun_at=NOW, minutes=2, power_on_hours=1000, log_before=log_digest(OLD))
+BEGUN = SelfTestRecord(
+    kind="short", begun_at=NOW, minutes=2, power_on_hours=1000, log_before=log_marks(OLD, SelfTestKind.SHORT)
+)
 
 
 def seen(*log: SelfTest) -> DiskHealth:
@@ -65,6 +67,24 @@ def test_the_disks_own_log_says_how_a_test_ended(log: tuple[SelfTest, ...], ende
     assert found.first_bad_lba == (5_839_201_144 if ended_as == "failed" else None)
 
 
+LONG = SelfTestKind.LONG
+
+
+@pytest.mark.parametrize("end", [(), (entry(PASSED, 166, LONG),)])
+def test_an_old_entry_is_no_end_of_a_test_because_another_kind_of_test_was_logged_meanwhile(
+    end: tuple[SelfTest, ...],
+) -> None:
+    """The process died before the command, or the disk lost the test; then smartd's short test was logged."""
+    before = (entry(PASSED, 830), entry(PASSED, 662, LONG), *end)
+    begun = msgspec.structs.replace(BEGUN, kind="long", log_before=log_marks(before, LONG))
+    after = (entry(PASSED, 1001), *before[: 3 - 1])  # a full log forgets its oldest
+    later = NOW + timedelta(minutes=5)
+    assert standing(begun, seen(*after), later).ended_as == "running"
+    assert standing(begun, seen(*after), NOW + timedelta(days=5)).ended_as == "unknown"
+    assert standing(begun, seen(entry(PASSED, 1004, LONG), *after), later).ended_as == "passed"
+    assert standing(begun, seen(entry(PASSED, 662, LONG), *before), later).ended_as == "passed"  # one more like it
+
+
 def test_how_far_a_test_is_is_told_while_it_runs() -> None:
     assert standing(BEGUN, seen(entry(RUNNING), *OLD), NOW).progress == pytest.approx(0.4)
 
@@ -83,12 +103,12 @@ def test_a_disk_that_does_not_say_how_long_a_test_takes_has_days() -> None:
 
 def test_a_full_log_of_equal_entries_counts_only_after_the_disk_was_seen_at_work() -> None:
     same = (entry(PASSED, 1000), entry(PASSED, 1000))
-    begun = msgspec.structs.replace(BEGUN, log_before=log_digest(same))
+    begun = msgspec.structs.replace(BEGUN, log_before=log_marks(same, SelfTestKind.SHORT))
     assert standing(begun, seen(*same), NOW + timedelta(minutes=20)).ended_as == "running"
     at_work = standing(begun, seen(entry(RUNNING), *same), NOW + timedelta(minutes=1))
     assert standing(at_work, seen(*same), NOW + timedelta(minutes=20)).ended_as == "passed"
     old = tuple(entry(PASSED, 900) for _ in same)
-    begun = msgspec.structs.replace(at_work, log_before=log_digest(old))
+    begun = msgspec.structs.replace(at_work, log_before=log_marks(old, SelfTestKind.SHORT))
     assert standing(begun, seen(*old), NOW + timedelta(minutes=20)).ended_as == "running"
 
 
