@@ -40,14 +40,15 @@ class Look:
     """How values are shown: unit, colour by threshold, and names for single values."""
 
     unit: str = COUNT
-    steps: tuple[tuple[float | None, str], ...] = ((None, PLAIN),)
+    steps: tuple[tuple[float, str], ...] = ()  # from which value on, which colour
     names: tuple[tuple[str, str, str | None], ...] = ()  # value, text, colour
     coloured: bool = False
     decimals: int | None = None
 
     def thresholds(self) -> dict[str, Any]:
-        """Return the steps as Grafana has them."""
-        return {"mode": "absolute", "steps": [{"color": colour, "value": value} for value, colour in self.steps]}
+        """Return the steps as Grafana has them. It gives the first colour to what has no value, so that is no step's."""
+        steps = ((None, UNKNOWN if self.coloured else PLAIN), *self.steps)
+        return {"mode": "absolute", "steps": [{"color": colour, "value": value} for value, colour in steps]}
 
     def mappings(self) -> list[dict[str, Any]]:
         """Return the names as Grafana has them."""
@@ -73,7 +74,7 @@ def states_of(metric: str) -> Look:
 
 def counted(*steps: tuple[float, str], unit: str = COUNT) -> Look:
     """Return the look of a number that is good below the first step."""
-    return Look(unit, ((None, GOOD), *steps), coloured=True)
+    return Look(unit, ((0, GOOD), *steps), coloured=True)
 
 
 PLAIN_COUNT = Look()

@@ -59,6 +59,11 @@ def age(time: str) -> str:
     return f"((time() - {time}) >= -{CLOCK_TOLERANCE.total_seconds():.0f})"
 
 
+def late(deadline: str, since: str, keys: str) -> str:
+    """Return 1 past a deadline, else 0; nothing where what it follows from (`since`) lies in the future."""
+    return f"(time() > bool {deadline}) unless on ({keys}) {since} > time() + {CLOCK_TOLERANCE.total_seconds():.0f}"
+
+
 def milliseconds(expression: str) -> str:
     """Return a time as Grafana's time units want it: in milliseconds. 0, which means never, stays 0."""
     return f"{expression} * 1000"

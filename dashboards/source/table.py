@@ -87,7 +87,7 @@ def _override(
         properties += [("unit", look.unit), ("mappings", look.mappings())]
         if look.decimals is not None:
             properties.append(("decimals", look.decimals))
-        if len(look.steps) > 1:
+        if look.steps or look.coloured:
             properties.append(("thresholds", look.thresholds()))
         if look.coloured:
             properties.append(("custom.cellOptions", {"type": "color-background", "mode": "basic"}))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboards.source.boards.shared import SERVER_KEY, escrow
+from dashboards.source.boards.shared import SERVER_KEY, escrow, sources
 from dashboards.source.dashboard import Dashboard, Variable, line, section
 from dashboards.source.looks import (
     BYTES,
@@ -21,7 +21,7 @@ from dashboards.source.looks import (
     states_of,
 )
 from dashboards.source.panels import graph, stat, timeline
-from dashboards.source.query import SERVER, milliseconds, newest, state_of
+from dashboards.source.query import SERVER, late, milliseconds, newest, state_of
 from dashboards.source.table import Column, Key, table
 
 OWN = "repository=~'$repository'"
@@ -38,6 +38,7 @@ def _of(metric: str, keys: str = KEYS, where: str = OWN) -> str:
 
 
 FREE = _of("bkp_repository_filesystem_free_bytes")
+DUE = _of("bkp_repository_newest_archive_deadline_timestamp_seconds")
 FREE_NOW = f"bkp_repository_filesystem_free_bytes{{{OWN}}}"
 
 REPOSITORY = Variable(
@@ -82,7 +83,7 @@ GLANCE = (
         stat(
             "Restored as they were",
             f"min({_of('bkp_drill_matched_files')} / {_of('bkp_drill_files')})",
-            Look("percentunit", ((None, CRITICAL), (1, GOOD)), coloured=True),
+            Look("percentunit", ((0, CRITICAL), (1, GOOD)), coloured=True),
             "Share of the files of the last restore drill that came back as they were. No file: not known.",
         ),
     ),
@@ -116,9 +117,9 @@ GLANCE = (
         stat(
             "Full in",
             f"min({FREE} / on ({KEYS}) (0 - (max by ({KEYS}) (deriv({FREE_NOW}[14d])) < 0)))",
-            Look(SECONDS, ((None, CRITICAL), (14 * 86400, WARNING), (60 * 86400, GOOD)), coloured=True),
+            Look(SECONDS, ((0, CRITICAL), (14 * 86400, WARNING), (60 * 86400, GOOD)), coloured=True),
             "When the file system is full if it goes on as in the last 14 days.",
-            missing="not in sight",
+            missing="not in sight, or not known",
         ),
     ),
 )
@@ -137,8 +138,8 @@ FACTS = table(
     Column("Archives", _of("bkp_repository_archives")),
     Column("Oldest", milliseconds(_of("bkp_repository_oldest_archive_timestamp_seconds")), WHEN),
     Column("Newest", milliseconds(_of("bkp_repository_newest_archive_timestamp_seconds")), WHEN),
-    Column("Next is due", milliseconds(_of("bkp_repository_newest_archive_deadline_timestamp_seconds")), WHEN),
-    Column("In time", f"time() > bool {_of('bkp_repository_newest_archive_deadline_timestamp_seconds')}", LATE),
+    Column("Next is due", milliseconds(DUE), WHEN),
+    Column("In time", late(DUE, _of("bkp_repository_newest_archive_timestamp_seconds"), KEYS), LATE),
     Column("On disk", _of("bkp_repository_deduplicated_size_bytes"), Look(BYTES)),
     Column("As restored", _of("bkp_repository_original_size_bytes"), Look(BYTES)),
     Column("Chunks", _of("bkp_repository_unique_chunks"), Look(COUNT)),
@@ -157,7 +158,7 @@ DRILL = table(
     "The last restore drill that compared files.",
     (SERVER_KEY, Key("repository", "Repository")),
     Column("Ended", milliseconds(_of("bkp_drill_finished_timestamp_seconds")), WHEN),
-    Column("Files", _of("bkp_drill_files"), Look(COUNT, ((None, CRITICAL), (1, GOOD)))),
+    Column("Files", _of("bkp_drill_files"), Look(COUNT, ((0, CRITICAL), (1, GOOD)))),
     Column("As they were", _of("bkp_drill_matched_files")),
     Column("Different", _of("bkp_drill_mismatched_files"), NONE_WANTED),
     Column("Missing", _of("bkp_drill_missing_files"), NONE_WANTED),
@@ -193,19 +194,6 @@ STEPS = table(
     ),
     Column("It took", _of("bkp_job_last_attempt_step_duration_seconds", f"{JOB}, step", TARGET), Look(SECONDS)),
     sort="Job",
-)
-
-SOURCES = table(
-    "Sources",
-    "When each source was last complete in a good archive, and by when it has to be again.",
-    (SERVER_KEY, Key("repository", "Repository"), Key("source", "Source")),
-    Column(
-        "Last complete backup",
-        milliseconds(_of("bkp_source_last_complete_backup_timestamp_seconds", f"{KEYS}, source")),
-        WHEN,
-    ),
-    Column("Deadline", milliseconds(_of("bkp_source_deadline_timestamp_seconds", f"{KEYS}, source")), WHEN),
-    Column("In time", f"time() > bool {_of('bkp_source_deadline_timestamp_seconds', f'{KEYS}, source')}", LATE),
 )
 
 BOARD = Dashboard(
@@ -278,7 +266,7 @@ BOARD = Dashboard(
                     (_of("bkp_repository_incomplete_archives"), "{{repository}} set aside"),
                 ),
             ),
-            line(8, SOURCES, STEPS),
+            line(8, sources(OWN), STEPS),
         ),
         section("Key and escrow", line(8, KEY, ESCROW)),
         section(

@@ -12,6 +12,7 @@ from dashboards.source.boards.shared import (
     WORST,
     alerts,
     concerns,
+    sources,
 )
 from dashboards.source.dashboard import Dashboard, line, section
 from dashboards.source.looks import (
@@ -25,7 +26,6 @@ from dashboards.source.looks import (
     NONE_BETTER,
     NONE_WANTED,
     PARTS,
-    PLAIN,
     PLAIN_COUNT,
     SECONDS,
     SEVERITY,
@@ -38,15 +38,15 @@ from dashboards.source.looks import (
     states_of,
 )
 from dashboards.source.panels import graph, stat, timeline
-from dashboards.source.query import SERVER, age, beyond, milliseconds, newest, state_of
+from dashboards.source.query import SERVER, age, beyond, late, milliseconds, newest, state_of
 from dashboards.source.table import Column, Key, table
 
 JOB = f"{SERVER}, job_name, target"
-SOURCE = f"{SERVER}, repository, source"
 REPLICATION = f"{SERVER}, replication"
 DATASET = f"{SERVER}, replication, dataset"
 
-
+LAST_SUCCESS = newest("bkp_job_last_success_timestamp_seconds", JOB)
+JOB_DEADLINE = newest("bkp_job_deadline_timestamp_seconds", JOB)
 COMMON = newest("bkp_replication_newest_common_timestamp_seconds", REPLICATION)
 LAG = age(COMMON)
 LAG_WARNING = newest("bkp_replication_lag_warning_seconds", REPLICATION)
@@ -105,31 +105,18 @@ JOBS = table(
     ),
     Column("", newest("bkp_job_info", f"{JOB}, schedule")),
     Column("Status", state_of("bkp_job_status", JOB), states_of("bkp_job_status")),
-    Column("Last success", milliseconds(newest("bkp_job_last_success_timestamp_seconds", JOB)), WHEN),
-    Column("Deadline", milliseconds(newest("bkp_job_deadline_timestamp_seconds", JOB)), WHEN),
-    Column("In time", f"time() > bool {newest('bkp_job_deadline_timestamp_seconds', JOB)}", LATE),
+    Column("Last success", milliseconds(LAST_SUCCESS), WHEN),
+    Column("Deadline", milliseconds(JOB_DEADLINE), WHEN),
+    Column("In time", late(JOB_DEADLINE, LAST_SUCCESS, JOB), LATE),
     Column("Last attempt", milliseconds(newest("bkp_job_last_attempt_timestamp_seconds", JOB)), WHEN),
     Column("It ended", state_of("bkp_job_last_attempt_outcome", JOB), states_of("bkp_job_last_attempt_outcome")),
     Column("It took", newest("bkp_job_last_attempt_duration_seconds", JOB), Look(SECONDS)),
-    Column("Warnings", newest("bkp_job_last_attempt_warnings", JOB), Look(COUNT, ((None, PLAIN), (1, WARNING)))),
-    Column("Errors", newest("bkp_job_last_attempt_errors", JOB), Look(COUNT, ((None, PLAIN), (1, CRITICAL)))),
+    Column("Warnings", newest("bkp_job_last_attempt_warnings", JOB), Look(COUNT, ((1, WARNING),))),
+    Column("Errors", newest("bkp_job_last_attempt_errors", JOB), Look(COUNT, ((1, CRITICAL),))),
     Column("Mail", state_of("bkp_job_last_attempt_mail", JOB), states_of("bkp_job_last_attempt_mail")),
     Column("Paused until", milliseconds(newest("bkp_job_paused_until_timestamp_seconds", JOB)), WHEN),
     Column("Running since", milliseconds(newest("bkp_job_running_since_timestamp_seconds", JOB)), WHEN),
     sort="Job",
-)
-
-SOURCES = table(
-    "Sources",
-    "When each source was last complete in a good archive, and by when it has to be again.",
-    (SERVER_KEY, Key("repository", "Repository"), Key("source", "Source")),
-    Column(
-        "Last complete backup",
-        milliseconds(newest("bkp_source_last_complete_backup_timestamp_seconds", SOURCE)),
-        WHEN,
-    ),
-    Column("Deadline", milliseconds(newest("bkp_source_deadline_timestamp_seconds", SOURCE)), WHEN),
-    Column("In time", f"time() > bool {newest('bkp_source_deadline_timestamp_seconds', SOURCE)}", LATE),
 )
 
 OBSERVED = table(
@@ -259,7 +246,7 @@ BOARD = Dashboard(
                     ),
                 ),
             ),
-            line(8, SOURCES),
+            line(8, sources()),
         ),
         section("Pools, disks and host", line(8, OBSERVED, HOST)),
         section(

@@ -15,7 +15,7 @@ from dashboards.source.looks import (
     Look,
 )
 from dashboards.source.panels import Link, Panel, to
-from dashboards.source.query import SERVER, milliseconds, newest
+from dashboards.source.query import SERVER, late, milliseconds, newest
 from dashboards.source.table import Column, Key, table
 
 RUNBOOKS = "https://bkp.example/docs/runbooks"
@@ -100,4 +100,19 @@ def escrow(where: str, about: str) -> Panel:
         Column("Counts until", milliseconds(deadline), WHEN),
         Column("In time", f"time() > bool {deadline}", LATE),
         sort="Location",
+    )
+
+
+def sources(where: str = "") -> Panel:
+    """Return how old the newest good copy of each source is. `where`: matchers."""
+    keys = f"{SERVER}, repository, source"
+    complete = newest("bkp_source_last_complete_backup_timestamp_seconds", keys, where)
+    deadline = newest("bkp_source_deadline_timestamp_seconds", keys, where)
+    return table(
+        "Sources",
+        "When each source was last complete in a good archive, and by when it has to be again.",
+        (SERVER_KEY, Key("repository", "Repository"), Key("source", "Source")),
+        Column("Last complete backup", milliseconds(complete), WHEN),
+        Column("Deadline", milliseconds(deadline), WHEN),
+        Column("In time", late(deadline, complete, keys), LATE),
     )

@@ -25,7 +25,7 @@ from dashboards.source.looks import (
     states_of,
 )
 from dashboards.source.panels import graph, stat, timeline
-from dashboards.source.query import SERVER, beyond, milliseconds, newest, reached, state_of
+from dashboards.source.query import SERVER, age, beyond, milliseconds, newest, reached, state_of
 from dashboards.source.table import Column, Key, table
 
 P = "pool=~'$pool'"
@@ -37,7 +37,7 @@ DATASET = f"{SERVER}, dataset"
 TEST_RUN = f"{DISK}, kind"
 NOT_ONLINE, NOT_PASSED = ",state!='online'", f"{D},state!='passed'"
 PART = Look(SHARE, decimals=1)
-REPAIRED = Look(BYTES, ((None, GOOD), (1, WARNING)), coloured=True)
+REPAIRED = Look(BYTES, ((0, GOOD), (1, WARNING)), coloured=True)
 OVERDUE = Look(names=(("0", "in time", GOOD), ("1", "overdue", WARNING)), coloured=True)
 
 
@@ -122,7 +122,7 @@ POOLS = table(
     Column("In pieces", _pool("bkp_pool_fragmentation_ratio"), PART),
     Column("Data errors", _pool("bkp_pool_data_errors_present"), NO_WANTED),
     Column("Last scrub", milliseconds(SCRUBBED), WHEN),
-    Column("Scrub", f"(time() - {SCRUBBED}) > bool {_pool('bkp_pool_scrub_limit_seconds')}", OVERDUE),
+    Column("Scrub", f"{age(SCRUBBED)} > bool {_pool('bkp_pool_scrub_limit_seconds')}", OVERDUE),
     Column(
         "Scrub now",
         state_of("bkp_pool_scan_state", POOL, f"{P},scan='scrub'"),
@@ -130,7 +130,7 @@ POOLS = table(
     ),
     Column("Scrub errors", _pool("bkp_pool_scan_errors", more=",scan='scrub'"), NONE_WANTED),
     Column("Scrub repaired", _pool("bkp_pool_scan_repaired_bytes", more=",scan='scrub'"), REPAIRED),
-    Column("Checkpoint", _pool("bkp_pool_checkpoint_bytes"), Look(BYTES, ((None, "text"), (1, WARNING)))),
+    Column("Checkpoint", _pool("bkp_pool_checkpoint_bytes"), Look(BYTES, ((1, WARNING),))),
     Column("Of the backup", _pool("bkp_pool_in_backup"), YES_NO),
 )
 

@@ -259,6 +259,24 @@ def test_every_state_has_a_colour_and_what_is_not_known_is_never_green(metric: s
         assert f"{code} * ({metric}{{{CATALOGUE[metric].labels[-1]}='{state}'}} == 1)" in state_of(metric)
 
 
+@every_board
+def test_what_has_no_value_gets_no_colour_that_a_value_has(board: Board) -> None:
+    """Grafana gives the first colour, that of no limit, to what has no value: green there would be good news."""
+    for panel in board.panels:
+        if panel["type"] == "text":
+            continue
+        fields = [(panel["fieldConfig"]["defaults"], panel["options"].get("colorMode") == "background")]
+        for override in panel["fieldConfig"]["overrides"]:
+            found = {each["id"]: each["value"] for each in override["properties"]}
+            fields.append((found, found.get("custom.cellOptions", {}).get("type") == "color-background"))
+        for field, coloured in fields:
+            if coloured or "thresholds" in field:
+                first, *others = field["thresholds"]["steps"]
+                assert first["value"] is None
+                assert first["color"] in ({"purple"} if coloured else {"purple", "text"}), panel["title"]
+                assert all(each["value"] is not None for each in others)
+
+
 def test_a_metric_that_the_exporter_does_not_have_is_refused() -> None:
     with pytest.raises(KeyError, match="bkp_repo_archives"):
         query("sum(bkp_repo_archives)")

@@ -128,6 +128,42 @@ def test_the_watch_is_late_by_its_limit_and_one_that_never_looked_or_looked_in_t
     judge(tmp_path, series, (asked("server", "Mails and watch", "Watch"), 100, wanted))
 
 
+@pytest.mark.parametrize(
+    ("board", "title", "column", "since", "deadline", "labels"),
+    [
+        ("server", "Jobs", "In time", "job_last_success", "job_deadline", "job_name='check',target='main'"),
+        ("server", "Sources", "In time", "source_last_complete_backup", "source_deadline", "repository='main',source='home'"),
+        ("repository", "Repositories", "In time", "repository_newest_archive", "repository_newest_archive_deadline",
+         "repository='main'"),
+    ],
+)  # fmt: skip
+def test_what_follows_from_a_time_in_the_future_is_not_said_to_be_in_time(
+    tmp_path: Path, board: str, title: str, column: str, since: str, deadline: str, labels: str
+) -> None:
+    series = {}
+    for server, (begun, due) in {"well": (0, 200), "late": (0, 50), "ahead": (150, 200), "never": (None, 50)}.items():
+        if begun is not None:
+            series[f"bkp_{since}_timestamp_seconds{{{labels}}}@{server}"] = f"{begun * 60}x200"
+        series[f"bkp_{deadline}_timestamp_seconds{{{labels}}}@{server}"] = f"{due * 60}x200"
+    wanted = {
+        f'{{job="bkp", instance="{server}", {labels}}}'.replace("'", '"'): value
+        for server, value in {"well": 0.0, "late": 1.0, "never": 1.0}.items()
+    }
+    judge(tmp_path, series, (asked(board, title, column), 100, wanted))
+
+
+def test_a_scrub_that_ended_in_the_future_is_not_in_time(tmp_path: Path) -> None:
+    series = {
+        f"bkp_pool_scrub_limit_seconds{{pool='tank'}}@{server}": "3000x200" for server in ("well", "old", "ahead")
+    }
+    for server, minute in {"well": 60, "old": 10, "ahead": 150}.items():
+        series[f"bkp_pool_scan_end_timestamp_seconds{{pool='tank',scan='scrub'}}@{server}"] = f"{minute * 60}x200"
+    wanted = {
+        f'{{job="bkp", instance="{server}", pool="tank"}}': late for server, late in (("well", 0.0), ("old", 1.0))
+    }
+    judge(tmp_path, series, (asked("storage", "Pools", "Scrub"), 100, wanted))
+
+
 def test_each_kind_of_look_is_late_by_its_own_limit(tmp_path: Path) -> None:
     series = {
         "bkp_observation_limit_seconds{observation='pools'}": "600x200",
