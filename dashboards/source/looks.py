@@ -46,7 +46,7 @@ class Look:
     decimals: int | None = None
 
     def thresholds(self) -> dict[str, Any]:
-        """Return the steps as Grafana has them. It gives the first colour to what has no value, so that is no step's."""
+        """Return the steps as Grafana has them. What has no value gets the first colour, so that is no step's."""
         steps = ((None, UNKNOWN if self.coloured else PLAIN), *self.steps)
         return {"mode": "absolute", "steps": [{"color": colour, "value": value} for value, colour in steps]}
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from tests.support.promtool import Sampled, Story
 
 DAY = 24 * 60  # minutes
-COLLECTORS = ("concerns", "jobs")
+COLLECTORS = ("concerns", "jobs", "pools", "disks")
 
 
 class Target:

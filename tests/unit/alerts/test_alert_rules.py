@@ -31,6 +31,8 @@ ONLY_PROMETHEUS = {
     "BkpDiskSectorsGrow",
     "BkpDiskValuesOld",
 }
+# Of these, what no server told.
+OF_PROMETHEUS = {"Watchdog", "BkpExporterDown", "BkpExporterGone", "BkpExporterMissing", "BkpRulesFail"}
 SECTIONS = ["What it means", "How to look", "How to mend", "When it is safe to wait"]
 LINK = re.compile(r"\]\((?!\w+:)([^)#\s]*)(?:#([^)\s]+))?\)")
 OURS = {"job", "instance", "kind", "object", "severity"}  # labels of Prometheus, and of what the rules record
@@ -113,6 +115,19 @@ def test_every_label_that_an_expression_joins_or_groups_by_is_one_of_a_metric(ex
     known = OURS | {"rule_group"} | {label for metric in CATALOGUE.values() for label in metric.labels}
     for listed in re.findall(r"\b(?:by|on|ignoring|without|group_left|group_right)\s*\(([^)]*)\)", expr):
         assert set(re.findall(r"\w+", listed)) <= known
+
+
+@pytest.mark.parametrize("name", sorted(ONLY_PROMETHEUS - OF_PROMETHEUS))
+def test_an_alert_on_what_a_server_told_goes_on_while_it_is_silent(name: str) -> None:
+    held = re.fullmatch(
+        r"(?s).*\bor\s+max by \((.*?)\) \(ALERTS\{alertname=\"(\w+)\",alertstate=\"firing\"\}\)"
+        r" and on \(job, instance\) up == 0\s*",
+        ALERTS[name].expr,
+    )
+    assert held
+    assert held[2] == name
+    told = set(LABEL.findall(ALERTS[name].annotations["description"]))
+    assert {"job", *told} == {"job", *held[1].split(", ")}
 
 
 @pytest.mark.parametrize("expr", EXPRESSIONS)

@@ -49,6 +49,7 @@ def test_errors_of_a_device_that_grow_are_grave(tmp_path: Path) -> None:
     targets = {
         "grows": Target(story, "grows"),
         "gap": Target(story, "gap", silent=lambda minute: 412 <= minute <= 422),
+        "dies": Target(story, "dies", silent=lambda minute: minute >= 420),
         "stands": Target(story, "stands"),
         "first": Target(story, "first"),
         "cleared": Target(story, "cleared"),
@@ -57,11 +58,11 @@ def test_errors_of_a_device_that_grow_are_grave(tmp_path: Path) -> None:
         errors = {"stands": then((0, 3)), "first": then((0, 0), (400, 3)), "cleared": then((0, 9), (400, 0))}
         target.sample("bkp_vdev_checksum_errors", errors.get(name, then((0, 3), (400, 9))), **labels)
         target.sample("bkp_vdev_read_errors", errors.get(name, then((0, 3), (400, 9))), **labels)
-    wanted = [targets[name].alert(**labels, severity="critical") for name in ("grows", "gap")]
+    wanted = [targets[name].alert(**labels, severity="critical") for name in ("grows", "gap", "dies")]
     story.silent("BkpPoolErrorsGrow", 404)
     story.fires("BkpPoolErrorsGrow", 408, *wanted)
     story.fires("BkpPoolErrorsGrow", 420, *wanted)
-    story.silent("BkpPoolErrorsGrow", 800)
+    story.fires("BkpPoolErrorsGrow", 800, wanted[-1])  # of that nobody knows
     judge(tmp_path, [story])
 
 
@@ -88,21 +89,23 @@ def test_bad_sectors_that_grow_and_disks_that_tell_nothing_are_said(tmp_path: Pa
 
 def test_a_scrub_is_overdue_until_one_has_ended(tmp_path: Path) -> None:
     story = Story(16 * DAY, STEP)
-    targets = {name: Target(story, name) for name in ("scrubbed late", "in time", "ahead")}
+    targets = {name: Target(story, name) for name in ("scrubbed late", "in time", "later still")}
     for name, target in targets.items():
         ends = {
             "scrubbed late": then((0, 0), (12 * DAY, None), (13 * DAY, 13 * DAY * 60)),  # for a day it is running
             "in time": then((0, 0), (9 * DAY, 9 * DAY * 60)),
-            "ahead": then((0, 0), (15 * DAY, 15 * DAY * 60)),
+            "later still": then((0, 0), (15 * DAY, 15 * DAY * 60)),
         }
         target.sample("bkp_pool_scan_end_timestamp_seconds", ends[name], pool="tank", scan="scrub")
         target.sample("bkp_pool_scan_end_timestamp_seconds", always(0), pool="tank", scan="resilver")
         target.sample("bkp_pool_scrub_limit_seconds", always(10 * 86400), pool="tank")
-    late, ahead = (targets[name].concern("scrub_old", "pool tank", "warning") for name in ("scrubbed late", "ahead"))
+    late, later = (
+        targets[name].concern("scrub_old", "pool tank", "warning") for name in ("scrubbed late", "later still")
+    )
     story.silent("BkpScrubOld", 10 * DAY)
-    story.fires("BkpScrubOld", 10 * DAY + 2 * STEP, late, ahead)
-    story.fires("BkpScrubOld", 12 * DAY + 3 * STEP, late, ahead)
-    story.fires("BkpScrubOld", 13 * DAY + STEP, ahead)
+    story.fires("BkpScrubOld", 10 * DAY + 2 * STEP, late, later)
+    story.fires("BkpScrubOld", 12 * DAY + 3 * STEP, late, later)
+    story.fires("BkpScrubOld", 13 * DAY + STEP, later)
     story.silent("BkpScrubOld", 15 * DAY + STEP)
     judge(tmp_path, [story])
 

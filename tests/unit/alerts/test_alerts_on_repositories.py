@@ -44,6 +44,29 @@ def test_a_source_or_an_archive_is_old_by_its_deadline_unless_the_night_itself_i
     judge(tmp_path, [story])
 
 
+def test_an_archive_of_the_future_is_said_as_it_could_never_grow_old(tmp_path: Path) -> None:
+    story = Story(60)
+    archive, source, well = Target(story, "archive"), Target(story, "source"), Target(story, "well")
+    for target in (archive, source, well):
+        begun = {"archive": 99 * DAY if target is archive else 0, "source": 99 * DAY if target is source else 0}
+        target.sample(
+            "bkp_repository_newest_archive_timestamp_seconds",
+            then((0, 60 * begun["archive"]), (40, 0)),
+            repository="main",
+        )
+        target.sample(
+            "bkp_source_last_complete_backup_timestamp_seconds",
+            then((0, 60 * begun["source"]), (40, 0)),
+            repository="main",
+            source="home",
+        )
+    ahead = [each.concern("clock_ahead", "repository main", "warning") for each in (archive, source)]
+    story.fires("BkpClockAhead", 6, *ahead)
+    story.fires("BkpClockAhead", 39, *ahead)
+    story.silent("BkpClockAhead", 41)
+    judge(tmp_path, [story])
+
+
 def nights(target: Target, metric: str, of_night: Callable[[int], float | None]) -> None:
     """Add a figure that each night replaces."""
     target.sample(metric, lambda minute: of_night(minute // DAY), repository="main")

@@ -132,7 +132,8 @@ def test_the_watch_is_late_by_its_limit_and_one_that_never_looked_or_looked_in_t
     ("board", "title", "column", "since", "deadline", "labels"),
     [
         ("server", "Jobs", "In time", "job_last_success", "job_deadline", "job_name='check',target='main'"),
-        ("server", "Sources", "In time", "source_last_complete_backup", "source_deadline", "repository='main',source='home'"),
+        ("server", "Sources", "In time", "source_last_complete_backup", "source_deadline",
+         "repository='main',source='home'"),
         ("repository", "Repositories", "In time", "repository_newest_archive", "repository_newest_archive_deadline",
          "repository='main'"),
     ],
