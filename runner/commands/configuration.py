@@ -10,6 +10,7 @@ from bkp.cli import complain
 from bkp.clock import local_zone, utc_now
 from bkp.config import load_config
 from bkp.errors import ExitCode
+from bkp.jobs import JOBS
 from runner import PROGRAM
 from runner.commands import options
 
@@ -46,14 +47,14 @@ def config_group() -> None:
     "--host",
     "look",
     is_flag=True,
-    help="Look at this host, too: passphrase files, repositories, sources, pools, disks, programs.",
+    help="Look at this host, too: secrets, repositories, sources, keys of replications, pools, disks, programs.",
 )
 @click.pass_obj
 def check_command(config_path: Path, look: bool) -> int:
     """Read the configuration; say what it means, or the first thing that is wrong with it.
 
     Without --host nothing but the file is looked at. With it, whatever it names and is not there is named, and the
-    exit code is then 3. Datasets and repositories on other hosts are not looked at.
+    exit code is then 3. Datasets, live servers and repositories on other hosts are not looked at.
     """
     config = load_config(config_path, schedules=True)
     click.echo(f"{config_path}: valid")
@@ -63,6 +64,10 @@ def check_command(config_path: Path, look: bool) -> int:
         for source in repository.sources:
             click.echo(f"    source {source}: {config.sources[source].path or config.sources[source].dataset}")
     for name, job in config.jobs.items():
+        kind = JOBS[name].kind
+        if not config.names(kind):
+            click.echo(f"  job {name}: has no {kind.value} to work on")
+            continue
         click.echo(f"  job {name}: {_when(job.schedule, now, zone)}")
         if (day := job.schedule and job.schedule.skipped_day(now, zone)) is not None:
             click.echo(

@@ -30,9 +30,22 @@ def _missing(config: Config) -> Iterator[str]:
     for name, source in config.sources.items():
         if source.path is not None and not Path(source.path).is_dir():
             yield f"sources.{name}: {source.path} is not there, or is no folder"
+    yield from _pulled_and_pinged(config)
     yield from _watched(config)
     if config.mail.when != "never" and (problem := _program(config.mail.msmtp)) is not None:
         yield f"mail.msmtp: {problem}"
+
+
+def _pulled_and_pinged(config: Config) -> Iterator[str]:
+    for name, pull in config.replications.items():
+        if (problem := _program(pull.syncoid)) is not None:
+            yield f"replications.{name}: {problem}"
+        for file in (pull.identity_file, pull.known_hosts):
+            if not Path(file).is_file():
+                yield f"replications.{name}: {file} is not there: docs/replication.md says how to make it"
+    for job, address in config.heartbeat.address_files.items():
+        if not Path(address).is_file():
+            yield f"heartbeat.address_files.{job}: {address} is not there"
 
 
 def _watched(config: Config) -> Iterator[str]:

@@ -126,7 +126,6 @@ TEXTS = {
         "restart of the server changes nothing, and `bkp-run follow` goes on. Deferred while the pool is not ONLINE, a "
         "spare is in use, it resilvers, or a self-test runs on one of its disks.",
         (
-            "bkp-run scrub                 all pools, one after the other, with progress",
             "bkp-run scrub --no-wait       begin on all pools and leave the rest to `bkp-run follow`",
             "bkp-run scrub --dry-run       say what would be run",
         ),

@@ -319,6 +319,7 @@ def test_config_check_says_what_the_configuration_means(world: World) -> None:
     assert f"repository main: {world.repository}" in said
     assert f"source docs: {world.docs}" in said
     assert "job nightly: 02:30, next " in said
+    assert "job scrub: has no pool to work on" in said
 
 
 def test_config_check_looks_at_the_host_only_if_asked(world: World) -> None:
@@ -347,6 +348,26 @@ def test_config_check_looks_for_the_pools_and_disks_that_are_to_be_watched(world
     assert done.returncode == 3
     assert "pools.tank: no pool no-such-pool is imported" in done.stderr
     assert "disks.left: nothing is at /dev/disk/by-id/ata-NO_SUCH_DISK" in done.stderr
+
+
+def test_config_check_looks_for_what_a_pull_and_a_heartbeat_need(world: World) -> None:
+    world.config["replications"] = {
+        "live": {
+            "source": "bkp@live.example.com:tank/data",
+            "target": "tank/replica",
+            "identity_file": str(world.root / "no-key"),
+            "known_hosts": str(world.root / "no-hosts"),
+            "syncoid": "/no/syncoid",
+        }
+    }
+    world.config["heartbeat"] = {"address_files": {"watch": str(world.root / "no-address")}}
+    world.write_config()
+    world.succeed("config", "check")
+    done = world.run("config", "check", "--host")
+    assert done.returncode == 3
+    for said in ("/no/syncoid is not installed", f"{world.root}/no-key is not there", f"{world.root}/no-hosts is not"):
+        assert f"replications.live: {said}" in done.stderr
+    assert f"heartbeat.address_files.watch: {world.root}/no-address is not there" in done.stderr
 
 
 def test_config_check_warns_of_a_time_that_one_night_of_the_year_lacks(world: World) -> None:
