@@ -186,7 +186,7 @@ def main(arguments: list[str]) -> int:
     """Print what is told of the export in a file, or on standard input; return the exit code."""
     if len(arguments) != 1 or arguments[0] in ("-h", "--help"):
         sys.stderr.write(
-            "usage: python3 key_export.py FILE\n  FILE  a Borg key export: plain, paper or QR page; - is stdin\n"
+            f"usage: python3 {sys.argv[0]} FILE\n  FILE  a Borg key export: plain, paper or QR page; - is stdin\n"
         )
         return 2
     try:
