@@ -71,8 +71,12 @@ def _last_known(context: RunContext) -> Run | None:
 
 
 def outdated_places(config: Config, target: str, key: ExportedKey, now: datetime) -> list[str]:
-    """Return the locations that are to hold key or passphrase, and are not known to hold those of this key."""
-    records = read_attestations(Path(config.attestations_path)).records
+    """Return the locations that are to hold key or passphrase, and are not known to hold those of this key.
+
+    Where what was attested cannot be trusted, these are all.
+    """
+    attested = read_attestations(Path(config.attestations_path))
+    records = attested.records if attested.problem is None else ()
     live = LiveKey(key.repository_id, key.fingerprint)
     wanted = [
         Duty(topic, place, target, live)
