@@ -115,9 +115,8 @@ def export_key(config_path: Path, target: str | None, path: Path | None, replace
     A different key that lies there is not written over, unless --replace says so. No passphrase is needed: the
     export is locked by the one that the repository has now.
     """
-    from bkp.key_export import parse_key_export
     from bkp.state.files import PRIVATE_MODE, write_atomic
-    from bkp.tools.borg.client import Borg
+    from bkp.tools.borg.live_key import export_of
     from runner.key_watch import outdated_places
 
     config = load_config(config_path)
@@ -126,8 +125,9 @@ def export_key(config_path: Path, target: str | None, path: Path | None, replace
     place = path or (Path(repository.key_export) if repository.key_export else None)
     if place is None:
         raise UsageError(f"repositories.{name}.key_export is null", remedy="name a file with --to")
-    content = Borg(repository, None, lock_wait=config.lock_wait.total_seconds()).key_export()
-    key = parse_key_export(content)
+    if path is not None and not path.absolute().parent.is_dir():  # a key is not to lie beside what is not mounted
+        raise UsageError(f"{path.parent} is no folder of this server", remedy="mount it, or make it")
+    content, key = export_of(repository, lock_wait=config.lock_wait.total_seconds())
     said = _refuse_another(place, key, replace=replace)
     if not dry_run:
         write_atomic(place.absolute(), content, mode=PRIVATE_MODE)

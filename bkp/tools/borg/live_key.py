@@ -20,9 +20,17 @@ def live_key(repository: Repository, *, lock_wait: float, keep_open: tuple[int, 
     """Return the repository's key as it is now. Raise `StepFailedError` with the reason where it cannot be had."""
     if (found := key_in_file(repository.path)) is not None:
         return found
+    return export_of(repository, lock_wait=lock_wait, keep_open=keep_open)[1]
+
+
+def export_of(
+    repository: Repository, *, lock_wait: float, keep_open: tuple[int, ...] = ()
+) -> tuple[bytes, ExportedKey]:
+    """Return what `borg key export` writes, and the key in it. Raise `StepFailedError` where that is none."""
     borg = Borg(repository, None, lock_wait=lock_wait, timeout=TIMEOUT_SECONDS, keep_open=keep_open)
     try:
-        return parse_key_export(borg.key_export())
+        content = borg.key_export()
+        return content, parse_key_export(content)
     except ValueError as exc:
         raise StepFailedError(f"what borg exported {exc}", remedy="compare it with an escrow copy") from None
 

@@ -104,6 +104,17 @@ def test_every_wrong_copy_has_its_own_sentence_and_a_change_of_key_is_noticed_by
     refused = world.run("export-key")
     assert refused.returncode == 2
     assert "another key lies there" in refused.stderr
+    in_use = world.repository / "config"
+    whole = in_use.read_text()
+    in_use.write_text(whole[: whole.index("key = ") + 80] + "\n")
+    damaged = world.run("export-key", "--replace")
+    in_use.write_text(whole)
+    assert damaged.returncode == 3, damaged.stderr
+    assert "what borg exported is a damaged key export" in damaged.stderr
+    assert key.read_bytes() == old.read_bytes()
+    nowhere = world.run("export-key", "--to", str(world.root / "not-mounted" / "key.txt"))
+    assert (nowhere.returncode, (world.root / "not-mounted").exists()) == (2, False)
+    assert "is no folder of this server" in nowhere.stderr
     assert key.read_bytes() == old.read_bytes()
     assert (
         "outdated, or not attested for this key: codes.hc, locked.hc" in world.succeed("export-key", "--replace").stdout
