@@ -9,6 +9,8 @@ from auditor.engine.rule import judge_rule
 from auditor.evidence import Evidence, Facts
 from auditor.facts.builder import FactBuilder
 from auditor.facts.host import collect_escrow
+from auditor.facts.zfs import add_keys
+from bkp.attestations import topics
 from bkp.attestations.duties import after
 from bkp.attestations.model import LEVELS, Attestations
 from bkp.verdict import Verdict
@@ -33,7 +35,7 @@ class Use:
 
 def uses(site: Site, rules: RuleSet, record: Attestation, target: str | None) -> Iterator[Use]:
     """Yield the rules that ask for the record's topic, for its subject."""
-    facts = _facts(site)
+    facts = _facts(site, record)
     evidence = Evidence(facts, record.host, "UTC", site.now, Attestations((record,)))
     instances = {None, record.subject, target, f"{record.subject}.{target}"}
     for rule in rules.rules:
@@ -60,11 +62,13 @@ def _until(site: Site, rule: Rule, record: Attestation) -> datetime:
     return ends
 
 
-def _facts(site: Site) -> Facts:
-    """Return the facts that rules about attestations look at."""
+def _facts(site: Site, record: Attestation) -> Facts:
+    """Return the facts that rules about attestations look at; ZFS is asked only where it was for the record."""
     builder = FactBuilder(site.now)
-    for name in site.repositories(None):
-        live = site.live(name)
-        builder.of("borg.repo", name).add("the key in use", {"id": live.id, "key_fingerprint": live.fingerprint})
+    for name, live in site.live_keys().items():
+        values = {"id": live.id, "key_fingerprint": live.fingerprint, "key_replaced": len(site.seen(name)) > 1}
+        builder.of("borg.repo", name).add("the key in use", values)
+    if record.topic == topics.ZFS_KEY.name:
+        add_keys(builder, site.zfs_keys)
     collect_escrow(builder, site.config)
     return Facts(builder.facts)

@@ -79,6 +79,16 @@ class Site:
         key = self.export(target)
         return LiveKey(key.repository_id, key.fingerprint)
 
+    def live_keys(self) -> dict[str, LiveKey]:
+        """Return the keys of the repositories that can be asked."""
+        found = {}
+        for target in self.repositories(None):
+            try:
+                found[target] = self.live(target)
+            except BkpError:
+                continue
+        return found
+
     def seen(self, target: str) -> Sequence[KeySeen]:
         """Return the keys that runs found in the repository, oldest first."""
         return self._history.keys.get(target, ())
@@ -94,19 +104,13 @@ class Site:
 
     def standings(self) -> list[Standing]:
         """Return how everything stands that locations are to hold, what cannot be asked as unknown."""
-        keys = {}
-        for target in self.repositories(None):
-            try:
-                keys[target] = self.live(target)
-            except BkpError:
-                continue
         roots: dict[str, LiveKey | None] = {}
         if any("zfs-key" in place.holds for place in self.config.audit.escrow):
             try:
                 roots = {root: LiveKey(key.guid, key.fingerprint) for root, key in self.zfs_keys.items()}
             except BkpError:
                 roots = {"its encryption root": None}
-        return standings(duties(self.config, keys, roots), self.records, self.now)
+        return standings(duties(self.config, self.live_keys(), roots), self.records, self.now)
 
     def attest(self, topic: Topic, subject: str, proofs: Sequence[Proof], by: str) -> tuple[Attestation, ...]:
         """Append what was proven, all of it or nothing, and return it. Raise `StateError` if it cannot be."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from auditor.facts.builder import FactBuilder, FactGroup
     from bkp.config.model import Config
     from bkp.config.repositories import Repository
+    from bkp.tools.zfs.keys import ZfsKey
     from bkp.tools.zfs.replies import Property
 
 TIMEOUT_SECONDS = 20.0
@@ -236,12 +237,16 @@ def _property(facts: FactGroup, own: Property | None, name: str, fact: str, valu
 
 
 def _keys(builder: FactBuilder, zfs: Zfs, uses: Mapping[str, _Use]) -> None:
-    """Add zfs.encryption_roots, and zfs.key.* of each."""
     try:
         keys = keys_of(zfs, uses) if uses else {}
     except BkpError as exc:
         builder.of("zfs").fail("zfs get", _reason(exc), ("encryption_roots",))
         return
+    add_keys(builder, keys)
+
+
+def add_keys(builder: FactBuilder, keys: Mapping[str, ZfsKey]) -> None:
+    """Add zfs.encryption_roots, and zfs.key.* of each."""
     builder.of("zfs").add("zfs get", {"encryption_roots": tuple(keys)})
     for root, key in keys.items():
         values = {"guid": key.guid, "form": key.form, "fingerprint": key.fingerprint}

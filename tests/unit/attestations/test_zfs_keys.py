@@ -1,10 +1,11 @@
 """A ZFS key at a location: tried without being loaded, and known again by what changes with it."""
 
-from datetime import UTC
+from datetime import UTC, timedelta
 from pathlib import Path
 
 import pytest
 
+from auditor.attest.good_for import uses
 from auditor.attest.proof import of_zfs_key
 from auditor.attest.site import Site
 from auditor.engine.rule import judge_rule
@@ -105,6 +106,14 @@ def test_a_copy_that_does_not_fit_is_refuted_and_never_shown(host: Host, copy: b
     with pytest.raises(RefutedError):
         of_zfs_key(host.site(), "usb", RAW[::-1], None)
     assert not (host.folder / "attestations.jsonl").exists()
+
+
+def test_the_rule_that_counts_it_is_named_with_the_day_until_which_it_counts(host: Host) -> None:
+    site = host.site()
+    proof = of_zfs_key(site, "usb", PASSPHRASE.encode(), None)
+    (record,) = site.attest(topics.ZFS_KEY, "usb", [proof], "A. Operator")
+    (use,) = uses(site, load_rules(data_dir("rules")), record, proof.target)
+    assert (use.rule.id, use.until) == ("KEY-009", NOW + timedelta(days=180)), "as its location says"
 
 
 def test_which_encryption_root_is_meant_is_asked_where_there_are_several(host: Host) -> None:
