@@ -126,8 +126,6 @@ def stand(duty: Duty, records: Iterable[Attestation], now: datetime) -> Standing
     if duty.target is not None and duty.key is None:
         why = "which key is in use is not known yet: the next run of a job records it"
         return Standing(duty, State.UNKNOWN, own[-1] if own else None, why=why)
-    if duty.key is not None and any(each.repository_id == duty.key.id for each in own):  # of several repositories
-        own = [each for each in own if each.repository_id == duty.key.id]
     found: Standing | None = None
     for record in reversed(own):
         judged = _judged(duty, record, now, end_of(record, duty.topic, duty.location))
@@ -172,9 +170,14 @@ def after(moment: datetime, span: timedelta) -> datetime:
 
 
 def standings(wanted: Iterable[Duty], records: Iterable[Attestation], now: datetime) -> list[Standing]:
-    """Return how every duty stands."""
-    known = tuple(records)
-    return [stand(duty, known, now) for duty in wanted]
+    """Return how every duty stands. What is of one repository that is there says nothing of another."""
+    known, asked = tuple(records), tuple(wanted)
+    present = {duty.key.id for duty in asked if duty.key is not None}
+    found = []
+    for duty in asked:
+        others = present - {duty.key.id} if duty.key is not None else set()
+        found.append(stand(duty, [each for each in known if each.repository_id not in others], now))
+    return found
 
 
 def opened(config: Config, target: str, key: LiveKey, records: Iterable[Attestation], now: datetime) -> Standing | None:

@@ -12,7 +12,7 @@ from auditor.facts.builder import FactBuilder
 from auditor.facts.host import collect_escrow
 from auditor.rules.folder import load_rules
 from bkp.attestations import topics
-from bkp.attestations.duties import Duty, LiveKey, State, duties, opened, stand
+from bkp.attestations.duties import Duty, LiveKey, State, duties, opened, stand, standings
 from bkp.attestations.model import Attestations
 from bkp.config.reports import EscrowLocation
 from bkp.config.values import Duration
@@ -80,6 +80,16 @@ def test_an_attestation_of_one_repository_says_nothing_of_another() -> None:
     both = [attestation(**BOUND), attestation(**(BOUND | {"repository_id": other.id, "bound_to": other.fingerprint}))]
     assert stand(DUTY, both, NOW).state is State.HELD
     assert stand(Duty(topics.KEY, SAFE, "other", other), both, NOW).state is State.HELD
+
+
+def test_what_was_attested_of_one_repository_does_not_make_another_outdated() -> None:
+    """Nobody has ever attested the other: that its key was changed would be a false alarm."""
+    other = Duty(topics.KEY, SAFE, "other", LiveKey("b" * 64, "3" * 64))
+    found = standings([DUTY, other], [attestation(**BOUND)], NOW)
+    assert [each.state for each in found] == [State.HELD, State.NEVER]
+    assert standings([other], [attestation(**BOUND)], NOW)[0].state is State.OUTDATED, (
+        "that repository is there no more"
+    )
 
 
 def test_a_repository_that_was_opened_stays_so_for_a_year_unless_its_key_changes() -> None:
