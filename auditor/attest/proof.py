@@ -14,6 +14,7 @@ from bkp.tools.borg import commands
 from bkp.tools.borg.client import Borg, BorgError
 from bkp.tools.borg.outcome import Problem
 from bkp.tools.zfs.keys import fits
+from bkp.words import words
 
 if TYPE_CHECKING:
     from auditor.attest.site import Site
@@ -48,9 +49,19 @@ def carried(wanted: Level | None, most: Level, how: str) -> Level:
     return wanted
 
 
+def _meant(site: Site, target: str | None) -> list[str]:
+    """Return the repositories that are meant; raise `UsageError` where there is none that has a key."""
+    names = site.repositories(target)
+    if not names:
+        raise UsageError(
+            "no repository has a key", remedy="see repositories.….encryption: with `none` nothing is to keep"
+        )
+    return names
+
+
 def of_export(site: Site, place: str, key: ExportedKey, target: str | None) -> Proof:
     """Compare an export with the key in use. Raise `RefutedError` where it is another one."""
-    names = site.repositories(target)
+    names = _meant(site, target)
     named = [name for name in names if site.live(name).id.startswith(key.repository_id)]
     found = (named or names)[0]
     live = site.live(found)
@@ -68,7 +79,7 @@ def of_digits(site: Site, place: str, digits: str, target: str | None) -> Proof:
     if not re.fullmatch(rf"[0-9a-f]{{{LEAST_DIGITS},64}}", found):
         remedy = "as `bkp-audit fingerprint` says them, or the last two groups before the dash on a paper key's id line"
         raise UsageError(f"--fingerprint: wanted at least {LEAST_DIGITS} digits of 0-9 and a-f", remedy=remedy)
-    names = site.repositories(target)
+    names = _meant(site, target)
     for name in names:
         if site.live(name).fingerprint.startswith(found):
             statement = f"Compared the fingerprint of the export at {place} with the key in use: {_grouped(found)}"
@@ -93,9 +104,12 @@ def _grouped(digits: str) -> str:
 
 def of_word(site: Site, target: str | None, statement: str, *, keyed: bool) -> list[Proof]:
     """Take a person's word that something was seen; for keys that of each repository that is meant."""
+    if not words(statement):
+        remedy = "say it with --statement 'TEXT': nothing else stands behind level seen"
+        raise UsageError("what was seen?", remedy=remedy)
     if not keyed:
         return [Proof("seen", None, None, statement)]
-    return [Proof("seen", site.live(name), name, statement) for name in site.repositories(target)]
+    return [Proof("seen", site.live(name), name, statement) for name in _meant(site, target)]
 
 
 def of_passphrase(site: Site, place: str, passphrase: Secret, target: str | None) -> Proof:
@@ -103,7 +117,7 @@ def of_passphrase(site: Site, place: str, passphrase: Secret, target: str | None
 
     Neither it nor anything that it could be guessed by is kept.
     """
-    names = site.repositories(target)
+    names = _meant(site, target)
     if len(names) != 1:
         raise UsageError("several repositories are configured", remedy=f"name one: --target {names[0]}")
     name = names[0]

@@ -42,15 +42,15 @@ def in_order(found: Sequence[Standing]) -> list[Standing]:
 
 def ask_all(site: Site, record: Callable[[Given, list[Proof]], int]) -> int:
     """Ask for each thing; an empty answer passes it over. Return `FINDING` if an answer was refused."""
-    found = in_order(site.standings())
-    click.echo(as_text(site.standings(), site.now, site.zone))
+    found = site.standings()
+    click.echo(as_text(found, site.now, site.zone))
     if not found:
         return AuditExit.UNJUDGED
     click.echo("Open each location, and give what lies there. An empty answer passes it over; Ctrl-C ends.\n")
     by = click.prompt("Who are you", type=str)
     insist_on_name(by)
     code = AuditExit.CLEAN
-    for standing in found:
+    for standing in in_order(found):
         if standing.state is State.UNKNOWN:
             click.echo(f"{standing.duty.location.name}: {standing.duty.what}: {standing.why}")
             continue
