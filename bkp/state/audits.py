@@ -13,7 +13,6 @@ import fcntl
 import hashlib
 import os
 import re
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
@@ -21,6 +20,7 @@ from bkp.errors import StateError
 from bkp.severity import Severity
 from bkp.state.fields import Count, Record, UtcTime
 from bkp.state.files import make_dir, read_bytes, read_record, write_record
+from bkp.state.locking import lock_within
 from bkp.state.reading import Missing, Readable, Unreadable
 from bkp.verdict import Verdict
 
@@ -204,14 +204,11 @@ class KeptReports:
         except OSError as exc:
             raise StateError(f"cannot open the folder of reports {self.folder}: {exc.strerror}") from exc
         try:
-            last = time.monotonic() + _PATIENCE
-            while not _try_lock(descriptor):
-                if time.monotonic() >= last:
-                    raise StateError(
-                        f"another program holds the folder of reports {self.folder} for {_PATIENCE:g} seconds",
-                        remedy=f"find it with `lsof {self.folder}` and end it",
-                    )
-                time.sleep(0.05)
+            if not lock_within(descriptor, fcntl.LOCK_EX, _PATIENCE):
+                raise StateError(
+                    f"another program holds the folder of reports {self.folder} for {_PATIENCE:g} seconds",
+                    remedy=f"find it with `lsof {self.folder}` and end it",
+                )
             yield
         finally:
             os.close(descriptor)
@@ -236,11 +233,3 @@ def make_folder(folder: Path) -> None:
         raise StateError(
             f"cannot make the folder of reports {folder}: {exc.strerror}", remedy="check free space and permissions"
         ) from exc
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
