@@ -55,7 +55,7 @@ def test_attestations_written_by_hand_count_for_the_rules_they_are_for(tmp_path:
     copy.write_bytes(f"BORG_KEY {REPOSITORY}\r\n{body}".encode())
     run(KEY, file=str(file), copy=str(copy))
     run(KEY, file=str(file), copy=str(copy), subject="vaultwarden", level="opened")
-    assert file.stat().st_mode & 0o777 == 0o600
+    assert file.stat().st_mode & 0o777 == 0o640, "the exporter reads it, too"
     found = read_attestations(file)
     assert found.problem is None
     assert [record.bound_to for record in found.records] == [FINGERPRINT, FINGERPRINT]
