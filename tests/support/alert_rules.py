@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote_plus
 
 import yaml
 
@@ -34,7 +35,11 @@ class Alert:
     def rendered(self, labels: dict[str, str]) -> dict[str, str]:
         """Return its annotations for an alert with these labels. A label that is not there is a KeyError."""
         return {
-            key: re.sub(r"\{\{ \$labels\.(\w+) \}\}", lambda found: labels[found[1]], text)
+            key: re.sub(
+                r"\{\{ \$labels\.(\w+)( \| urlquery)? \}\}",
+                lambda found: quote_plus(labels[found[1]]) if found[2] else labels[found[1]],
+                text,
+            )
             for key, text in self.annotations.items()
         }
 

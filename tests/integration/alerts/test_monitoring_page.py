@@ -108,6 +108,8 @@ def test_what_the_page_says_is_typed_leads_to_the_first_alert_and_to_its_end(tmp
     assert len(done) > 20
     assert "https://wiki.example.org/bkp/runbooks/BkpPoolFull" in kept
     assert "bkp.example" not in kept
+    assert "https://grafana.example.org/d/bkp-storage" in kept
+    assert "grafana.example/" not in kept
 
 
 def test_the_page_names_every_file_and_every_dashboard() -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import subprocess
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from bkp.concerns.model import GRAVEST_FIRST, KINDS
 from exporter.metrics.registry import CATALOGUE, COLLECTORS
 from tests.support.alert_rules import ALERTS, LABEL, RECORDED, RULES, RUNBOOKS, Alert, alert_of
+from tests.support.dashboards import BOARDS
 
 # What only Prometheus can see: nobody answers, something is gone, numbers over time, and that all of this is alive.
 ONLY_PROMETHEUS = {
@@ -66,11 +68,23 @@ def test_promtool_finds_nothing_wrong_with_the_rules() -> None:
 @each_alert
 def test_an_alert_says_how_grave_it_is_what_it_is_and_where_to_read_on(alert: Alert) -> None:
     assert alert.severity in {*GRAVEST_FIRST, "none", "{{ $labels.severity }}"}
-    assert set(alert.annotations) == {"summary", "description", "runbook_url"}
+    assert set(alert.annotations) == {"summary", "description", "runbook_url", "dashboard_url"}
     assert all(alert.annotations.values())
     assert not LABEL.search(alert.annotations["summary"])  # it heads a group of alerts
     assert alert.annotations["runbook_url"].rpartition("/")[2] == alert.name
     assert re.fullmatch(r"(Bkp)?([A-Z][a-z]+)+", alert.name)
+
+
+@each_alert
+def test_an_alert_leads_to_a_dashboard_with_its_own_server_chosen(alert: Alert) -> None:
+    address = urlsplit(alert.annotations["dashboard_url"])
+    assert (address.scheme, address.netloc) == ("https", "grafana.example")
+    (board,) = (each for each in BOARDS.values() if f"/d/{each.content['uid']}" == address.path)
+    chosen = dict(each.split("=", 1) for each in address.query.split("&") if each)
+    assert set(chosen) <= {f"var-{name}" for name in board.variables}
+    assert all(chosen[name] == f"{{{{ $labels.{name.removeprefix('var-')} | urlquery }}}}" for name in chosen)
+    of_no_server = {"Watchdog", "BkpExporterMissing", "BkpRulesFail"}
+    assert ({"var-job", "var-instance"} <= set(chosen)) == (alert.name not in of_no_server)
 
 
 @each_alert
