@@ -50,7 +50,8 @@ def read_passphrase(path: Path) -> Secret:
 
     Raise `SecretFileError` where the file cannot be used; the message names the line and never quotes it.
     """
-    return parse_passphrase(_read(path), str(path))
+    missing = "create it with mode 0600, or correct repositories.….passphrase_file"
+    return parse_passphrase(read_secret(path, "passphrase file", form=_FORM, missing=missing), str(path))
 
 
 def from_person(what: str, *, descriptor: int | None = None) -> Secret:
@@ -95,20 +96,21 @@ def loose_permissions(path: Path) -> str | None:
     return f"{path} has mode {mode:04o}, wanted at most 0600" if mode & 0o077 else None
 
 
-def _read(path: Path) -> str:
+def read_secret(path: Path, what: str, *, form: str, missing: str) -> str:
+    """Return the text of a file that holds a secret. `form` and `missing` are what to do if it is bad, or not there.
+
+    Raise `SecretFileError` where it cannot be used; the message never quotes it.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         with os.fdopen(descriptor, "rb") as handle:
             if not stat.S_ISREG(os.fstat(handle.fileno()).st_mode):
-                raise SecretFileError(f"{path}: not a regular file", remedy=_FORM)
+                raise SecretFileError(f"{path}: not a regular file", remedy=form)
             content = handle.read(MAX_BYTES + 1)
     except OSError as exc:
-        raise SecretFileError(
-            f"{path}: the passphrase file cannot be read: {exc.strerror}",
-            remedy="create it with mode 0600, or correct repositories.….passphrase_file",
-        ) from None
+        raise SecretFileError(f"{path}: the {what} cannot be read: {exc.strerror}", remedy=missing) from None
     if len(content) > MAX_BYTES:
-        raise SecretFileError(f"{path}: larger than {MAX_BYTES >> 10} KiB", remedy=_FORM)
+        raise SecretFileError(f"{path}: larger than {MAX_BYTES >> 10} KiB", remedy=form)
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError:

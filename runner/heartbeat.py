@@ -11,14 +11,14 @@ file, and no message names it. What is sent are names of jobs and how they ended
 
 from __future__ import annotations
 
-import os
 import re
-import stat
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from bkp.errors import SecretFileError
+from bkp.secrets import read_secret
 
 if TYPE_CHECKING:
     from bkp.config.watching import Heartbeat as Settings
@@ -27,7 +27,7 @@ End = Literal["success", "fail", "log"]
 
 _PATHS = {"start": "/start", "success": "", "fail": "/fail", "log": "/log"}
 _ADDRESS = re.compile(r"https?://[!-~]+")
-_MAX_BYTES = 4096
+_MAX_ANSWER = 4096  # bytes
 _REMEDY = "write the ping address alone into it, mode 0600"
 
 
@@ -77,7 +77,7 @@ class Heartbeat:
             address = base.rstrip("/") + _PATHS[what] + query + rest
             opener = urllib.request.build_opener(Refused)
             with opener.open(urllib.request.Request(address, data=text.encode()), timeout=self._limit) as answer:  # noqa: S310  # http and https only
-                answer.read(_MAX_BYTES)
+                answer.read(_MAX_ANSWER)
         except SecretFileError as exc:
             found.append(exc.message)
         except urllib.error.HTTPError as exc:
@@ -92,15 +92,7 @@ class Heartbeat:
 
 def read_address(path: str) -> str:
     """Return the one line of a file. Raise `SecretFileError`, which never quotes it."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        with os.fdopen(descriptor, "rb") as handle:
-            if not stat.S_ISREG(os.fstat(handle.fileno()).st_mode):
-                raise SecretFileError(f"{path}: not a regular file", remedy=_REMEDY)
-            content = handle.read(_MAX_BYTES + 1)
-    except OSError as exc:
-        raise SecretFileError(f"{path}: the address cannot be read: {exc.strerror}", remedy=_REMEDY) from None
-    line = content.decode("utf-8", "replace").strip()
+    line = read_secret(Path(path), "address", form=_REMEDY, missing=_REMEDY).strip()
     if not _ADDRESS.fullmatch(line):
         raise SecretFileError(f"{path}: holds no address that begins with https:// or http://", remedy=_REMEDY)
     return line
