@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bkp.config import Config
+    from bkp.past import Synced
     from bkp.state.reading import Reading
     from bkp.survey import Survey
     from exporter.reading import LoadedConfig, Look
@@ -45,6 +46,19 @@ class Model:
     inventory: Inventory
     files: tuple[StateFile, ...]
     concerns: tuple[Concern, ...]
+
+    @property
+    def pulls(self) -> dict[str, Synced]:
+        """Return what is recorded of each replication as it is configured now."""
+        found = {}
+        for name, settings in self.config.config.replications.items():
+            synced = self.survey.past.synced.get(name)
+            if synced is not None and (synced.result.source, synced.result.target) == (
+                settings.source,
+                settings.target,
+            ):
+                found[name] = synced
+        return found
 
 
 def build_model(look: Look) -> Model:

@@ -16,11 +16,8 @@ if TYPE_CHECKING:
 
 
 def _pulls(model: Model) -> Iterator[tuple[Labels, Synced]]:
-    """Yield what is recorded of each replication as it is configured now."""
-    for name, settings in model.config.config.replications.items():
-        synced = model.survey.past.synced.get(name)
-        if synced is not None and (synced.result.source, synced.result.target) == (settings.source, settings.target):
-            yield (name,), synced
+    for name, synced in model.pulls.items():
+        yield (name,), synced
 
 
 def _datasets(model: Model) -> Iterator[tuple[Labels, ReplicaDataset]]:

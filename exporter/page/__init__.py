@@ -14,6 +14,7 @@ from exporter.page.disks import DiskCard, disk_card
 from exporter.page.jobs import JobCard, job_card, sentence
 from exporter.page.parts import Moment, Row, anchor_of, moment_of
 from exporter.page.pools import PoolCard, pool_card
+from exporter.page.replications import ReplicationCard, replication_card
 from exporter.page.repositories import RepositoryCard, is_of_repository, repository_card
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class Page:
     concerns: tuple[ConcernLine, ...]
     others: tuple[JobCard, ...]
     repositories: tuple[RepositoryCard, ...]
+    replications: tuple[ReplicationCard, ...]
     pools: tuple[PoolCard, ...]
     disks: tuple[DiskCard, ...]
     notes: tuple[Row, ...]
@@ -97,6 +99,9 @@ def build_page(model: Model) -> Page:
         concerns=tuple(_concern_line(model, concern) for concern in model.concerns),
         others=tuple(card for card in cards.values() if not is_of_repository(card)),
         repositories=tuple(repository_card(model, holding, cards.values()) for holding in model.holdings),
+        replications=tuple(
+            replication_card(model, name, settings) for name, settings in model.config.config.replications.items()
+        ),
         pools=tuple(pool_card(model, entry) for entry in model.inventory.pools),
         disks=tuple(disk_card(model, entry) for entry in model.inventory.disks),
         notes=tuple(_notes(model)),
@@ -142,6 +147,7 @@ def _anchor(model: Model, concern: Concern) -> str | None:
     if concern.job is not None:
         return "-".join(concern.job)
     things = [f"pool {each.name}" for each in model.inventory.pools]
+    things += [f"replication {name}" for name in model.config.config.replications]
     things += [f"disk {each.name}" for each in model.inventory.disks]
     return anchor_of(concern.object) if concern.object in things else None
 

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from bkp.state.fields import Outcome
 from exporter.page import build_page, render_page
 from exporter.web import STYLE, answer
 from tests.support.exporter_world import World, archive, at, every_status, facts, healthy, make_run
+from tests.support.outside_world import outside, outside_badly
 from tests.support.records import GIB, a_message, a_night
 
 
@@ -184,6 +186,36 @@ def test_links_in_the_page_lead_to_something(three: World) -> None:
     targets = {value[1:] for _, name, value in found.attributes if name == "href" and value.startswith("#")}
     assert targets
     assert targets <= set(ids)
+
+
+def test_a_replica_is_shown_and_one_that_is_not_known_is_never_green(world: World) -> None:
+    outside(world)
+    healthy(world)
+    photos, papers = build_page(world.model()).replications
+    assert (photos.status, photos.word) == ("ok", "9h behind")
+    rows = {row.label: row for row in photos.rows}
+    assert (rows["live server refuses"].tone, rows["received"].text) == ("good", "734.0 MiB in 1m 2s")
+    world.now += timedelta(hours=28)
+    assert build_page(world.model()).replications[0].status == "late"
+    world.now -= timedelta(hours=40)  # the snapshot lies in the future now
+    ahead = build_page(world.model()).replications[0]
+    assert (ahead.status, ahead.word) == ("unknown", "not known")
+    assert papers.name == "papers"
+
+
+def test_a_replica_that_was_never_whole_or_never_pulled_says_so(world: World) -> None:
+    outside_badly(world)
+    page = build_page(world.model())
+    photos, papers = page.replications
+    rows = {row.label: row for row in photos.rows}
+    assert (photos.status, photos.word) == ("failed", "not known")
+    assert rows["never received"].text == rows["cut off"].text == "tank/photos/raw"
+    assert (rows["live server refuses"].tone, rows["newest in common"].tone) == ("bad", "warn")
+    assert (papers.status, papers.word, papers.rows[-1].tone) == ("unknown", "not known", "warn")
+    about = [line.anchor for line in page.concerns if line.text.startswith("Replication photos")]
+    assert about
+    assert set(about) == {"replication-photos"}
+    Reader(render_page(world.model()))
 
 
 @pytest.mark.parametrize(("free", "tone"), [(1800, "plain"), (150, "warn"), (40, "bad"), (0, "bad")])
