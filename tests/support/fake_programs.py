@@ -20,6 +20,9 @@ with open(os.path.join(here, "calls"), "a") as calls:
     calls.write(json.dumps([words, os.environ.get("LC_ALL")]) + chr(10))
 answers = json.load(open(os.path.join(here, "answers.json")))
 answer = answers.get(" ".join(words), {{"stdout": "", "stderr": "no answer", "exit": 1, "seconds": 0}})
+if answer.get("keep"):
+    with open(os.path.join(here, "kept"), "w") as kept:
+        kept.write(open(answer["keep"]).read())
 time.sleep(answer["seconds"])
 if answer.get("then"):
     with open(os.path.join(here, "answers.json"), "w") as file:
@@ -51,15 +54,25 @@ class FakePrograms:
         seconds: float = 0,
         stderr: str = "",
         then: dict[str, str] | None = None,
+        keep: Path | None = None,
     ) -> None:
-        """Say what a command prints, how it ends, after how long, and `then` what other commands print from now on."""
+        """Say what a command prints, how it ends, after how long, and `then` what other commands print from now on.
+
+        The content that the file `keep` has at that moment is what `kept` returns.
+        """
         self._answers = json.loads((self.folder / "answers.json").read_text())
         self._answers[command] = {"stdout": stdout, "stderr": stderr, "exit": ends_with, "seconds": seconds}
         if then:
             self._answers[command]["then"] = {
                 other: {"stdout": text, "stderr": "", "exit": 0, "seconds": 0} for other, text in then.items()
             }
+        if keep is not None:
+            self._answers[command]["keep"] = str(keep)
         self._write()
+
+    def kept(self) -> str:
+        """Return what the file to `keep` held when the command was called."""
+        return (self.folder / "kept").read_text()
 
     def _write(self) -> None:
         (self.folder / "answers.json").write_text(json.dumps(self._answers))

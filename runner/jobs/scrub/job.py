@@ -32,11 +32,11 @@ from runner.lifecycle.context import NO_WAIT, RunContext
 from runner.probe.sight import Unseen
 
 if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
     from bkp.config.model import Config
     from bkp.config.storage import Pool
     from bkp.observations import PoolSeen
-    from bkp.state.records import Run
-    from bkp.state.store import StateStore
 
 ZPOOL_PROGRAM = Programs().zpool
 POLL_SECONDS = 10.0
@@ -157,20 +157,13 @@ def _look(session: PoolSession) -> Standing:
 
 def _stand_aside(session: PoolSession, result: ScrubResult) -> None:
     """Pause the scrub for the nightly, and go on after it, if that is configured. Who else pauses it decides."""
-    if session.settings.scrub_pause is None or (result.paused_at is not None and not result.paused_by_us):
+    if result.paused_at is not None and not result.paused_by_us:
         return
-    latest = _nightlies(session.config, session.store)
-    runs = [run for run in latest if run is not None and run.outcome is Outcome.RUNNING]
-    wanted = stands_aside(
-        session.config.job(NIGHTLY.name),
-        session.settings.scrub_pause,
-        latest,
-        any(is_alive(run.process) is not False for run in runs),
-        session.clock(),
-        local_zone(),
-    )
+    wanted = session.settings.scrub_pause is not None and _nightly_needs(session, session.settings.scrub_pause)
     if wanted == (result.paused_at is not None):
         return
+    if wanted:  # before the command: should this process die right after it, nobody else has paused it
+        _record_pause(session, result, session.clock())
     try:
         argv = pause_scrub(session.pool) if wanted else scrub(session.pool)
         session.zfs.call(argv, f"cannot {'pause' if wanted else 'go on with'} the scrub of {session.pool}")
@@ -178,13 +171,22 @@ def _stand_aside(session: PoolSession, result: ScrubResult) -> None:
         session.log.warning(exc.message)
         return
     session.log.info(f"the scrub of {session.pool} {'stands aside for the nightly' if wanted else 'goes on'}")
-    paused_at = session.clock() if wanted else None
-    changed = msgspec.structs.replace(result, paused_by_us=wanted, paused_at=paused_at)
+    if not wanted:
+        _record_pause(session, result, None)
+
+
+def _record_pause(session: PoolSession, result: ScrubResult, at: datetime | None) -> None:
+    changed = msgspec.structs.replace(result, paused_by_us=at is not None, paused_at=at)
     session.recorder.update(result=changed)
+    session.recorder.keep()
 
 
-def _nightlies(config: Config, store: StateStore) -> list[Run | None]:
-    return [value_of(store.read_job(NIGHTLY.name, name).latest) for name in config.repositories]
+def _nightly_needs(session: PoolSession, lead: timedelta) -> bool:
+    """Return whether the disks are to be the nightly's now, or in less than `lead`."""
+    latest = [value_of(session.store.read_job(NIGHTLY.name, name).latest) for name in session.config.repositories]
+    runs = [run for run in latest if run is not None and run.outcome is Outcome.RUNNING]
+    under_way = any(is_alive(run.process) is not False for run in runs)
+    return stands_aside(session.config.job(NIGHTLY.name), lead, latest, under_way, session.clock(), local_zone())
 
 
 def _verdict(session: PoolSession, now: Standing) -> str | None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
+from bkp.clock import utc_now
+from bkp.liveness import this_process
 from bkp.state.fields import Outcome
 from bkp.state.results import ScrubResult
 from tests.support.hardware_site import REPAIRED, SCRUBBED, STATUS, HardwareSite, pool
 from tests.support.probe_world import WATCHED
+from tests.support.records import a_run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,6 +94,20 @@ def test_a_scrub_that_should_not_begin_is_deferred_and_begins_when_it_can(
     assert (code, run["outcome"], site.asked("zpool scrub")) == (0, "running", ["zpool scrub tank"])
 
 
+def test_a_scrub_that_was_deferred_until_its_deadline_has_failed_and_whoever_follows_says_so_once(
+    site: HardwareSite,
+) -> None:
+    site.store.write_ended(a_run("scrub", utc_now() - timedelta(days=40), target="tank"))
+    site.programs.answer(STATUS, pool("degraded-offline"))
+    due = utc_now() - timedelta(minutes=5)
+    site.store.write_ended(a_run("scrub", due, Outcome.DEFERRED, target="tank", result=None, reason="it was not"))
+    code, (run,) = site.follow()
+    assert (code, run["outcome"]) == (3, "failure")
+    assert run["reason"] == "start: its deadline has passed, and it still cannot begin: the pool is DEGRADED"
+    assert site.follow() == (0, [])
+    assert site.asked("zpool scrub") == []
+
+
 @pytest.mark.parametrize(
     ("then", "outcome", "reason"),
     [
@@ -132,9 +150,6 @@ def test_another_pool_of_the_same_name_ends_the_run_as_unknown(site: HardwareSit
 
 
 def test_a_scrub_stands_aside_while_a_nightly_runs_and_goes_on_after_it(site: HardwareSite) -> None:
-    from bkp.liveness import this_process
-    from tests.support.records import a_run
-
     site.configure(WATCHED.replace("disks: [one, two]", "disks: [one, two], scrub_pause: 15m"))
     site.programs.answer("zpool scrub -p tank", "", then={STATUS: pool("scrub-paused")})
     night = a_run("nightly", outcome=Outcome.RUNNING, process=this_process())
@@ -146,6 +161,27 @@ def test_a_scrub_stands_aside_while_a_nightly_runs_and_goes_on_after_it(site: Ha
     _, (run,) = site.follow()
     assert (run["outcome"], run["result"]["paused_by_us"]) == ("running", False)
     assert site.asked("zpool scrub")[2:] == ["zpool scrub tank"]
+
+
+def test_a_scrub_that_stands_aside_goes_on_where_that_is_no_longer_configured(site: HardwareSite) -> None:
+    site.configure(WATCHED.replace("disks: [one, two]", "disks: [one, two], scrub_pause: 15m"))
+    site.programs.answer("zpool scrub -p tank", "", then={STATUS: pool("scrub-paused")})
+    site.store.write_running(a_run("nightly", outcome=Outcome.RUNNING, process=this_process()), durable=True)
+    site.job("scrub", "--no-wait")
+    site.configure(WATCHED)
+    _, (run,) = site.follow()
+    assert (run["outcome"], run["result"]["paused_by_us"]) == ("running", False)
+    assert site.asked("zpool scrub")[-1] == "zpool scrub tank"
+
+
+def test_a_pause_is_on_record_before_it_is_commanded(site: HardwareSite) -> None:
+    """Should the host lose its power in between, whoever follows must not take it for a person's own."""
+    site.configure(WATCHED.replace("disks: [one, two]", "disks: [one, two], scrub_pause: 15m"))
+    record = site.store.job_dir("scrub", "tank") / "latest.json"
+    site.programs.answer("zpool scrub -p tank", "", then={STATUS: pool("scrub-paused")}, keep=record)
+    site.store.write_running(a_run("nightly", outcome=Outcome.RUNNING, process=this_process()), durable=True)
+    site.job("scrub", "--no-wait")
+    assert json.loads(site.programs.kept())["result"]["paused_by_us"] is True
 
 
 def test_a_dry_run_says_what_would_be_run_and_runs_nothing(site: HardwareSite) -> None:
