@@ -119,7 +119,7 @@ def _begin_alone(session: DiskSession) -> None:
     session.recorder.update(outlives_process=False, result=SelfTestRecord(kind=session.kind))
     if started.code == 1:
         raise DeferredError("another self-test runs in it")
-    if started.code == 2 and health.self_tests_supported is not True:
+    if started.code == 2 and (health.self_tests is None or health.self_tests_supported is False):
         _unsupported(session, started.said)
         return
     raise StepFailedError(

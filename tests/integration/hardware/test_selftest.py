@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bkp.clock import utc_now
 from runner.probe import commands
 from tests.support.hardware_site import SCRUBBED, STATUS, HardwareSite, pool
 from tests.support.probe_world import ONE, TWO, recorded
+from tests.support.records import a_run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -127,6 +130,90 @@ def test_a_disk_that_sleeps_is_left_asleep_and_tested_once_somebody_has_woken_it
     assert site.follow() == (0, [])
     site.programs.answer(ASK[ONE], health())
     assert [run["outcome"] for run in site.follow()[1]] == ["running"]
+
+
+def test_a_disk_that_sleeps_is_woken_where_that_is_configured_and_not_left_for_tested(site: HardwareSite) -> None:
+    site.configure(f"disks: {{one: {{path: /dev/disk/by-id/{ONE}, wake_for_tests: true}}}}\n")
+    asleep = "smartctl 7.4 2023-08-01 r5530\n\nDevice is in STANDBY mode, exit(2)\n"
+    wake = " ".join(commands.smart(f"/dev/disk/by-id/{ONE}", None, wake=True))
+    site.programs.answer(ASK[ONE], asleep, ends_with=2)
+    site.programs.answer(wake, "", ends_with=2)  # it does not wake
+    _, run = site.job("selftest", "short", "--no-wait")
+    assert (run["outcome"], starts(site), site.asked(wake)) == ("deferred", [], [wake])
+    site.programs.answer(wake, health(), then={ASK[ONE]: health()})
+    code, (run,) = site.follow()
+    assert (code, run["outcome"], len(starts(site))) == (0, "running", 1)
+
+
+def test_a_test_that_cannot_begin_until_its_deadline_has_failed(site: HardwareSite) -> None:
+    site.programs.answer(STATUS, pool("scrub-in-progress"))
+    _, run = site.job("selftest", "short", "--no-wait", "--target", "one")
+    assert run["outcome"] == "deferred"
+    site.store.write_ended(a_run("selftest-short", utc_now() - timedelta(days=40), target="one"))
+    code, run = site.job("selftest", "short", "--no-wait", "--target", "one")
+    assert (code, run["outcome"]) == (3, "failure")
+    assert run["reason"] == "start: its deadline has passed, and it still cannot begin: pool tank is being scrubbed"
+    assert (run["remedy"], starts(site)) == ("see to that, then `bkp-run selftest short`", [])
+
+
+NVME = "nvme-QEMU_NVMe_Ctrl_LABNVME4"
+NVME_ASK = " ".join(commands.smart(f"/dev/disk/by-id/{NVME}", None))
+NVME_TEXT = """\
+smartctl 7.4 2023-08-01 r5530 [x86_64-linux-6.12.117+deb13-amd64] (local build)
+Copyright (C) 2002-23, Bruce Allen, Christian Franke, www.smartmontools.org
+
+=== START OF INFORMATION SECTION ===
+Model Number:                       QEMU NVMe Ctrl
+Serial Number:                      LABNVME4
+Optional Admin Commands (0x0017):   {}
+
+=== START OF SMART DATA SECTION ===
+SMART overall-health self-assessment test result: PASSED
+"""
+
+
+def nvme(*log: dict[str, Any], running: bool = False) -> str:
+    """Return smartctl's JSON of an NVMe disk that has self-tests."""
+    document = json.loads(recorded("smartctl/trixie/nvme"))
+    now = {"value": 1, "string": "Short self-test in progress"} if running else {"value": 0, "string": "No self-test"}
+    document["nvme_self_test_log"] = {"current_self_test_operation": now, "table": [*log, None]}
+    if running:
+        document["nvme_self_test_log"]["current_self_test_completion_percent"] = 30
+    return json.dumps(document)
+
+
+@pytest.fixture
+def nvme_site(site: HardwareSite) -> HardwareSite:
+    site.world.disk("nvme0n1", NVME)
+    site.configure(f"disks: {{fast: {{path: /dev/disk/by-id/{NVME}}}}}\n")
+    site.programs.answer(NVME_ASK, nvme())
+    site.programs.answer("smartctl -n standby -d nvme --all /dev/nvme0", NVME_TEXT.format("Security Format Self_Test"))
+    for options in ("", "-n standby "):
+        command = f"smartctl {options}-d nvme -t short /dev/nvme0"
+        site.programs.answer(command, "Self-test has begun\n", then={NVME_ASK: nvme(running=True)})
+    return site
+
+
+def test_an_nvme_disk_is_tested_through_its_controller_and_its_own_log_says_how_that_ended(
+    nvme_site: HardwareSite,
+) -> None:
+    code, run = nvme_site.job("selftest", "short", "--no-wait")
+    assert (code, run["outcome"], run["result"]["progress"]) == (0, "running", pytest.approx(0.3))
+    assert [call.split()[-1] for call in starts(nvme_site)] == ["/dev/nvme0"]
+    ended = {"self_test_code": {"value": 1, "string": "Short"}, "power_on_hours": 0}
+    passed = ended | {"self_test_result": {"value": 0, "string": "Completed without error"}}
+    nvme_site.programs.answer(NVME_ASK, nvme(passed))
+    code, (run,) = nvme_site.follow()
+    assert (code, run["outcome"], run["result"]["ended_as"]) == (0, "success", "passed")
+
+
+def test_a_disk_that_has_a_log_of_self_tests_is_not_one_without_them_because_pysmart_says_so(
+    nvme_site: HardwareSite,
+) -> None:
+    nvme_site.programs.answer("smartctl -n standby -d nvme --all /dev/nvme0", NVME_TEXT.format("Security Format"))
+    code, run = nvme_site.job("selftest", "short", "--no-wait")
+    assert (code, run["outcome"], run["outlives_process"]) == (3, "failure", False)
+    assert "does not support the 'short' test" in run["reason"]
 
 
 def test_no_test_begins_beside_a_scrub_and_no_scrub_beside_a_test(site: HardwareSite) -> None:
