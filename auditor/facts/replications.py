@@ -47,16 +47,19 @@ def collect_replications(builder: FactBuilder, config: Config, survey: Survey) -
 
 
 def collect_replicas(builder: FactBuilder, config: Config, zfs: Zfs | None = None) -> None:
-    """Add whether each replica is encrypted, as zfs says now."""
+    """Add whether each replica is encrypted, as zfs says now: `off` where any dataset of it is not."""
     zfs = zfs or Zfs(lambda _line: None, timeout=_TIMEOUT_SECONDS)
     for name, settings in config.replications.items():
         facts = builder.of("replication", name)
         try:
-            (found,) = zfs.properties(_ASKED, [settings.target])
+            found = zfs.properties(_ASKED, [settings.target], below=True)
         except BkpError as exc:
             facts.fail("zfs get", exc.message, _ASKED)
         else:
-            facts.add("zfs get", {"encryption": found.value if found.value not in {"-", ""} else None})
+            own = [each for each in found if each.dataset == settings.target]
+            told = next((each for each in found if each.value == "off"), own[0] if own else None)
+            value = told.value if told is not None and told.value not in {"-", ""} else None
+            facts.add(f"zfs get {told.dataset if told is not None else settings.target}", {"encryption": value})
 
 
 def replicas_not_in_time(builder: FactBuilder, config: Config, reason: str) -> None:

@@ -66,7 +66,12 @@ ENTRIES = (
             "whether the live server is this server, as far as names tell",
             {"said": "live server is this server"},
         ),
-        ("encryption", T.TEXT, "cipher of the replica, or `off`; the set of ciphers is open", {"said": "encryption"}),
+        (
+            "encryption",
+            T.TEXT,
+            "cipher of the replica, or `off` where a dataset of it has none; the set of ciphers is open",
+            {"said": "encryption"},
+        ),
         (
             "newest_common_at",
             T.TIME,

@@ -60,6 +60,8 @@ def test_what_the_newest_pull_recorded_is_told_and_that_of_another_source_is_not
     [
         (r"printf 'tank/copy\tencryption\taes-256-gcm\t-\n'", "aes-256-gcm"),
         (r"printf 'tank/copy\tencryption\toff\tdefault\n'", "off"),
+        (r"printf 'tank/copy\tencryption\taes-256-gcm\t-\ntank/copy/in\tencryption\toff\tdefault\n'", "off"),
+        (r"printf 'tank/copy/in\tencryption\taes-256-gcm\t-\n'", "None"),
         ("echo 'cannot open: dataset does not exist' >&2; exit 1", "dataset does not exist"),
     ],
 )
