@@ -61,8 +61,3 @@ RECORDED: dict[str, list[str]] = {}  # several rules may record under one name
 for _, _rule in _RULES:
     if "record" in _rule:
         RECORDED.setdefault(_rule["record"], []).append(_rule["expr"])
-
-
-def alert_of(kind: str) -> str:
-    """Return the name of the alert on a kind of concern: `pool_full` makes BkpPoolFull."""
-    return "Bkp" + "".join(part.capitalize() for part in kind.split("_"))

@@ -27,10 +27,10 @@ from bkp.mail.outbox import Outbox
 from bkp.observations import HOST_PART, Kernels, Schedulers
 from bkp.state.ledger import Ledger
 from bkp.zfs_health.model import Scan
+from dashboards.source.looks import alert_of
 from exporter.model import build_model
 from exporter.reading import ConfigWatch, HostReader
 from tests.integration.auditor.conftest import Server, make_server
-from tests.support.alert_rules import alert_of
 from tests.support.observed import (
     CONFIGURED,
     LEFT,

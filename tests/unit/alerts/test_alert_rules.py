@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from bkp.concerns.model import GRAVEST_FIRST, KINDS
+from dashboards.source.looks import alert_of
 from exporter.metrics.registry import CATALOGUE, COLLECTORS
-from tests.support.alert_rules import ALERTS, LABEL, RECORDED, RULES, RUNBOOKS, Alert, alert_of
+from tests.support.alert_rules import ALERTS, LABEL, RECORDED, RULES, RUNBOOKS, Alert
 from tests.support.dashboards import BOARDS
 
 # What only Prometheus can see: nobody answers, something is gone, numbers over time, and that all of this is alive.

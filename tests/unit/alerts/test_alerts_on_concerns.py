@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bkp.concerns.model import KINDS
-from tests.support.alert_rules import ALERTS, alert_of
+from dashboards.source.looks import alert_of
+from tests.support.alert_rules import ALERTS
 from tests.support.promtool import Story, between, judge, never
 
 if TYPE_CHECKING:
