@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from click.testing import CliRunner, Result
@@ -95,6 +94,3 @@ def _with(run: Run, **changes: Any) -> Run:
     import msgspec
 
     return msgspec.structs.replace(run, **changes)
-
-
-HOUR = timedelta(hours=1)
