@@ -17,15 +17,24 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from bkp.errors import SecretFileError
+from bkp.errors import ExitCode, SecretFileError
 from bkp.secrets import read_secret
+from bkp.state.fields import Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bkp.config.watching import Heartbeat as Settings
+    from bkp.state.records import Run
 
 End = Literal["success", "fail", "log"]
 
 _PATHS = {"start": "/start", "success": "", "fail": "/fail", "log": "/log"}
+_ENDS: dict[ExitCode, End] = {
+    ExitCode.SUCCESS: "success",
+    ExitCode.WARNING: "success",
+    ExitCode.NOT_NOW: "log",
+}
 _ADDRESS = re.compile(r"https?://[!-~]+")
 _MAX_ANSWER = 4096  # bytes
 _REMEDY = "write the ping address alone into it, mode 0600"
@@ -59,6 +68,13 @@ class Heartbeat:
         thread.join(max(0.0, deadline - time.monotonic()))
         why = found[0] if found else f"no answer within {self._limit:.0f}s"
         return f"the heartbeat of {self._name} could not be sent: {why}" if why is not None else None
+
+    def end_runs(self, runs: Sequence[Run], code: ExitCode) -> str | None:
+        """Say how runs ended; return why that could not be said. What goes on by itself has not ended well yet."""
+        how = _ENDS.get(code, "fail")
+        if how == "success" and any(run.outcome is Outcome.RUNNING for run in runs):
+            how = "log"
+        return self.end(how, "\n".join(f"{run.job} of {run.target}: {run.outcome}" for run in runs))
 
     def _ping(self, what: str, text: str, found: list[str | None]) -> None:
         """Send one ping, and put why it could not be sent, or None, into `found`. No text of an error is repeated."""

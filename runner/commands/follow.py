@@ -11,7 +11,7 @@ from bkp.clock import local_zone, utc_now
 from bkp.config import load_config
 from bkp.errors import ExitCode
 from runner.commands import options
-from runner.commands.running import run_on, tell, tell_json, voices, worst_of
+from runner.commands.running import run_on, tell, tell_json, tell_outside, voices, worst_of
 
 if TYPE_CHECKING:
     from bkp.state.records import Run
@@ -38,8 +38,10 @@ def follow_command(config_path: Path, dry_run: bool, as_json: bool, quiet: bool,
     its way any more. The timer bkp-follow calls this every five minutes, and after each start of the server.
     """
     from bkp.liveness import is_alive
+    from bkp.state.fields import Outcome
     from bkp.state.store import StateStore
     from runner.following import to_follow
+    from runner.heartbeat import Heartbeat
     from runner.jobs.registry import RUNNER_JOBS
     from runner.lifecycle.context import NO_WAIT, Options
     from runner.lifecycle.job import exit_code
@@ -60,6 +62,8 @@ def follow_command(config_path: Path, dry_run: bool, as_json: bool, quiet: bool,
             chosen = Options(0, progress, frozenset({NO_WAIT}))
             runs.append(run_on(RUNNER_JOBS[each.job], config, each.target, chosen, log, signals, None))
             codes.append(exit_code(runs[-1]))
+            if unit and runs[-1].outcome is not Outcome.RUNNING:
+                tell_outside(Heartbeat(config.heartbeat, each.job), runs[-1:], codes[-1])
             if not (as_json or quiet):
                 tell(runs[-1])
             if signals.received is not None:

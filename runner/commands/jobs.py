@@ -17,6 +17,7 @@ from runner.commands.running import (
     show_plans,
     tell,
     tell_json,
+    tell_outside,
     voices,
     wait_for_clock_in_unit,
     worst_of,
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bkp.config.values import Duration
-    from bkp.state.records import Run
-    from runner.heartbeat import End, Heartbeat
 
 
 def _job_command(name: str) -> click.Command:
@@ -94,7 +93,7 @@ def _job_command(name: str) -> click.Command:
         code = worst_of(codes)
         if not unit:
             return code
-        _end_heartbeat(beat, runs, code)
+        tell_outside(beat, runs, code)
         from runner.units.ending import end_of_unit
 
         return end_of_unit(name, config.paths.lock, runs, code)
@@ -102,18 +101,6 @@ def _job_command(name: str) -> click.Command:
     for switch in about.switches:
         command = switch(command)
     return command
-
-
-def _end_heartbeat(beat: Heartbeat, runs: list[Run], code: ExitCode) -> None:
-    """Say outside how it went; that this failed is said in the journal, and changes nothing."""
-    ends: dict[ExitCode, End] = {
-        ExitCode.SUCCESS: "success",
-        ExitCode.WARNING: "success",
-        ExitCode.NOT_NOW: "log",
-    }
-    text = "\n".join(f"{run.job} of {run.target}: {run.outcome}" for run in runs)
-    if why := beat.end(ends.get(code, "fail"), text):
-        click.echo(f"warning: {why}", err=True)
 
 
 def _commands() -> tuple[click.Command, ...]:

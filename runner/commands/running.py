@@ -15,9 +15,12 @@ from bkp.clock import utc_now
 from bkp.errors import ExitCode, InterruptedRunError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bkp.config import Config
     from bkp.jobs import Kind
     from bkp.state.records import Run
+    from runner.heartbeat import Heartbeat
     from runner.jobs.model import RunnerJob
     from runner.lifecycle.context import Options
     from runner.lifecycle.log import Log
@@ -143,3 +146,9 @@ def show_plans(job: str, config: Config, targets: list[str], wait: float, *, as_
         return
     for each in plans:
         click.echo(plan.as_text(each))
+
+
+def tell_outside(beat: Heartbeat, runs: Sequence[Run], code: ExitCode) -> None:
+    """Say outside how runs ended; that this failed is said in the journal, and changes nothing."""
+    if why := beat.end_runs(runs, code):
+        click.echo(f"warning: {why}", err=True)

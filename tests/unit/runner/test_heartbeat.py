@@ -8,14 +8,26 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from click.testing import CliRunner
 
 from bkp.config.values import Duration
 from bkp.config.watching import Heartbeat as Settings
+from bkp.errors import ExitCode, GoesOnError
+from bkp.jobs import SCRUB
+from bkp.state.fields import Outcome
+from bkp.state.store import StateStore
+from runner.cli import cli
 from runner.heartbeat import Heartbeat
+from runner.jobs.model import RunnerJob
+from runner.jobs.registry import RUNNER_JOBS
+from runner.jobs.scrub import job as scrub
+from tests.support.records import a_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from runner.lifecycle.context import RunContext
 
 SECRET = "canary-0f9c"  # test data
 
@@ -79,6 +91,52 @@ def test_a_run_says_that_it_begins_and_how_it_ended(
         beat.start()
         assert beat.end(how, "nightly of main: success") is None  # type: ignore[arg-type]
         assert service.asked == [(paths[0], ""), (paths[1].format(word), "nightly of main: success")]
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "code", "word"),
+    [
+        ([Outcome.SUCCESS], ExitCode.SUCCESS, ""),
+        ([Outcome.WARNING], ExitCode.WARNING, ""),
+        ([Outcome.DEFERRED], ExitCode.NOT_NOW, "/log"),
+        ([Outcome.FAILURE], ExitCode.FAILURE, "/fail"),
+        ([Outcome.INTERRUPTED], ExitCode.INTERRUPTED, "/fail"),
+        ([Outcome.SUCCESS, Outcome.RUNNING], ExitCode.SUCCESS, "/log"),
+        ([Outcome.FAILURE, Outcome.RUNNING], ExitCode.FAILURE, "/fail"),
+    ],
+)
+def test_what_goes_on_by_itself_is_no_success_yet(
+    tmp_path: Path, service: Service, outcomes: list[Outcome], code: ExitCode, word: str
+) -> None:
+    runs = [a_run("scrub", outcome=outcome) for outcome in outcomes]
+    assert heartbeat(tmp_path, f"http://127.0.0.1:{service.port}/ping").end_runs(runs, code) is None
+    assert service.asked == [(f"/ping{word}", "\n".join(f"scrub of main: {outcome}" for outcome in outcomes))]
+
+
+def test_follow_tells_the_end_of_a_scrub_that_its_timer_began(
+    tmp_path: Path, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "address").write_text(f"http://127.0.0.1:{service.port}/ping\n")
+    config = tmp_path / "config.yml"
+    config.write_text(
+        f"schema: 1\npaths: {{state: {tmp_path}/state, log: {tmp_path}/log, lock: {tmp_path}/lock}}\n"
+        "sources: {data: {path: /srv}}\nrepositories: {main: {path: /r, sources: [data]}}\nmail: {when: never}\n"
+        f"pools: {{tank: {{}}}}\nheartbeat: {{address_files: {{scrub: {tmp_path}/address}}}}\n"
+    )
+    going_on = a_run("scrub", outcome=Outcome.RUNNING, target="tank", versions={"bkp": "1"}, outlives_process=True)
+
+    ends = iter([False, True])
+
+    def work(_context: RunContext) -> None:
+        if not next(ends):
+            raise GoesOnError("it goes on")
+
+    job = RunnerJob(SCRUB, lambda context: context, work, scrub.JOB.dry_run, scrub.JOB.rights)
+    monkeypatch.setitem(RUNNER_JOBS, "scrub", job)
+    for asked in ([], [("/ping", "scrub of tank: success")]):
+        StateStore(tmp_path / "state").write_running(going_on, durable=True)  # by a process that is gone
+        CliRunner().invoke(cli, ["--config", str(config), "follow", "--unit"], standalone_mode=False)
+        assert service.asked == asked
 
 
 def test_who_has_no_address_pings_nobody() -> None:
