@@ -25,8 +25,13 @@ def concerns(config: Config, survey: Survey) -> Iterator[Concern]:
     """Yield them."""
     yield from _waiting(survey)
     yield from _lost(survey)
-    if config.mail.when != "never" or config.heartbeat.address_files:
+    if is_watch_wanted(config):
         yield from _watch(survey)
+
+
+def is_watch_wanted(config: Config) -> bool:
+    """Return whether anybody is to be told what the watch finds."""
+    return config.mail.when != "never" or bool(config.heartbeat.address_files)
 
 
 def _waiting(survey: Survey) -> Iterator[Concern]:

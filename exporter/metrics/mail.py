@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bkp.concerns.mail import is_watch_wanted
 from bkp.mail.outbox import Waiting
 from bkp.state.reading import Readable
 from bkp.state.watch import LOOKS_MISSED, WATCH_EVERY
@@ -24,6 +25,10 @@ def _confirmed(model: Model) -> datetime | None:
 def _looked(model: Model) -> datetime | None:
     reading = model.survey.watch
     return reading.value.looked_at if isinstance(reading, Readable) else None
+
+
+def _limit(model: Model) -> float | None:
+    return (LOOKS_MISSED * WATCH_EVERY).total_seconds() if is_watch_wanted(model.config.config) else None
 
 
 SECTION = MetricSection[Model](
@@ -81,7 +86,8 @@ SECTION = MetricSection[Model](
             "bkp_watch_limit_seconds",
             "After this time without a look, changes are not mailed as they should be.",
             "bkp",
-            lambda _model: (LOOKS_MISSED * WATCH_EVERY).total_seconds(),
+            _limit,
+            absent="neither mails nor heartbeats are configured",
         ),
     ),
 )
