@@ -182,8 +182,8 @@ class SelfTestRecord(Record, frozen=True, kw_only=True, tag="selftest"):
     """How far a self-test is, or how it ended, as the disk's own log told it at `seen_at`.
 
     `said` is the log's wording. `minutes` are what the disk says that the test takes. `power_on_hours` are the disk's
-    when it began, and `log_before` marks each
-    entry of that kind that its log had then. `aborted_in_a_row` counts the newest tests of the log.
+    when it began, and `log_before` marks each entry of that kind that its log had then. `aborted_in_a_row` counts the
+    newest tests of the log.
     """
 
     kind: Literal["short", "long"]
