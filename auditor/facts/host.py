@@ -41,7 +41,7 @@ def _pretty_name() -> str | None:
 
 def collect_config(builder: FactBuilder, config: Config) -> None:
     """Add config.* and the policy part of retention.*."""
-    jobs = config.jobs.items()
+    jobs = [(name, job) for name, job in config.jobs.items() if config.targets(name)]
     locations = config.audit.escrow
     local = tuple(name for name, repository in config.repositories.items() if repository.path.startswith("/"))
     values = {

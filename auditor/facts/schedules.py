@@ -30,8 +30,10 @@ Show = dict[str, str]
 
 
 def collect_schedules(builder: FactBuilder, config: Config, zone: tzinfo) -> None:
-    """Add what the configuration says of each job's schedule."""
+    """Add what the configuration says of each job's schedule. A job that has nothing to work on is not due."""
     for name, job in config.jobs.items():
+        if not config.targets(name):  # it has no unit
+            continue
         values = {
             "job": name,
             "scheduled": job.schedule is not None,

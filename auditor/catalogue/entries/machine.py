@@ -48,11 +48,11 @@ ENTRIES = (
         ("replications", T.TEXT_LIST, "names of the configured replications"),
         ("disks", T.TEXT_LIST, "names of the configured disks"),
         ("heartbeats", T.TEXT_LIST, "what pings a service outside: watch, and names of jobs"),
-        ("scheduled_jobs", T.TEXT_LIST, "jobs that have a schedule"),
+        ("scheduled_jobs", T.TEXT_LIST, "jobs that have something to work on and a schedule"),
         (
             "unscheduled_jobs",
             T.TEXT_LIST,
-            "jobs whose schedule the configuration takes away: they run by hand only",
+            "those whose schedule the configuration takes away: they run by hand only",
             {"said": "jobs without a schedule"},
         ),
         (

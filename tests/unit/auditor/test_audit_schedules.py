@@ -52,10 +52,23 @@ def test_a_job_without_a_schedule_has_no_pause() -> None:
 
 
 def test_a_job_that_is_run_by_hand_by_design_lacks_no_schedule() -> None:
-    for jobs, unscheduled in (("{}", ()), ("{nightly: {schedule: null}}", ("nightly",))):
+    for jobs, unscheduled in (
+        ("{}", ()),
+        ("{nightly: {schedule: null}}", ("nightly",)),
+        ("{scrub: {schedule: null}}", ()),  # no pool is configured
+    ):
         builder = FactBuilder(NOW)
         collect_config(builder, config(jobs))
         assert builder.facts["config.unscheduled_jobs"].value == unscheduled
+
+
+def test_a_job_that_has_nothing_to_work_on_has_no_timer_that_could_be_missed() -> None:
+    builder = FactBuilder(NOW)
+    collect_schedules(builder, config(), UTC)
+    collect_timers(builder, config(), UTC, running=lambda: True, show=lambda _unit: ARMED)
+    due = {name.split(".")[1] for name, fact in builder.facts.items() if name.endswith(".scheduled") and fact.value}
+    armed = {name.split(".")[1] for name in builder.facts if name.endswith(".timer_active")}
+    assert due == {"nightly", "check", "verify", "drill"} <= armed
 
 
 def timer(said: dict[str, str] | None = None, *, running: bool = True, problem: str | None = None) -> dict[str, Any]:
