@@ -158,7 +158,7 @@ def test_the_first_pull_brings_everything_and_mounts_nothing(
         assert [pool.property(name, target) for name in ("readonly", "mounted")] == ["on", "no"]
         assert snapshots(server, target) == snapshots(live, f"tank/data{dataset}")
     # They have shown what they are for; each dataset takes seconds of every pull.
-    live.run("zfs destroy tank/data/clone && zfs destroy -r tank/data/origin")
+    live.run("zfs destroy -r tank/data/clone && zfs destroy -r tank/data/origin")
     server.run(f"zfs destroy -r {pool.backup}/clone && zfs destroy -r {pool.backup}/origin")
     assert pool.property("keystatus", "tank/vault") == "unavailable"
 
