@@ -42,9 +42,9 @@ sources:
 drill: {{sample_files: {sample_files}}}
 audit:
   escrow:
-    - {{name: vaultwarden, description: Vaultwarden item, holds: [key, passphrase], valid_for: 90d}}
-    - {{name: codes.hc, description: VeraCrypt container, holds: [key, passphrase], valid_for: 180d}}
-    - {{name: locked.hc, description: VeraCrypt container offline, holds: [key, passphrase], valid_for: 180d}}
+    - {{name: vaultwarden, description: Vaultwarden item, medium: online, holds: [key, passphrase], valid_for: 90d}}
+    - {{name: codes.hc, description: VeraCrypt container, medium: container, holds: [key, passphrase], valid_for: 180d}}
+    - {{name: locked.hc, description: the same offline, medium: offline, holds: [key, passphrase], valid_for: 180d}}
 mail:
   when: {mail}
   to: alerts@example.com
