@@ -56,6 +56,12 @@ def tag_of(run_id: str, process: Process, host: str) -> str:
     return f"bkp:{run_id}:{host}:{process.boot_id}:{process.pid}:{process.started_ticks}"
 
 
+def is_tag(tag: str) -> bool:
+    """Return whether a hold of that tag is a run's."""
+    words = tag.split(":")
+    return len(words) == 6 and words[0] == "bkp"
+
+
 def dead_holds(
     holds: Iterable[tuple[str, str]], host: str, is_alive: Callable[[Process], bool | None]
 ) -> dict[str, list[str]]:
@@ -63,7 +69,7 @@ def dead_holds(
     found: dict[str, list[str]] = {}
     for snapshot, tag in holds:
         words = tag.split(":")
-        if len(words) != 6 or words[0] != "bkp" or words[2] != host or not RUN_ID.fullmatch(words[1]):
+        if not is_tag(tag) or words[2] != host or not RUN_ID.fullmatch(words[1]):
             continue
         boot, pid, ticks = words[3:]
         if boot and _NUMBER.fullmatch(pid) and _NUMBER.fullmatch(ticks):

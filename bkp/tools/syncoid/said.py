@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 Cure = Literal["passes", "person", "never"]
 MAX_WARNINGS = 20
@@ -157,6 +160,9 @@ _UNKNOWN = Problem("unknown", "person", "syncoid failed", "its log says why")
 _WARNING = re.compile(r"(?:WARN(?:ING)?\b|CRITICAL|INFO: clone creation failed|cannot (?:destroy|unmount|mount)\b)")
 # What is chosen here, and so no news: nothing is buffered or compressed on the live server.
 _EXPECTED = re.compile(r"WARN: (?:mbuffer|lzop) not available on source")
+_BUSY = re.compile(r"cannot destroy snapshot (.+): dataset is busy")
+_NOT_REMOVED = re.compile(r"WARNING: +zfs destroy .* failed")
+_NAMED = re.compile(r"zfs destroy '([^']+)'(@[^ ;]+)")
 _COUNT = re.compile(r"([0-9]+\.[0-9]+) ([0-9]+)")
 
 
@@ -165,10 +171,28 @@ def problem_of(text: str) -> Problem:
     return next((problem for pattern, problem in _PROBLEMS if re.search(pattern, text, re.DOTALL)), _UNKNOWN)
 
 
-def read(exit_code: int, text: str) -> Said:
-    """Return what a pull that ended with `exit_code` came to; `text` is what it printed, on both streams."""
+def busy_snapshot(line: str) -> str | None:
+    """Return the snapshot that could not be removed because something holds it, if that is what the line says."""
+    found = _BUSY.fullmatch(line.strip())
+    return found[1] if found else None
+
+
+def read(exit_code: int, text: str, held: Collection[str] = ()) -> Said:
+    """Return what a pull that ended with `exit_code` came to; `text` is what it printed, on both streams.
+
+    `held` are snapshots that a nightly run held: they stay until the next pull, which is no warning.
+    """
     lines = [line.strip() for line in text.splitlines()]
-    notable = [line[:MAX_TEXT] for line in lines if _WARNING.search(line) and not _EXPECTED.match(line)]
+    busy = {snapshot for line in lines if (snapshot := busy_snapshot(line))}
+
+    def is_news(line: str) -> bool:
+        named = {busy_snapshot(line)} & busy
+        if _NOT_REMOVED.match(line):
+            named = {dataset + snapshot for dataset, snapshot in _NAMED.findall(line)} & busy
+        return not named or not named <= set(held)
+
+    found = [line for line in lines if _WARNING.search(line) and not _EXPECTED.match(line) and is_news(line)]
+    notable = [line[:MAX_TEXT] for line in found]
     kept = (*dict.fromkeys(notable[:MAX_WARNINGS]),)
     left = len(notable) - MAX_WARNINGS
     more = (f"{left} more warnings are in the log",) if left > 0 else ()

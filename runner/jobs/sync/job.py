@@ -13,7 +13,7 @@ from bkp.state.results import SyncResult
 from bkp.tools.borg.events import Progress
 from bkp.tools.process import SAFE_PATH, Command, clean_environment, run
 from bkp.tools.syncoid import commands, stuck_pv
-from bkp.tools.syncoid.said import ByteCount, read
+from bkp.tools.syncoid.said import ByteCount, busy_snapshot, read
 from bkp.tools.zfs import commands as zfs_commands
 from bkp.tools.zfs.client import MISSING, Zfs, ZfsError
 from runner.jobs.model import DryRun, Rights, RunnerJob
@@ -24,6 +24,7 @@ from runner.jobs.sync.gate_test import GateOpenError, insist_on_refusal, is_due,
 from runner.jobs.sync.live import Live
 from runner.lifecycle.context import RunContext
 from runner.progress import PULL
+from runner.sources.marks import is_tag
 
 if TYPE_CHECKING:
     from bkp.config.model import Config
@@ -182,6 +183,7 @@ class _Pull:
     def _pull(self, notes: StepNotes) -> None:
         session, own = self.session, self.replication
         count, heard = ByteCount(), []
+        held: set[str] = set()
         argv = commands.syncoid(session.target, own)
         command = Command(
             argv=argv,
@@ -198,6 +200,8 @@ class _Pull:
             else:
                 heard.append(text)
                 session.log.detail(text)
+                if (snapshot := busy_snapshot(text)) and self._is_held_by_a_run(snapshot):
+                    held.add(snapshot)
 
         timeout = session.config.job(SYNC.name).timeout
         with stuck_pv.watched(session.log.detail):
@@ -205,7 +209,7 @@ class _Pull:
         printed = done.stdout.decode("utf-8", "replace")
         for line in printed.splitlines():
             session.log.detail(line)
-        said = read(done.exit_code, f"{printed}\n" + "\n".join(heard))
+        said = read(done.exit_code, f"{printed}\n" + "\n".join(heard), held)
         notes.exit_code = done.exit_code
         counted = count.total if count.seen else None
         problem = said.problem
@@ -224,6 +228,16 @@ class _Pull:
             raise StepFailedError("the pull took longer than jobs.sync.timeout", remedy="the next pull goes on with it")
         if problem is not None:
             self._raise(problem, "\n".join([*heard, printed]))
+
+    def _is_held_by_a_run(self, snapshot: str) -> bool:
+        """Return whether only runs of ours hold a replica's snapshot; asked at once, as they let it go at their end."""
+        if not f"{snapshot.partition('@')[0]}/".startswith(f"{self.replication.target}/"):  # the live server's words
+            return False
+        try:
+            tags = [tag for _, tag in self.zfs.holds([snapshot])]
+        except StepFailedError:
+            return False
+        return bool(tags) and all(is_tag(tag) for tag in tags)
 
     def _raise(self, problem: Problem, text: str) -> None:
         last = next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")

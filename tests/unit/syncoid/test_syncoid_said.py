@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bkp.errors import StepFailedError
-from bkp.tools.syncoid.said import MAX_WARNINGS, ByteCount, problem_of, read
+from bkp.tools.syncoid.said import MAX_WARNINGS, ByteCount, busy_snapshot, problem_of, read
 from bkp.tools.syncoid.source import parse_children, parse_snapshots, parse_wanted
 
 SAID = [
@@ -71,6 +71,20 @@ def test_warnings_that_0_hides_are_kept_up_to_a_bound_and_what_is_chosen_here_is
     many = read(0, "".join(f"WARN: {number}\n" for number in range(MAX_WARNINGS + 7)))
     assert len(many.warnings) == MAX_WARNINGS + 1
     assert many.warnings[-1] == "7 more warnings are in the log"
+
+
+def test_a_snapshot_that_a_nightly_run_holds_is_left_to_the_next_pull_without_a_warning() -> None:
+    ours, other = "tank/two words@syncoid_x_1", "tank/copy@syncoid_x_1"
+    busy = "cannot destroy snapshot {}: dataset is busy\n"
+    failed = "WARNING:   zfs destroy 'tank/two words'@syncoid_x_1{} failed: 256 at /usr/sbin/syncoid line 1380.\n"
+    both = failed.format(";  zfs destroy 'tank/copy'@syncoid_x_1")
+    assert busy_snapshot(busy.format(ours)) == ours
+    assert read(0, busy.format(ours) + failed.format(""), {ours}).warnings == ()
+    assert len(read(0, busy.format(ours) + failed.format(""), {other}).warnings) == 2
+    assert read(0, busy.format(ours) + busy.format(other) + both, {ours}).warnings == (
+        busy.format(other).strip(),
+        both.strip(),
+    )
 
 
 def test_the_bytes_of_several_streams_add_up_also_where_the_next_is_larger_from_its_first_line() -> None:
