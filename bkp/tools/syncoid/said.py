@@ -44,6 +44,17 @@ class Said:
 _AGAIN = "nothing: the next pull goes on where this one stopped"
 _GIVE_UP = "give up what was received of it: `bkp-run sync --discard-partial`; the pull then begins that stream anew"
 
+_MODIFIED = re.compile(r"destination (\S+) has been modified since most recent snapshot")
+_NO_COMMON = Problem(
+    *("no_common", "person", "live server and replica have no snapshot in common that could be built on"),
+    "`zfs rename` the replica away and pull anew; keep the old one until that has ended",
+)
+_AHEAD = Problem(
+    *("ahead", "person", "the replica has newer snapshots than the newest that both have"),
+    "they were destroyed on the live server, or made here: keep what you need of them, `zfs rollback -r` to the newest "
+    "in common, then pull again",
+)
+
 # The first that is found in the words counts: from what only a person can mend to what may pass.
 _PROBLEMS: tuple[tuple[str, Problem], ...] = (
     (
@@ -80,14 +91,7 @@ _PROBLEMS: tuple[tuple[str, Problem], ...] = (
     ),
     (
         r"no snapshots matching|does not\s+match incremental source|most recent snapshot of",
-        Problem(
-            *(
-                "no_common",
-                "person",
-                "live server and replica have no snapshot in common that could be built on",
-            ),
-            "`zfs rename` the replica away and pull anew; keep the old one until that has ended",
-        ),
+        _NO_COMMON,
     ),
     (
         (
@@ -175,6 +179,18 @@ def busy_snapshot(line: str) -> str | None:
     """Return the snapshot that could not be removed because something holds it, if that is what the line says."""
     found = _BUSY.fullmatch(line.strip())
     return found[1] if found else None
+
+
+def really(problem: Problem, text: str, *, lacking: Collection[str], ahead: Collection[str]) -> Problem:
+    """Return the problem by its cause: zfs says "modified" as well where a replica has what the live server has not.
+
+    `text` is what the pull printed. `lacking` are the datasets without a snapshot in common, `ahead` the replicas with
+    a newer one than the newest in common.
+    """
+    named = set(_MODIFIED.findall(" ".join(text.split())))
+    if problem.cause != "modified" or not named & set(ahead):
+        return problem
+    return _NO_COMMON if named & set(lacking) else _AHEAD
 
 
 def read(exit_code: int, text: str, held: Collection[str] = ()) -> Said:

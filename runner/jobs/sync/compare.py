@@ -40,6 +40,17 @@ def common(
     return tuple(found)
 
 
+def ahead(found: Iterable[ReplicaDataset], here: Iterable[Snapshot]) -> tuple[str, ...]:
+    """Return the replicas that have a newer snapshot than the newest in common: destroyed over there, or made here."""
+    newest: dict[str, Snapshot] = {}
+    for each in here:
+        if each.dataset not in newest or newest[each.dataset].createtxg < each.createtxg:
+            newest[each.dataset] = each
+    return tuple(
+        each.dataset for each in found if each.dataset in newest and newest[each.dataset].name != each.snapshot
+    )
+
+
 def partials(
     datasets: Iterable[Dataset], found: Iterable[ReplicaDataset], before: SyncResult | None, now: datetime
 ) -> tuple[Partial, ...]:

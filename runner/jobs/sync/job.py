@@ -13,13 +13,13 @@ from bkp.state.results import SyncResult
 from bkp.tools.borg.events import Progress
 from bkp.tools.process import SAFE_PATH, Command, clean_environment, run
 from bkp.tools.syncoid import commands, stuck_pv
-from bkp.tools.syncoid.said import ByteCount, busy_snapshot, read
+from bkp.tools.syncoid.said import ByteCount, busy_snapshot, read, really
 from bkp.tools.zfs import commands as zfs_commands
 from bkp.tools.zfs.client import MISSING, Zfs, ZfsError
 from runner.jobs.model import DryRun, Rights, RunnerJob
 from runner.jobs.sync import DISCARD, TEST_GATE
 from runner.jobs.sync.before import insist_on_keys, insist_on_raw, stale
-from runner.jobs.sync.compare import common, partials
+from runner.jobs.sync.compare import ahead, common, partials
 from runner.jobs.sync.gate_test import GateOpenError, insist_on_refusal, is_due, of_this_server
 from runner.jobs.sync.live import Live
 from runner.lifecycle.context import RunContext
@@ -78,6 +78,7 @@ class _Pull:
         self.live = Live(self.replication, session.log.detail, programs.ssh)
         before, own = session.before, self.replication
         gated = self.gated = of_this_server(before, own)
+        self.ahead: tuple[str, ...] = ()
         self.result = SyncResult(
             source=own.source,
             target=own.target,
@@ -155,6 +156,7 @@ class _Pull:
         there = self.live.snapshots(known)
         here = self.zfs.received(own.target) if datasets else []
         found = common(source, own.target, there, here)
+        self.ahead = ahead(found, here)
         cut = partials(datasets, found, self.session.before, self.session.clock())
         self._record(replace(self.result, datasets=found, partial=cut))
         return there
@@ -209,10 +211,13 @@ class _Pull:
         printed = done.stdout.decode("utf-8", "replace")
         for line in printed.splitlines():
             session.log.detail(line)
-        said = read(done.exit_code, f"{printed}\n" + "\n".join(heard), held)
+        words = f"{printed}\n" + "\n".join(heard)
+        said = read(done.exit_code, words, held)
         notes.exit_code = done.exit_code
         counted = count.total if count.seen else None
         problem = said.problem
+        if problem is not None:
+            problem = really(problem, words, lacking=self.result.lacking, ahead=self.ahead)
         self._record(
             replace(
                 self.result,

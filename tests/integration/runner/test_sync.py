@@ -163,6 +163,20 @@ def test_a_failed_pull_is_measured_all_the_same(world: PullWorld) -> None:
     assert steps(found)["measure"] == "success"
 
 
+def test_a_replica_that_has_what_the_live_server_has_no_more_was_not_changed_here(world: PullWorld) -> None:
+    world.run()
+    older = world.live[LIVE]["snapshots"][0]
+    world.live[LIVE]["snapshots"] = [older, ["third", "33", made(0)]]
+    world.play["pull"] = {
+        "code": 2,
+        "stdout": "destination tank/copy has been modified\nsince most recent snapshot\n",
+        "datasets": [],
+    }
+    found = world.run()
+    assert result_of(found).cause == "ahead"
+    assert "changed on this server" not in (found.reason or "")
+
+
 def test_a_busy_replica_is_not_now(world: PullWorld) -> None:
     world.play["pull"] = {
         "code": 1,

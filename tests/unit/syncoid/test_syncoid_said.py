@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bkp.errors import StepFailedError
-from bkp.tools.syncoid.said import MAX_WARNINGS, ByteCount, busy_snapshot, problem_of, read
+from bkp.tools.syncoid.said import MAX_WARNINGS, ByteCount, busy_snapshot, problem_of, read, really
 from bkp.tools.syncoid.source import parse_children, parse_snapshots, parse_wanted
 
 SAID = [
@@ -46,6 +46,24 @@ def test_the_words_decide_and_not_the_number(code: int, words: str, cause: str, 
     assert (found.cause, found.cure) == (cause, cure)
     assert found == problem_of(words)
     assert found.remedy
+
+
+@pytest.mark.parametrize(
+    ("lacking", "ahead", "cause"),
+    [
+        ((), (), "modified"),
+        ((), ("t/a",), "ahead"),
+        (("t/a",), ("t/a",), "no_common"),
+        (("t/new",), ("t/b",), "modified"),  # of others
+    ],
+)
+def test_what_zfs_calls_modified_may_be_a_replica_that_has_what_the_live_server_has_not(
+    lacking: tuple[str, ...], ahead: tuple[str, ...], cause: str
+) -> None:
+    words = "cannot receive incremental stream: destination t/a has been modified\nsince most recent snapshot"
+    problem = read(2, words).problem
+    assert problem is not None
+    assert really(problem, words, lacking=lacking, ahead=ahead).cause == cause
 
 
 def test_only_a_server_that_does_not_answer_is_away() -> None:
