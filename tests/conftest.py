@@ -3,7 +3,10 @@
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 # promtool, prometheus and the three commands lie beside the interpreter; a test run started without `make`, as
 # `.venv/bin/python -m pytest`, finds the same ones.
@@ -14,3 +17,13 @@ os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PAT
 for number, default in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, default)
+
+
+@pytest.fixture(autouse=True)
+def _ending_signals_as_they_were() -> Iterator[None]:
+    """A command lets its program end undisturbed by signals; a test runs the command in this process, which goes on."""
+    heard = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in heard}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)

@@ -48,7 +48,7 @@ def ending_signals_raise(*, until_the_end: bool = False) -> Iterator[EndingSigna
     """Handle ending signals in the main thread for as long as the block lasts: not yet armed.
 
     A signal that the caller has us ignore, as nohup(1) does with SIGHUP, stays ignored. `until_the_end`: the program
-    ends after the block, and once a signal has come no other one changes what it ends with.
+    ends after the block, and no signal changes any more what it ends with.
     """
     signals = EndingSignals()
     heard = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
@@ -57,6 +57,5 @@ def ending_signals_raise(*, until_the_end: bool = False) -> Iterator[EndingSigna
         yield signals
     finally:
         # Not even our own handler: on its way out Python gives each signal back what kills the process.
-        over = until_the_end and signals.received is not None
         for number, handler in before.items():
-            signal.signal(number, signal.SIG_IGN if over else handler)
+            signal.signal(number, signal.SIG_IGN if until_the_end else handler)
