@@ -64,7 +64,7 @@ def _archive(config: Config, survey: Survey, holding: Holding) -> Iterator[Conce
             )
     newest = facts.newest_archive_at if facts is not None else None
     due = deadline(config.job(NIGHTLY.name), newest, survey.zone)
-    if newest is not None and due is not None and due < survey.now and not _is_late(survey, holding.name):
+    if newest is not None and due is not None and due < survey.now and not _is_said_by_the_night(survey, holding, due):
         yield _about(
             holding,
             *("archive_old", "critical", f"its newest archive is {format_duration(survey.now - newest)} old"),
@@ -87,10 +87,10 @@ def _archive(config: Config, survey: Survey, holding: Holding) -> Iterator[Conce
 
 
 def _sources(config: Config, survey: Survey, holding: Holding) -> Iterator[Concern]:
-    """A source that is in no good archive for too long, though the job itself is on time."""
+    """A source that is in no good archive for too long, which the job itself does not tell."""
     for source in holding.sources:
         due = deadline(config.job(NIGHTLY.name), source.last_complete_at, survey.zone)
-        if due is not None and due < survey.now and not _is_late(survey, holding.name):
+        if due is not None and due < survey.now and not _is_said_by_the_night(survey, holding, due):
             yield _about(
                 holding,
                 *("source_stale", "critical", f"source {source.source} is in no good archive since then"),
@@ -162,12 +162,13 @@ def _is_in_the_making(survey: Survey, target: str, archive: Archive) -> bool:
     )
 
 
-def _is_late(survey: Survey, target: str) -> bool:
-    """Return whether the night itself is known to be late: then that concern says it all."""
-    late = {Status.LATE, Status.NEVER, Status.UNKNOWN}
-    return any(
-        each.status.status in late and each.target == target and each.job == NIGHTLY.name for each in survey.standings
-    )
+def _is_said_by_the_night(survey: Survey, holding: Holding, due: datetime) -> bool:
+    """Return whether the nightly is late, never ran or is unknown, and that says all: nothing was due before it was."""
+    for each in survey.standings:
+        if each.target == holding.name and each.job == NIGHTLY.name:
+            status, its = each.status.status, each.status.deadline
+            return status in {Status.NEVER, Status.UNKNOWN} or (status is Status.LATE and (its is None or its <= due))
+    return False
 
 
 def _about(

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 from bkp.concerns import concerns_of
 from bkp.errors import StateError
+from bkp.jobs import NIGHTLY
 from bkp.liveness import is_alive
 from bkp.state.reading import Readable
 from bkp.state.store import StateStore
 from bkp.state.watch import WatchRecord, read_watch, write_watch
+from bkp.status import Status
 from bkp.survey import survey
 from runner.notify.decide import recovered
 from runner.watch.decide import decide
@@ -94,8 +96,14 @@ def _recovered(seen: Survey) -> Iterator[str]:
 
 
 def _undecided(seen: Survey) -> Iterator[str]:
-    """Yield the keys of what is not said now and yet not over: that a paused job is late, or warned before it began."""
+    """Yield the keys of what is not said now and yet not over.
+
+    A paused job is late, or one that warned runs again; a night that says all by being late or unknown hides that the
+    archive or a source was old before.
+    """
     for each in seen.standings:
+        if each.job == NIGHTLY.name and each.status.status in {Status.LATE, Status.NEVER, Status.UNKNOWN}:
+            yield from (f"{kind} repository {each.target}" for kind in ("archive_old", "source_stale"))
         if each.is_excused:
             yield f"job {each.job} on {each.target}"
         if each.running_since is not None:

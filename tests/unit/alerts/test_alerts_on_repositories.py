@@ -20,8 +20,10 @@ def test_a_source_or_an_archive_is_old_by_its_deadline_unless_the_night_itself_i
     plain = Target(story, "plain")
     judged = Target(story, "the exporter says so too")
     late = Target(story, "late")
+    both = Target(story, "old, and late after that")
     jumped = Target(story, "later")
-    for target in (plain, judged, late, jumped):
+    nights = {late: 60 * 60, both: 60 * 62}
+    for target in (plain, judged, late, both, jumped):
         moved = 90 if target is jumped else 100
         due = then((0, 60 * 60), (moved, 60 * 1500))
         for source in ("home", "etc"):
@@ -29,18 +31,18 @@ def test_a_source_or_an_archive_is_old_by_its_deadline_unless_the_night_itself_i
         target.sample("bkp_repository_newest_archive_deadline_timestamp_seconds", due, repository="main")
         labels = {"job_name": "nightly", "target": "main"}
         target.sample("bkp_job_info", always(), **labels, schedule="02:30", late_severity="critical")
-        target.sample("bkp_job_deadline_timestamp_seconds", always(60 * 60 if target is late else 60 * 1500), **labels)
+        target.sample("bkp_job_deadline_timestamp_seconds", always(nights.get(target, 60 * 1500)), **labels)
     for kind in ("source_stale", "archive_old"):
         judged.sample(
             "bkp_concern", then((61, 1), (100, None)), kind=kind, object="repository main", severity="critical"
         )
     for alert, kind in (("BkpSourceStale", "source_stale"), ("BkpArchiveOld", "archive_old")):
-        wanted = [each.concern(kind, "repository main", "critical") for each in (plain, judged, jumped)]
+        wanted = [each.concern(kind, "repository main", "critical") for each in (plain, judged, both, jumped)]
         story.silent(alert, 64)
         story.fires(alert, 66, *wanted)
-        story.fires(alert, 95, *wanted[:2])
+        story.fires(alert, 95, *wanted[:3])
         story.silent(alert, 101)
-    story.fires("BkpJobLate", 66, late.concern("job_late", "nightly on main", "critical"))
+    story.fires("BkpJobLate", 68, *(each.concern("job_late", "nightly on main", "critical") for each in (late, both)))
     judge(tmp_path, [story])
 
 

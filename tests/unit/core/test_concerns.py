@@ -211,6 +211,17 @@ def test_a_source_that_is_in_no_good_archive_for_long_is_said_though_the_nights_
     assert found["source_stale"].since == before
 
 
+def test_that_the_night_is_late_hides_nothing_that_was_too_old_before(store: StateStore) -> None:
+    assert set(kinds(store, days=2)) == {"job_late"}, "that the newest archive is as old as the last night says nothing"
+    store.ledger.path.unlink()
+    before = START - timedelta(days=5)
+    store.write_ended(a_run(started=before, result=a_night(an_archive(before, roots=WHOLE))))
+    night(store, {"newest_archive_at": before}, roots=roots("home", missing=("etc",)))
+    old = {"archive_old": "critical", "source_stale": "critical"}
+    assert old.items() <= kinds(store).items()
+    assert (old | {"job_late": "critical"}).items() <= kinds(store, days=2).items()
+
+
 def test_a_defect_in_one_part_is_said_and_silences_no_other(store: StateStore) -> None:
     store.write_ended(a_run("check", START, Outcome.FAILURE, reason="segment 7 is damaged"))
     look = survey(CONFIG, store, lambda: NOW, UTC, lambda _process: False)

@@ -109,3 +109,26 @@ def test_a_pause_of_a_late_job_and_a_night_after_one_with_warnings_are_no_recove
         a_run(started=night, outcome=Outcome.RUNNING, before=warned.end, process=this_process()), durable=True
     )
     assert [watch(config, night + timedelta(minutes=minutes)) for minutes in (15, 60, 120)] == [[]] * 3
+
+
+def test_an_old_archive_is_not_over_because_the_night_is_late_or_unknown_now(config: Config) -> None:
+    store = StateStore(Path(config.paths.state))
+    for job in ("check", "verify", "drill"):
+        store.write_ended(a_run(job, FIRST - timedelta(hours=1)))
+    facts = a_repository(archives=7, newest_archive_at=FIRST - timedelta(days=20))
+    store.write_ended(a_run(started=FIRST, result=a_night(an_archive(FIRST, roots=roots("home")), facts)))
+    (old,) = watch(config, FIRST + timedelta(hours=1))
+    assert "its newest archive is 20d" in old
+    success = store.job_dir("nightly", "main") / "success.json"
+    content = success.read_bytes()
+    success.unlink()
+    (unknown,) = watch(config, FIRST + timedelta(hours=2))
+    assert "last success" in unknown
+    assert watch(config, FIRST + timedelta(hours=3)) == []
+    success.write_bytes(content)
+    late = FIRST + timedelta(days=1, hours=3)
+    assert any(each.endswith("no run was made") for each in watch(config, late))
+    assert [each for hours in (1, 2) for each in watch(config, late + timedelta(hours=hours))] == []
+    a_day(store, late + timedelta(hours=3))
+    assert watch(config, late + timedelta(hours=4)) == []
+    assert any("its newest archive is" in each for each in watch(config, late + timedelta(hours=5)))
