@@ -96,6 +96,7 @@ class Survey:
 
     `others` are records of jobs and targets that the configuration does not name. `past` is what the history and all
     records come to. `contradicted` names the record of which the history says something else, if there is one.
+    `audit_chain` is what is wrong with the chain of kept reports.
     """
 
     now: datetime
@@ -111,6 +112,7 @@ class Survey:
     outbox: Waiting
     watch: Reading[WatchRecord]
     contradicted: str | None = None
+    audit_chain: str | None = None
 
     def records(self) -> Iterator[Run]:
         """Yield every record that can be read."""
@@ -166,12 +168,13 @@ def survey(
     history: Callable[[], History] | None = None,
     observations: Callable[[], Observations] | None = None,
     audit: Callable[[], Reading[Kept[KeptReport]]] | None = None,
+    audit_chain: Callable[[], str | None] | None = None,
 ) -> Survey:
     """Read the state. Never raises for anything that a file may hold.
 
     The clock is asked once all is read, so that no record lies in the future by being written meanwhile. `zone` is the
     host's, in which schedules are meant. `is_alive` answers for a process (`bkp.liveness`). `read_job`, `history`,
-    `observations` and `audit` are for a caller that remembers what did not change.
+    `observations`, `audit` and `audit_chain` are for a caller that remembers what did not change.
     """
     read_job = read_job or store.read_job
     wanted = dict.fromkeys(configured(config))
@@ -184,6 +187,7 @@ def survey(
     records = [run for state in (*states, *others) for run in _newer_than_lines(state, known.past)]
     observed = observations() if observations is not None else read_observations(store.root)
     newest_audit = audit() if audit is not None else KeptReports(store.root).newest()
+    chain = (audit_chain or KeptReports(store.root).problem)()
     watch = read_watch(config)
     now = clock()
     past = known.past.with_records(records).until(now)
@@ -203,6 +207,7 @@ def survey(
         outbox=Outbox(store.root, aside).look(),
         watch=watch,
         contradicted=contradicted,
+        audit_chain=chain,
     )
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from bkp.clock import Clock, local_zone
 from bkp.config import Config, load_config
-from bkp.errors import BkpError
+from bkp.errors import BkpError, StateError
 from bkp.liveness import PROC, is_alive
 from bkp.mail.outbox import Outbox
 from bkp.observations import KINDS, read_observations
@@ -118,6 +118,7 @@ class HostReader:
         self._history_stamp: Stamp = None
         self._observations: dict[Path, tuple[Stamp, Any]] = {}
         self._audit: tuple[Path, Stamp, Reading[Kept[KeptReport]]] | None = None
+        self._chain: tuple[dict[Path, Stamp], str | None] | None = None
 
     def fingerprint(self) -> tuple[Stamp, ...]:
         """Return what changes when anything that `read` reads has changed; it costs a stat(2) for each file."""
@@ -146,6 +147,7 @@ class HostReader:
             history=lambda: self._read_history(store),
             observations=lambda: read_observations(store.root, self._read_observation),
             audit=lambda: KeptReports(store.root).newest(self._read_kept),
+            audit_chain=lambda: self._chain_problem(KeptReports(store.root)),
         )
         return Look(config.config.host or os.uname().nodename, config, found)
 
@@ -199,3 +201,13 @@ class HostReader:
         found = read_kept(path)
         self._audit = (path, seen, found) if isinstance(found, Readable) else None
         return found
+
+    def _chain_problem(self, kept: KeptReports) -> str | None:
+        """Return what is wrong with the chain of reports; it is read again where a file of it has changed."""
+        try:
+            seen = {each.path: stamp(each.path) for each in kept.files()}
+        except StateError:
+            return kept.problem()
+        if self._chain is None or self._chain[0] != seen or None in seen.values():
+            self._chain = (seen, kept.problem())
+        return self._chain[1]

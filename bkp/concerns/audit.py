@@ -1,4 +1,4 @@
-"""Concerns about the audit: late, not to be read, or with rules that are not met."""
+"""Concerns about the audit: late, not to be read, with rules that are not met, or with reports that were changed."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bkp.survey import Survey
 
 THE_AUDIT = "the audit"
+THE_REPORTS = "the kept reports"
 _MAKE_ONE = "`systemctl status bkp-audit.timer bkp-audit` says why; `bkp-audit --keep` makes one now"
 
 
@@ -33,6 +34,15 @@ def concerns(config: Config, survey: Survey) -> Iterator[Concern]:
             name,
             f"the state file {name} {survey.audit.reason}: what the newest audit found is not known",
             "keep the file, look for a disk that fails, then run `bkp-audit --keep`",
+        )
+    elif survey.audit_chain is not None:
+        yield Concern(
+            "audit_chain_broken",
+            "warning",
+            THE_REPORTS,
+            f"{THE_REPORTS} do not hold: {survey.audit_chain}",
+            "compare `sha256sum` of each with its audit's mail; put the right file back, or move it and the older"
+            " ones away once you know who changed it",
         )
     if standing.ahead:
         yield Concern(

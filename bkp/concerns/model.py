@@ -87,6 +87,7 @@ KINDS: dict[str, str] = {
     "host_schedules": "scrubs or self-tests have no schedule, or more than one",
     "audit_old": "an audit was due and was not made, or none was ever kept",
     "audit_findings": "rules of the newest audit are not met",
+    "audit_chain_broken": "a kept report of the audit was changed, damaged or removed since the next one was made",
     "filesystem_full": "the file system of a repository has little space left",
 }
 

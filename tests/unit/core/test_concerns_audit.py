@@ -41,7 +41,7 @@ def look(store: StateStore, now: datetime) -> Survey:
 
 
 def said(store: StateStore, now: datetime) -> list[Concern]:
-    about = {"the audit", "audit"}
+    about = {"the audit", "audit", "the kept reports"}
     found = concerns_of(MONTHLY, look(store, now))
     return [each for each in found if each.object in about or each.object.startswith("audit/")]
 
@@ -135,3 +135,31 @@ def test_the_folder_of_reports_that_is_closed_is_not_an_audit_that_never_was(sto
     folder.write_text("no folder", encoding="utf-8")
     (found,) = said(store, DUE)
     assert (found.kind, found.object) == ("state_unreadable", "audit")
+
+
+@pytest.mark.parametrize(
+    ("damage", "why"),
+    [
+        ("changed", "000001-20260602T000000Z.json is not what it was when 000002-20260602T010000Z.json was made"),
+        ("torn", "000001-20260602T000000Z.json is torn"),
+        ("removed", "a report between 000001-20260602T000000Z.json and 000003-20260602T020000Z.json is gone"),
+    ],
+)
+def test_a_report_that_was_changed_since_is_said_until_it_is_put_back_or_the_older_ones_are_away(
+    store: StateStore, damage: str, why: str
+) -> None:
+    first, second, _ = (keep(store.root, DUE + timedelta(hours=hour)) for hour in range(3))
+    content, now = first.read_bytes(), DUE + timedelta(hours=4)
+    assert said(store, now) == []
+    if damage == "removed":
+        second.unlink()
+    else:
+        first.write_bytes(content.replace(b"vault", b"vaulT") if damage == "changed" else content[:100])
+    (found,) = said(store, now)
+    assert (found.kind, found.severity) == ("audit_chain_broken", "warning")
+    assert why in found.sentence
+    if damage != "removed":
+        first.write_bytes(content)
+        assert said(store, now) == []
+    first.unlink()
+    assert said(store, now) == [], "the chain begins with the next one"

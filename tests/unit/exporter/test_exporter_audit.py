@@ -99,3 +99,15 @@ def test_a_report_with_odd_and_too_many_rules_does_not_take_the_section_down(wel
     found = values(well)
     assert sum(name == "bkp_audit_rule_info" for name, _ in found) == MAX_RULES
     assert found["bkp_audit_rules", ("fail",)] == 2 * MAX_RULES + 2
+
+
+def test_a_kept_report_that_is_changed_is_noticed_by_an_exporter_that_remembers(well: World) -> None:
+    first, _ = keep(well.store.root, well.now - 2 * DAY), keep(well.store.root, well.now - DAY)
+    content, reader = first.read_bytes(), well.reader()
+    assert reader.read().survey.audit_chain is None
+    first.write_bytes(content.replace(b"vault", b"vaulT"))
+    assert "is not what it was" in str(reader.read().survey.audit_chain)
+    first.write_bytes(content)
+    assert reader.read().survey.audit_chain is None
+    first.unlink()
+    assert reader.read().survey.audit_chain is None
