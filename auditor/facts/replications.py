@@ -1,4 +1,4 @@
-"""Facts of replication.*: what the newest pull recorded, and how the replica lies on the disks."""
+"""Facts of replication.*: what the newest pull recorded, how the replica lies on the disks, and who may change it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,12 @@ if TYPE_CHECKING:
     from auditor.facts.builder import FactBuilder
     from bkp.config.model import Config
     from bkp.survey import Survey
+    from bkp.tools.zfs.delegations import Grant
 
 _RECORDED = ("newest_common_at", "lacking", "gate", "gate_tested_at")
-_ASKED = ("encryption",)
+_ASKED = ("encryption", "rights")
+# What zfs-allow(8) calls what neither changes a dataset nor destroys a snapshot. A right that is not here may do so.
+_READING = frozenset({"send", "send:raw", "hold", "diff", "bookmark", "userused", "groupused", "projectused"})
 _TIMEOUT_SECONDS = 20.0
 
 
@@ -47,25 +50,36 @@ def collect_replications(builder: FactBuilder, config: Config, survey: Survey) -
 
 
 def collect_replicas(builder: FactBuilder, config: Config, zfs: Zfs | None = None) -> None:
-    """Add whether each replica is encrypted, as zfs says now: `off` where any dataset of it is not."""
+    """Add what zfs says now of each replica: whether it is encrypted, and who could destroy its snapshots."""
     zfs = zfs or Zfs(lambda _line: None, timeout=_TIMEOUT_SECONDS)
     for name, settings in config.replications.items():
         facts = builder.of("replication", name)
         try:
-            found = zfs.properties(_ASKED, [settings.target], below=True)
+            found = zfs.datasets(settings.target)
         except BkpError as exc:
-            facts.fail("zfs get", exc.message, _ASKED)
+            facts.fail("zfs list", exc.message, _ASKED)
+            continue
+        told = next((each for each in found if each.encryption == "off"), found[0])
+        value = told.encryption if told.encryption not in {"-", ""} else None
+        facts.add(f"zfs list {told.name}", {"encryption": value})
+        try:
+            grants = [grant for each in found for grant in zfs.grants(each.name)]
+        except BkpError as exc:
+            facts.fail("zfs allow", exc.message, ("rights",))
         else:
-            own = [each for each in found if each.dataset == settings.target]
-            told = next((each for each in found if each.value == "off"), own[0] if own else None)
-            value = told.value if told is not None and told.value not in {"-", ""} else None
-            facts.add(f"zfs get {told.dataset if told is not None else settings.target}", {"encryption": value})
+            facts.add("zfs allow", {"rights": tuple(dict.fromkeys(filter(None, map(_danger, grants))))})
+
+
+def _danger(grant: Grant) -> str | None:
+    """Return what in a grant could change the replica, None where it is root's or can only read."""
+    rights = grant.rights - _READING
+    return f"{grant.who} on {grant.on}: {', '.join(sorted(rights))}" if rights and grant.who != "user root" else None
 
 
 def replicas_not_in_time(builder: FactBuilder, config: Config, reason: str) -> None:
     """Add the errors for what ZFS did not answer in time."""
     for name in config.replications:
-        builder.of("replication", name).fail("zfs get", reason, _ASKED)
+        builder.of("replication", name).fail("zfs list, zfs allow", reason, _ASKED)
 
 
 def is_here(host: str, own: str | None) -> bool:

@@ -47,7 +47,7 @@ UNWATCHED = {
 # replication, no heartbeat, no Raspberry Pi.
 NOTHING_THERE = {
     *("AUD-004", "PRM-010", "KEY-005", "KEY-007"),
-    *("REP-001", "REP-002", "REP-005", "REP-006", "ENC-004", "PRM-016", "HST-001"),
+    *("REP-001", "REP-002", "REP-003", "REP-005", "REP-006", "ENC-004", "PRM-016", "HST-001"),
 }
 
 

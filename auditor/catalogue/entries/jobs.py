@@ -56,7 +56,7 @@ ENTRIES = (
     space(
         "replication",
         "Each replication: what is pulled from where, how far it is behind, and what its live server refuses.",
-        "the configuration, the history, zfs get",
+        "the configuration, the history, zfs list, zfs allow",
         ("source", T.TEXT, "the dataset on the live server"),
         ("target", T.TEXT, "the dataset here"),
         ("raw", T.BOOLEAN, "whether encrypted datasets are sent as they are"),
@@ -71,6 +71,12 @@ ENTRIES = (
             T.TEXT,
             "cipher of the replica, or `off` where a dataset of it has none; the set of ciphers is open",
             {"said": "encryption"},
+        ),
+        (
+            "rights",
+            T.TEXT_LIST,
+            "what others than root may do with the replica by zfs-allow(8), reading it aside: who, on which dataset",
+            {"said": "rights of others than root"},
         ),
         (
             "newest_common_at",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from bkp.errors import StepFailedError
 from bkp.tools.process import Command, clean_environment, run
 from bkp.tools.zfs import commands, replies
+from bkp.tools.zfs.delegations import Grant, parse_grants
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -116,6 +117,10 @@ class Zfs:
         """Return properties of file systems, and with `below` of all below them."""
         what = f"cannot read properties of {', '.join(datasets)}"
         return replies.parse_properties(self.call(commands.properties(names, datasets, below=below), what))
+
+    def grants(self, dataset: str) -> list[Grant]:
+        """Return what others than root may do with the dataset."""
+        return parse_grants(self.call(commands.list_rights(dataset), f"cannot list rights on {dataset}"), dataset)
 
     def pool(self, pool: str) -> replies.PoolSpace:
         """Return what `zpool list` says of one pool."""

@@ -73,6 +73,11 @@ def properties(names: Sequence[str], datasets: Sequence[str], *, below: bool = F
     return (ZFS, "get", "-Hp", *recursive, "-t", "filesystem", "-o", _GET_COLUMNS, ",".join(names), *datasets)
 
 
+def list_rights(dataset: str) -> tuple[str, ...]:
+    """Return `zfs allow` of a dataset: what others than root may do with it. It has no form for scripts."""
+    return (ZFS, "allow", dataset)
+
+
 def try_key(root: str) -> tuple[str, ...]:
     """Return `zfs load-key -n` of an encryption root: is the key on standard input its key? Nothing is loaded."""
     return (ZFS, "load-key", "-n", "-L", "prompt", root)
