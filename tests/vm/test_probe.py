@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.vm.lab.disks import NVME, POOL0, POOL1, SCSI, SPARE
+from tests.vm.lab.pool import KEY_ROUNDS, KEYFILE
 from tests.vm.site import Site
 
 if TYPE_CHECKING:
@@ -27,6 +28,22 @@ DISKS = {"left": POOL0, "right": POOL1, "solid": SPARE, "nvme": NVME, "single": 
 _SECTIONS = "pools:\n  tank: {disks: [left, right]}\ndisks:\n" + "\n".join(
     f"  {name}: {{path: {disk.by_id}, temperature_warning: 55}}" for name, disk in DISKS.items()
 )
+_REPLICA = """
+replications:
+  copy:
+    source: bkp@live.example.com:tank/data
+    target: tank/Secure/copy
+    identity_file: /root/pull
+    known_hosts: /root/known_hosts
+"""
+# A pool of one file that is more than four fifths full. ZFS leaves nobody more of so small a pool than that.
+_FULL = """
+truncate -s 1G /var/tmp/full
+zpool create -O compression=off -O mountpoint=/full full /var/tmp/full
+zfs create full/plain
+head -c 800M /dev/zero > /full/plain/zeros
+zpool sync full
+"""
 # What the emulated disks themselves say: the NVMe disk has no spare blocks, the SAS-like one no health.
 ALWAYS = {"disk_worn disk nvme", "disk_unknown disk single"}
 _MORE_THAN_AN_HOUR = timedelta(minutes=61)  # disks are asked once an hour
@@ -61,11 +78,15 @@ def _concerns(site: Site) -> dict[str, str]:
 
 def _failing(site: Site) -> set[str]:
     """Audit the site; return the rules that fail or cannot be judged."""
+    return {rule for rule, verdict in _verdicts(site).items() if verdict in {"fail", "error"}}
+
+
+def _verdicts(site: Site) -> dict[str, str]:
+    """Audit the site; return each rule's verdict."""
     report = f"{site.tools}/report.json"
     audit = site.guest.run("bkp-audit", "--config", site.config, "--json", report, check=False)
     assert audit.code in {1, 3}, audit
-    results = json.loads(site.guest.read(report))["results"]
-    return {each["id"] for each in results if each["verdict"] in {"fail", "error"}}
+    return {each["id"]: each["verdict"] for each in json.loads(site.guest.read(report))["results"]}
 
 
 def _seen(site: Site, what: str) -> dict[str, Any]:
@@ -101,24 +122,32 @@ def test_what_is_not_as_it_should_be_on_zfs_fails_the_rules_about_it(
     site: Site, server: VirtualMachine, pool: Pool
 ) -> None:
     site.job("nightly")
+    copy = f"{pool.secure}/copy"
+    server.run(f"zfs create -o canmount=off {copy}")
+    replace(site, more=_SECTIONS + _REPLICA).configure()
     before = _failing(site)
+    assert not before & {"ENC-004", "REP-003", "REP-006"}
 
     for wrong in ("compression=lz4", "atime=on", "recordsize=128K"):
         server.run("zfs", "set", wrong, pool.borg)
+    server.run(f"zfs create -o canmount=off -o encryption=off {copy}/open && zfs allow -u daemon destroy,mount {copy}")
     assert pool.property("atime", pool.borg) == "on"
-    assert _failing(site) - before == {"ZFS-001", "ZFS-002", "ZFS-003"}
+    assert _failing(site) - before == {"ZFS-001", "ZFS-002", "ZFS-003", "ENC-004", "REP-003"}
+    server.run(f"zfs destroy -r {copy}")
+    site.configure()
 
     server.run(
         f"zfs set compression=zstd atime=off recordsize=1M {pool.borg} && zpool offline {pool.name} {POOL1.by_id}"
     )
     assert _failing(site) - before == {"ZFS-004"}
 
-    server.run(f"zpool online {pool.name} {POOL1.by_id} && zfs create {pool.name}/plain")
+    server.run(f"zpool online {pool.name} {POOL1.by_id}")
+    server.script(_FULL)
     server.wait_for("the resilver to end", lambda: pool.health() == "ONLINE" and "resilvered" in pool.status())
-    site.configure(dataset=f"{pool.name}/plain")
-    assert "ENC-003" in _failing(site) - before
+    site.configure(dataset="full/plain")
+    assert {"ENC-003", "ZFS-006"} <= _failing(site) - before
     site.configure()
-    server.run(f"zfs destroy {pool.name}/plain")
+    server.run("zpool destroy full && rm /var/tmp/full")
     pool.scrub()
 
 
@@ -158,16 +187,26 @@ def test_corruption_that_a_scrub_finds_is_counted_on_the_disk_that_it_was_on(
     assert _look(site) == {}
 
 
-def test_a_dataset_whose_key_is_not_loaded_is_locked(site: Site, server: VirtualMachine, pool: Pool) -> None:
+def test_a_dataset_whose_key_is_not_loaded_is_locked_and_a_new_key_is_not_the_one_that_was_attested(
+    site: Site, server: VirtualMachine, pool: Pool
+) -> None:
+    server.write(site.config, server.read(site.config).replace("online, holds: [", "online, holds: [zfs-key, "))
+    copy = ("attest", "zfs-key", "vaultwarden", "--by", "A. Operator", "--file", KEYFILE)
+    server.run("bkp-audit", "--config", site.config, *copy)
     server.run(f"zfs unmount -f {pool.secure} && zfs unload-key {pool.secure}")
 
-    found, failing = _look(site), _failing(site)
+    found, verdicts = _look(site), _verdicts(site)
 
     pool.unlock()
-    assert "ENC-007" in failing
+    assert (verdicts["ENC-007"], verdicts["KEY-009"]) == ("fail", "pass")
     below = (pool.backup, f"{pool.backup}/child", pool.borg)
     assert set(found) == {f"dataset_locked dataset {each}" for each in below}
     assert _look(site) == {}
+    new = "/root/new.key"
+    server.write(new, "another lab passphrase\n", mode=0o600)
+    server.run(f"zfs change-key -o keylocation=file://{new} -o pbkdf2iters={KEY_ROUNDS} {pool.secure}")
+    assert _verdicts(site)["KEY-009"] == "unattested"
+    site.configure()
 
 
 def test_a_disk_that_is_pulled_is_missing_until_a_spare_has_taken_its_place(

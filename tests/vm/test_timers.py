@@ -210,3 +210,9 @@ def test_the_monthly_audit_passes_what_is_proven_and_mails_what_is_not(site: Sit
     assert "Can we restore today?" in site.wait_for_mail("[bkp] audit findings (")
     failed = guest.run("systemctl --failed --plain --no-legend").lines
     assert [line.split()[0] for line in failed] == ["bkp-audit.service"]
+
+    by_hand = f"{site.tools}/report.json"
+    guest.run("systemctl stop borg-drill.timer")
+    guest.run("bkp-audit", "--config", site.config, "--quiet", "--json", by_hand, check=False)
+    judged = json.loads(guest.read(by_hand))["results"]
+    assert {each["id"] for each in judged if each["verdict"] in {"fail", "error"}} == {*expected, "RUN-010"}

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 KEYFILE = "/root/zfs.key"
 _PASSPHRASE = "lab passphrase of no worth"
 # The least ZFS accepts: deriving a key with the default count takes long under emulation and shows nothing more.
-_KEY_ROUNDS = 100000
+KEY_ROUNDS = 100000
 # The pool is made with ashift=12: every block begins at a multiple of this.
 SECTOR = 4096
 # Two labels and the boot area lie before the first block of a vdev ("ZFS On-Disk Specification", 1.2).
@@ -87,7 +87,7 @@ class Pool:
             zpool create -o ashift=12 -o cachefile={cachefile} -O mountpoint={self.mountpoint} \\
                 {self.name} mirror {vdevs}
             zfs create -o encryption=on -o keyformat=passphrase -o keylocation=file://{keyfile} \\
-                -o pbkdf2iters={_KEY_ROUNDS} {secure}
+                -o pbkdf2iters={KEY_ROUNDS} {secure}
             for dataset in {self.backup} {self.borg}; do
                 zfs create -o compression=zstd -o atime=off -o recordsize=1M "$dataset"
                 chmod 0700 "$(zfs get -H -o value mountpoint "$dataset")"
