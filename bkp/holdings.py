@@ -45,15 +45,17 @@ class Check:
 class Holding:
     """One repository: what borg last said of it (`facts`, none older than `facts_at`), its last archive, its proofs.
 
-    `missing` are the sources that the last archive lacks; empty where there is no archive. `drilled` is None where no
-    drill has compared files, or a later one may be hidden. `listed` is what the repository listed when it was last
-    asked; None where that is not known.
+    `judged` is the newest night that made an archive and is not under way: to begin a night is not to mend. `missing`
+    are the sources that the last archive lacks; empty where there is no archive. `drilled` is None where no drill has
+    compared files, or a later one may be hidden. `listed` is what the repository listed when it was last asked; None
+    where that is not known.
     """
 
     name: str
     facts: RepositoryFacts | None
     facts_at: datetime | None
     archive: Archive | None
+    judged: Run | None
     missing: tuple[str, ...]
     sources: tuple[SourceFacts, ...]
     checks: tuple[Check, ...]
@@ -72,6 +74,7 @@ def holding_of(config: Config, survey: Survey, name: str) -> Holding:
         facts=facts,
         facts_at=facts_at,
         archive=archive,
+        judged=next((run for run, _ in nights if not _is_under_way(survey, run)), None),
         missing=missing_sources(archive, settings.sources) if archive is not None else (),
         sources=tuple(_source(survey, name, source) for source in settings.sources),
         checks=tuple(_checks(survey, name)),
@@ -81,18 +84,21 @@ def holding_of(config: Config, survey: Survey, name: str) -> Holding:
 
 
 def _nights(survey: Survey, name: str) -> list[tuple[Run, NightlyResult]]:
-    """Return the recorded nights of a repository, newest first; none where a newer one may be hidden.
+    """Return the nights of a repository that made an archive, newest first; none where a newer one may be hidden.
 
-    Where the record of the last attempt is no evidence, the history tells of it.
+    The history tells of one that is in no record: the last attempt has another, or its record is no evidence.
     """
     own = [each for each in survey.standings if (each.job, each.target) == (NIGHTLY.name, name)]
     runs = [run for standing in own for run in (standing.latest, standing.success) if run is not None]
-    if any(standing.latest is None for standing in own):
-        if not survey.past_known:
-            return []
-        runs += [made] if (made := survey.past.made.get(name)) is not None else []
+    if any(standing.latest is None for standing in own) and not survey.past_known:
+        return []
+    runs += [made] if (made := survey.past.made.get(name)) is not None else []
     found = {run.run_id: (run, run.result) for run in runs if isinstance(run.result, NightlyResult)}
     return sorted(found.values(), key=lambda night: night[0].started_at, reverse=True)
+
+
+def _is_under_way(survey: Survey, run: Run) -> bool:
+    return any(each.running_since and each.latest and each.latest.run_id == run.run_id for each in survey.standings)
 
 
 def _newest_facts(nights: list[tuple[Run, NightlyResult]]) -> tuple[RepositoryFacts | None, datetime | None]:

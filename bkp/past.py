@@ -94,7 +94,7 @@ class Past:
         subjects: the id of what is there now, by kind and name of the target.
         untrusted: sources whose newest archive is dated in the future.
         listed: what each repository listed when it was last asked, by target.
-        made: the newest night of each repository that made an archive, however it ended.
+        made: the newest night of each repository that made an archive and has ended, however it did.
         attempts, successes: the id of the newest run, and of the newest that ended well, of each job on each target.
         begun: start of the earliest run there is, whatever became of it.
     """
@@ -130,7 +130,7 @@ class Past:
         self._see_key(run)
         if run.listed is not None:
             self.listed[run.target] = run.listed
-        if run.archive is not None:
+        if run.archive is not None and run.ended_at is not None:
             self.made[run.target] = run
         key = (run.job, run.target)
         self.attempts[key] = run.run_id

@@ -36,10 +36,8 @@ def concerns(survey: Survey) -> Iterator[Concern]:
             )
         elif standing.status.needs_attention and not standing.is_excused:
             yield _trouble(standing)
-        elif standing.status.warnings:
-            yield _about(
-                standing, "job_warnings", "warning", standing.status.explanation, "read its log", run=_ended(standing)
-            )
+        elif (why := _warned(standing)) is not None:
+            yield _about(standing, "job_warnings", "warning", why, "read its log", run=_ended(standing))
         if standing.pause is not None:
             yield _paused(standing, standing.pause, survey.zone)
 
@@ -71,6 +69,16 @@ def _trouble(standing: Standing) -> Concern:
         since,
         run=_ended(standing) if standing.status.status is Status.FAILED else None,
     )
+
+
+def _warned(standing: Standing) -> str | None:
+    """Return what the last run that ended warns of. To begin another is not to mend."""
+    latest = standing.latest
+    if latest is None or (end := latest.end) is None or end.outcome is not Outcome.WARNING:
+        return None
+    if latest.outcome is not Outcome.RUNNING:
+        return standing.status.explanation
+    return f"{end.reason or 'the run before ended with warnings'}; {standing.status.explanation}"
 
 
 def _ended(standing: Standing) -> str | None:

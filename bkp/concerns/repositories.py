@@ -9,7 +9,7 @@ from bkp.holdings import holding_of
 from bkp.jobs import JOBS, NIGHTLY
 from bkp.listings import gone_remedy, gone_words
 from bkp.quantities import format_duration, format_size
-from bkp.state.archives import doubt, flaw
+from bkp.state.archives import doubt, flaw, missing_sources
 from bkp.status import Status, deadline
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from bkp.concerns.model import ConcernSeverity
     from bkp.config.model import Config
     from bkp.holdings import Holding
-    from bkp.state.results import Archive
     from bkp.survey import Survey
 
 
@@ -33,11 +32,11 @@ def concerns(config: Config, survey: Survey, name: str) -> Iterator[Concern]:
 
 
 def _archive(config: Config, survey: Survey, holding: Holding) -> Iterator[Concern]:
-    archive, facts = holding.archive, holding.facts
-    made = survey.past.made.get(holding.name)
-    run = made.run_id if made is not None and made.archive == archive else None
-    if archive is not None and not _is_in_the_making(survey, holding.name, archive):
-        wrong = f"lacks {', '.join(holding.missing)}" if holding.missing else flaw(archive)
+    facts, night = holding.facts, holding.judged
+    if night is not None and (archive := night.archive) is not None:
+        run = night.run_id
+        missing = missing_sources(archive, config.repositories[holding.name].sources)
+        wrong = f"lacks {', '.join(missing)}" if missing else flaw(archive)
         if wrong is not None:
             yield _about(
                 holding,
@@ -150,15 +149,6 @@ def _room(config: Config, holding: Holding) -> Iterator[Concern]:
         *("filesystem_full", severity, f"its file system is nearly full: {room}"),
         "make room or move it; reduce retention only if older archives are not needed",
         holding.facts_at,
-    )
-
-
-def _is_in_the_making(survey: Survey, target: str, archive: Archive) -> bool:
-    """Return whether it is that of the night under way. To begin is not to mend: the one before is judged meanwhile."""
-    return any(
-        each.latest is not None and each.latest.archive == archive
-        for each in survey.standings
-        if each.running_since and each.target == target and each.job == NIGHTLY.name
     )
 
 
