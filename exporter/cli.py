@@ -33,7 +33,8 @@ Examples:
 \b
 Paths served:
   /metrics     for Prometheus (text 0.0.4, OpenMetrics 1.0, gzip)
-  /            status page for people
+  /            status page for people, which renews itself every minute
+  /still       the same page, which does not
   /-/healthy   200 as long as the process serves
   /-/ready     200 while the data are current, else 503
 

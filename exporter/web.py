@@ -7,7 +7,7 @@ import hashlib
 import logging
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from http import HTTPStatus
 from pathlib import Path
@@ -19,6 +19,7 @@ log = logging.getLogger("bkp-exporter")
 
 PLAIN = "text/plain; charset=utf-8"
 ALLOWED = ("GET", "HEAD")
+RENEWED = "60"  # seconds
 STYLE = Path(__file__).parent / "templates" / "status.css"
 
 SECURITY_HEADERS = {
@@ -58,7 +59,7 @@ def answer(method: str, target: str, headers: Mapping[str, str], fresh: Fresh) -
     """Return the answer to a request. `headers` have lower-case names. No answer holds the text of an exception."""
     route = ROUTES.get(_path(target))
     if route is None:
-        return plain(HTTPStatus.NOT_FOUND, "not found; there is / /metrics /-/healthy /-/ready")
+        return plain(HTTPStatus.NOT_FOUND, "not found; there is / /still /metrics /-/healthy /-/ready")
     if method not in ALLOWED:
         return plain(HTTPStatus.METHOD_NOT_ALLOWED, "only GET and HEAD", {"Allow": ", ".join(ALLOWED)})
     return route(headers, fresh)
@@ -94,7 +95,14 @@ def _metrics(headers: Mapping[str, str], fresh: Fresh) -> Response:
     return Response(HTTPStatus.OK, body.plain, body.content_type, vary)
 
 
-def _page(_headers: Mapping[str, str], fresh: Fresh) -> Response:
+def _page(headers: Mapping[str, str], fresh: Fresh) -> Response:
+    """Return the page, or why there is none, and have the browser ask again: an old page looks like a new one."""
+    response = _still(headers, fresh)
+    return replace(response, headers={**response.headers, "Refresh": RENEWED})
+
+
+def _still(_headers: Mapping[str, str], fresh: Fresh) -> Response:
+    """Return the page for whoever reads slowly, with a screen reader perhaps: it does not renew itself."""
     snapshot = fresh()
     if snapshot is None:
         return unavailable("no current data; see the exporter's log")
@@ -126,6 +134,7 @@ def _ready(_headers: Mapping[str, str], fresh: Fresh) -> Response:
 ROUTES: Mapping[str, Callable[[Mapping[str, str], Fresh], Response]] = {
     "/metrics": _metrics,
     "/": _page,
+    "/still": _still,
     "/-/healthy": _healthy,
     "/-/ready": _ready,
 }

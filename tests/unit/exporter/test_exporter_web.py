@@ -109,7 +109,7 @@ def test_every_other_path_is_not_found(path: str, fresh: Fresh) -> None:
     assert answer("GET", path, {}, fresh).status == 404
 
 
-@pytest.mark.parametrize("path", ["/", "/metrics", "/-/healthy", "/-/ready"])
+@pytest.mark.parametrize("path", ["/", "/still", "/metrics", "/-/healthy", "/-/ready"])
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "BREW"])
 def test_every_other_method_is_refused_with_those_that_are_allowed(method: str, path: str, fresh: Fresh) -> None:
     refused = answer(method, path, {}, fresh)
@@ -117,13 +117,22 @@ def test_every_other_method_is_refused_with_those_that_are_allowed(method: str, 
     assert refused.all_headers()["Allow"] == "GET, HEAD"
 
 
-@pytest.mark.parametrize("path", ["/", "/metrics", "/-/healthy", "/nowhere"])
+@pytest.mark.parametrize("path", ["/", "/still", "/metrics", "/-/healthy", "/nowhere"])
 def test_every_answer_carries_the_security_headers(path: str, fresh: Fresh) -> None:
     headers = answer("GET", path, {}, fresh).all_headers()
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Content-Security-Policy"].startswith("default-src 'none'; frame-ancestors 'none'")
     assert "script" not in headers["Content-Security-Policy"]
     assert headers["Cache-Control"] == "no-store"
+
+
+def test_the_page_renews_itself_also_where_there_is_none_now_and_its_still_twin_does_not(fresh: Fresh) -> None:
+    page, still = (answer("GET", path, {}, fresh) for path in ("/", "/still"))
+    assert page.body == still.body
+    assert page.all_headers()["Refresh"] == "60"
+    assert "Refresh" not in still.all_headers()
+    gone = answer("GET", "/", {}, lambda: None)
+    assert (gone.status, gone.all_headers()["Refresh"], "Retry-After" in gone.headers) == (503, "60", True)
 
 
 def test_a_page_that_fails_gives_no_exception_text_and_leaves_the_metrics_alone(
