@@ -80,7 +80,7 @@ def test_on_a_host_what_needs_only_a_pool_is_chosen_and_the_rest_is_named() -> N
     chosen, _, left_out = done.stdout.partition("left out: only the lab's machines can")
 
     names = re.findall(r"(test_\w+\.py)::.*\[on-host\]", chosen)
-    assert Counter(names) == {"test_lab.py": 1, "test_snapshot_namespace.py": 5, "test_nightly_on_zfs.py": 6}
+    assert Counter(names) == {"test_lab.py": 1, "test_snapshot_namespace.py": 5, "test_nightly_on_zfs.py": 7}
     for module in ("test_interrupted_nights.py", "test_timers.py", "test_two_machines.py"):
         assert module in left_out
 
