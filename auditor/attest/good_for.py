@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from auditor.engine.rule import judge_rule
 from auditor.evidence import Evidence, Facts
 from auditor.facts.builder import FactBuilder
-from auditor.facts.host import collect_escrow
+from auditor.facts.host import collect_config, collect_escrow
+from auditor.facts.replications import add_configured
+from auditor.facts.reports import collect_reports
 from auditor.facts.zfs import add_keys
 from bkp.attestations import topics
 from bkp.attestations.duties import after
@@ -70,5 +72,8 @@ def _facts(site: Site, record: Attestation) -> Facts:
         builder.of("borg.repo", name).add("the key in use", values)
     if record.topic == topics.ZFS_KEY.name:
         add_keys(builder, site.zfs_keys)
+    collect_config(builder, site.config)
     collect_escrow(builder, site.config)
+    add_configured(builder, site.config)
+    collect_reports(builder, site.state)
     return Facts(builder.facts)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bkp.attestations.duties import LiveKey
 from bkp.attestations.model import LEVELS
 from bkp.errors import RefutedError, UsageError
 from bkp.key_match import Match, compare
+from bkp.state.audits import newest_kept
 from bkp.tools.borg import commands
 from bkp.tools.borg.client import Borg, BorgError
 from bkp.tools.borg.outcome import Problem
@@ -110,6 +111,28 @@ def of_word(site: Site, target: str | None, statement: str, *, keyed: bool) -> l
     if not keyed:
         return [Proof("seen", None, None, statement)]
     return [Proof("seen", site.live(name), name, statement) for name in _meant(site, target)]
+
+
+def of_report(site: Site, statement: str) -> list[Proof]:
+    """Take a person's word that the newest kept report was read. Raise `UsageError` where there is none to read."""
+    newest = newest_kept(site.state)
+    if newest is None:
+        raise UsageError("no report of an audit is kept here: there is none to read", remedy="call `bkp-audit --keep`")
+    which = f"report {newest.number} of {newest.at:%Y-%m-%d}"
+    (proof,) = of_word(site, None, statement, keyed=False)
+    return [replace(proof, key=LiveKey("", newest.digest), statement=f"{proof.statement} ({which})")]
+
+
+def of_replica_site(site: Site, target: str | None, statement: str) -> list[Proof]:
+    """Take a person's word of where replicas are; for each replication that is meant."""
+    known = site.config.replications
+    if not known:
+        raise UsageError("no replication is configured", remedy="see replications in the configuration")
+    if target is not None and target not in known:
+        raise UsageError(f"no replication {target!r}", remedy=f"configured: {', '.join(known)}")
+    (proof,) = of_word(site, None, statement, keyed=False)
+    meant = [target] if target is not None else list(known)
+    return [replace(proof, key=LiveKey(known[name].source, ""), target=name) for name in meant]
 
 
 def of_passphrase(site: Site, place: str, passphrase: Secret, target: str | None) -> Proof:

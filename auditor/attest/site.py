@@ -52,6 +52,11 @@ class Site:
         return Path(self.config.attestations_path)
 
     @property
+    def state(self) -> Path:
+        """Return the state directory."""
+        return Path(self.config.paths.state)
+
+    @property
     def records(self) -> tuple[Attestation, ...]:
         """Return what was attested before. Raise `StateError` where that cannot be trusted."""
         found = read_attestations(self.path)
@@ -95,7 +100,7 @@ class Site:
 
     @cached_property
     def _history(self) -> Past:
-        return read_history(StateStore(Path(self.config.paths.state)).ledger).past
+        return read_history(StateStore(self.state).ledger).past
 
     @cached_property
     def zfs_keys(self) -> dict[str, ZfsKey]:
@@ -121,8 +126,8 @@ class Site:
                 topic=topic.name,
                 subject=subject,
                 level=proof.level,
-                repository_id=proof.key.id if proof.key else None,
-                bound_to=proof.key.fingerprint if proof.key else None,
+                repository_id=(proof.key.id or None) if proof.key else None,
+                bound_to=(proof.key.fingerprint or None) if proof.key else None,
                 statement=proof.statement,
                 who=by,
                 host=host,

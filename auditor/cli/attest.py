@@ -37,7 +37,7 @@ _EXAMPLES = {
     "old-exports": ("codes.hc --statement 'Removed the export of last year'",),
     "recovery": ("laptop --statement 'Restored /etc from the offline copy on a laptop without a network'",),
     "report": ("operator --statement 'Read the report of January'",),
-    "replica-site": ("cellar --statement 'Saw the machine in the other house'",),
+    "replica-site": ("cellar --statement 'This server is in the cellar of my parents, the live server at home'",),
 }
 _COMPARE = "to compare it: --file, --stdin or --fingerprint"
 
@@ -107,7 +107,7 @@ def _command(topic: Topic, subject: str, summary: str, *more: Callable[..., Any]
     return decorate
 
 
-_target = click.option("--target", "-t", help="Only this repository, or of a ZFS key this encryption root.")
+_target = click.option("--target", "-t", help="Only this repository, encryption root (of a ZFS key) or replication.")
 _file = click.option("--file", metavar="FILE", help="The copy, as it lies there.")
 _stdin = click.option("--stdin", is_flag=True, help="The copy comes on standard input.")
 
@@ -200,16 +200,16 @@ def _bytes(name: str) -> bytes:
         raise UsageError(f"{name} cannot be read: {exc.strerror}") from None
 
 
-def _seen_only(topic: Topic, subject: str, summary: str, *, keyed: bool = False) -> None:
+def _seen_only(topic: Topic, subject: str, summary: str, *, targets: bool = False) -> None:
     """Add the command of a thing for which there is only a person's word."""
 
-    @_command(topic, subject, summary, *((_target,) if keyed else ()))
+    @_command(topic, subject, summary, *((_target,) if targets else ()))
     def _seen(config_path: Path, subject: str, target: str | None = None, **rest: Any) -> int:
         given = Given(topic, subject, target=target, **rest)
         site = _site(config_path)
         if topic.item is not None:
             escrow_location(site.config, topic, subject)
-        return _record(config_path, given, _word(site, given, keyed=keyed), site)
+        return _record(config_path, given, _word(site, given, keyed=targets), site)
 
 
 _seen_only(topics.RUNBOOK, "LOCATION", "Attest that the recovery runbook lies at LOCATION, and can be read there.")
@@ -217,24 +217,33 @@ _seen_only(
     topics.OLD_EXPORTS,
     "LOCATION",
     "Attest that no older export of the key is left at LOCATION: with its old passphrase it opens for ever.",
-    keyed=True,
+    targets=True,
 )
 _seen_only(
     topics.RECOVERY,
     "MACHINE",
     "Attest that files were restored on MACHINE with nothing of this server: copy, key, passphrase and ZFS key.",
-    keyed=True,
+    targets=True,
 )
-_seen_only(topics.REPORT, "READER", "Attest that READER has read the last report of the audit.")
-_seen_only(topics.REPLICA_SITE, "SITE", "Attest that the replica is at SITE, another place than this server's.")
+_seen_only(topics.REPORT, "READER", "Attest that READER has read the newest report that the audit has kept.")
+_seen_only(
+    topics.REPLICA_SITE,
+    "SITE",
+    "Attest that the replica is at SITE, and that the live server stands somewhere else.",
+    targets=True,
+)
 
 
 def _word(site: Site, given: Given, *, keyed: bool = True) -> list[Proof]:
-    from auditor.attest.proof import carried, of_word
+    from auditor.attest.proof import carried, of_replica_site, of_report, of_word
 
     carried(given.level, "seen", _DRILL.format(place=given.subject) if given.level == "opened" else _COMPARE)
     if given.level is None and given.topic.least != "seen":
         raise UsageError(f"what was compared at {given.subject}?", remedy=f"{_COMPARE}; or --level seen")
+    if given.topic is topics.REPORT:
+        return of_report(site, given.statement or "")
+    if given.topic is topics.REPLICA_SITE:
+        return of_replica_site(site, given.target, given.statement or "")
     return of_word(site, given.target, given.statement or "", keyed=keyed)
 
 
@@ -248,10 +257,8 @@ def _record(config_path: Path, given: Given, proofs: Sequence[Proof], site: Site
     told = []
     for proof in proofs:
         level = carried(given.level, proof.level, _DRILL.format(place=given.subject))
-        statement = (
-            given.statement if proof.level == "seen" else "; ".join(filter(None, (proof.statement, given.statement)))
-        )
-        told.append(replace(proof, level=level, statement=statement or proof.statement))
+        own = given.statement if proof.level != "seen" else None  # what was only seen is in these words already
+        told.append(replace(proof, level=level, statement="; ".join(filter(None, (proof.statement, own)))))
     if given.dry_run:
         print_text("".join(f"would attest: {_what(given, proof)}\n" for proof in told))
         return AuditExit.CLEAN

@@ -53,9 +53,15 @@ class _Meant:
         return topic if self.places is None else f"{topic} at any of {show_list(tuple(map(str, self.places.values())))}"
 
     @property
+    def is_key(self) -> bool:
+        """Return whether it is bound to a key, and not to something else that can be known again."""
+        return self.wanted.bind_to is not None and "key" in self.wanted.bind_to.spec.name
+
+    @property
     def of_key(self) -> str:
         """Say the digits of the fingerprint that a person compares."""
-        return f", for the key {printable(self.bound_to[:SHOWN_DIGITS])}" if self.bound_to else ""
+        what = "the key " if self.is_key else ""
+        return f", for {what}{printable(self.bound_to[:SHOWN_DIGITS])}" if self.bound_to else ""
 
 
 class _UnknownError(Exception):
@@ -142,9 +148,11 @@ def _flaw(record: Attestation, meant: _Meant, now: datetime) -> str | None:
         held = f"configured escrow location that holds the {meant.wanted.location}"
         return f"{by} is of {quoted(record.subject)}, which is no {held}"
     if meant.bound_to is not None and record.bound_to != meant.bound_to:
-        held = (record.bound_to or "nothing")[:SHOWN_DIGITS]
+        held, now_it_is = printable((record.bound_to or "nothing")[:SHOWN_DIGITS]), meant.bound_to[:SHOWN_DIGITS]
+        if not meant.is_key:
+            return f"{by} is for {held}, and what is there now is {now_it_is}: it is another one"
         return (
-            f"{by} is for {printable(held)}, and the fingerprint now is {meant.bound_to[:SHOWN_DIGITS]}:"
+            f"{by} is for {held}, and the fingerprint now is {now_it_is}:"
             f" the key or passphrase was changed on or after {show_time(record.at)}; re-export to all locations"
         )
     if LEVELS.index(record.level) < LEVELS.index(meant.wanted.level):

@@ -14,6 +14,7 @@ from auditor.facts.host import collect_config, collect_escrow, collect_host
 from auditor.facts.observed import collect_observed
 from auditor.facts.permissions import collect_permissions, not_in_time, places
 from auditor.facts.replications import collect_replicas, collect_replications, replicas_not_in_time
+from auditor.facts.reports import collect_reports
 from auditor.facts.runs import collect_archives, collect_jobs, collect_mail, collect_restores
 from auditor.facts.schedules import collect_schedules, collect_timers
 from auditor.facts.side_by_side import LIMIT_SECONDS, Probe, gather
@@ -73,6 +74,7 @@ def collect(
     successes = {(each.job, each.target): each.success for each in seen.standings}
     collect_observed(builder, config, seen.observations, successes)
     collect_escrow(builder, config)
+    collect_reports(builder, Path(config.paths.state))
     attestations = read_attestations(attestation_path)
     count, problem = len(attestations.records), attestations.problem
     values = {"records": count, "intact": problem is None, "problem": problem}

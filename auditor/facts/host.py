@@ -75,6 +75,7 @@ def collect_escrow(builder: FactBuilder, config: Config) -> None:
     """
     for place in config.audit.escrow:
         about = {
+            "name": place.name,
             "description": place.description or None,
             "holds": tuple(str(item) for item in place.holds),
             "valid_for": place.valid_for.total_seconds(),

@@ -27,10 +27,9 @@ _TIMEOUT_SECONDS = 20.0
 
 def collect_replications(builder: FactBuilder, config: Config, survey: Survey) -> None:
     """Add what is configured, and what the newest pull recorded of it as it is configured now."""
+    add_configured(builder, config)
     for name, settings in config.replications.items():
-        facts, host = builder.of("replication", name), settings.remote.host
-        values = {"source": settings.source, "target": settings.target, "raw": settings.raw}
-        facts.add("the configuration", {**values, "source_is_here": is_here(host, config.host)})
+        facts = builder.of("replication", name)
         if (reason := doubt(survey)) is not None:
             facts.fail(HISTORY, reason, _RECORDED)
             continue
@@ -47,6 +46,18 @@ def collect_replications(builder: FactBuilder, config: Config, survey: Survey) -
             "gate_tested_at": result.gate_tested_at,
         }
         facts.add(HISTORY, recorded, at=synced.ended_at)
+
+
+def add_configured(builder: FactBuilder, config: Config) -> None:
+    """Add what the configuration says of each."""
+    for name, settings in config.replications.items():
+        values = {
+            "source": settings.source,
+            "target": settings.target,
+            "raw": settings.raw,
+            "source_is_here": is_here(settings.remote.host, config.host),
+        }
+        builder.of("replication", name).add("the configuration", values)
 
 
 def collect_replicas(builder: FactBuilder, config: Config, zfs: Zfs | None = None) -> None:

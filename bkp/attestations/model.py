@@ -17,8 +17,9 @@ WARN_DAYS = 14
 class Attestation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a person vouched for: bound to a subject and, for keys, to the fingerprint that was seen.
 
-    `repository_id` is the id of the repository, or of the encryption root of a ZFS key (its guid). `previous` is the
-    SHA-256 of the line before it in the attestation file, 64 zeros for the first.
+    `repository_id` is the id of the repository, or of the encryption root of a ZFS key (its guid), or what a replica is
+    a copy of (`USER@HOST:DATASET`). `bound_to` is the key's fingerprint, or the SHA-256 of the report that was read.
+    `previous` is the SHA-256 of the line before it in the attestation file, 64 zeros for the first.
     """
 
     schema: Literal[1] = 1

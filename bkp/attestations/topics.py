@@ -35,5 +35,5 @@ ZFS_KEY = Topic("zfs-key", "zfs-key", "the ZFS key", "zfs-key", "matched", _YEAR
 RUNBOOK = Topic("runbook", "recovery-runbook", "the recovery runbook", "runbook", "seen", _YEAR)
 OLD_EXPORTS = Topic("old-exports", "old-exports-destroyed", "no older export of the key", "key", "seen", 100 * _YEAR)
 RECOVERY = Topic("recovery", "recovery-drill", "a recovery without this server", None, "seen", _YEAR)
-REPORT = Topic("report", "report-read", "the audit's report, read", None, "seen", timedelta(days=35))
+REPORT = Topic("report", "report-read", "the audit's report, read", None, "seen", _YEAR)
 REPLICA_SITE = Topic("replica-site", "replica-site", "the replica's site", None, "seen", _YEAR)

@@ -225,6 +225,27 @@ def digest_of(path: Path) -> str | None:
     return hashlib.sha256(reading.value).hexdigest() if isinstance(reading, Readable) else None
 
 
+@dataclass(frozen=True)
+class NewestReport:
+    """The newest kept report: its number, when it was made (UTC), and the SHA-256 of its file."""
+
+    number: int
+    at: datetime
+    digest: str
+
+
+def newest_kept(state: Path) -> NewestReport | None:
+    """Return the newest report below a state directory; None if none is kept. Raise `StateError` for a damaged one."""
+    files = KeptReports(state).files()
+    if not files:
+        return None
+    reading, digest = read_kept(files[-1].path), digest_of(files[-1].path)
+    if not isinstance(reading, Readable) or digest is None:
+        why = reading.reason if isinstance(reading, Unreadable) else "cannot be read"
+        raise StateError(f"{files[-1].path.name} {why}", remedy="look at it, and move it away if it is damaged")
+    return NewestReport(reading.value.number, reading.value.report.judged_at, digest)
+
+
 def make_folder(folder: Path) -> None:
     """Make the folder of reports. Raise `StateError` if that cannot be done."""
     try:

@@ -35,18 +35,19 @@ scrape_configs:
   - job_name: bkp
     static_configs: [{targets: ["127.0.0.1:10045"]}]
 """
-# Nobody has attested anything on this server, nor said that its mails arrive, nor set a place to hold the ZFS key.
+# Nobody has attested anything on this server, nor said that its mails arrive. No place is
+# set to hold the ZFS key or the runbook.
 UNATTESTED = {"KEY-001", "KEY-002", "KEY-003", "KEY-004", "KEY-006", "KEY-008"}
-UNCONFIRMED = {"ALR-005", "KEY-009"}
+UNCONFIRMED = {"ALR-005", "DOC-001", "KEY-009"}
 # Nor has anybody configured the pool that the backup lies on, or its disks.
 UNWATCHED = {
     *("ZFS-005", "ZFS-007", "ZFS-008", "ZFS-009", "ZFS-010"),
     *("SMT-001", "SMT-002", "SMT-003", "SMT-004", "SMT-005", "SMT-006"),
 }
-# There is nothing for these to judge: no attestation, no keyfile, no place elsewhere, no other key before this one, no
-# replication, no heartbeat, no Raspberry Pi.
+# There is nothing for these to judge: no report before this one, no attestation, no keyfile, no place elsewhere, no
+# other key before this one, no replication, no heartbeat, no Raspberry Pi.
 NOTHING_THERE = {
-    *("AUD-004", "PRM-010", "KEY-005", "KEY-007"),
+    *("ALR-004", "AUD-004", "PRM-010", "KEY-005", "KEY-007"),
     *("REP-001", "REP-002", "REP-003", "REP-005", "REP-006", "ENC-004", "PRM-016", "HST-001"),
 }
 

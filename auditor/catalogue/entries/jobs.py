@@ -57,7 +57,7 @@ ENTRIES = (
         "replication",
         "Each replication: what is pulled from where, how far it is behind, and what its live server refuses.",
         "the configuration, the history, zfs list, zfs allow",
-        ("source", T.TEXT, "the dataset on the live server"),
+        ("source", T.TEXT, "the dataset on the live server, USER@HOST:DATASET"),
         ("target", T.TEXT, "the dataset here"),
         ("raw", T.BOOLEAN, "whether encrypted datasets are sent as they are"),
         (

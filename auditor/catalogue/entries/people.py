@@ -62,6 +62,7 @@ ENTRIES = (
         "location",
         "Each place outside this server that is to hold what opens the backup.",
         "the configuration, audit.escrow",
+        ("name", T.TEXT, "its name"),
         ("description", T.TEXT, "what and where it is, for people"),
         ("holds", T.TEXT_LIST, "what it holds: key, passphrase, zfs-key, runbook"),
         ("valid_for", T.DURATION, "how long an attestation of it holds", {"unit": "seconds"}),
@@ -86,6 +87,13 @@ ENTRIES = (
         ("key_fingerprint", T.FINGERPRINT, "fingerprint of the repository's key now"),
         ("key_replaced", T.BOOLEAN, "whether runs found another key in the repository before this one"),
         instance="a place and a repository, LOCATION.REPOSITORY",
+    ),
+    space(
+        "report",
+        "The audit's reports that are kept.",
+        "state: audit/*.json",
+        ("newest_at", T.TIME, "when the newest of them was made", {"said": "newest kept report"}),
+        ("newest_digest", T.FINGERPRINT, "SHA-256 of its file", {"said": "digest of the newest kept report"}),
     ),
     space(
         "attestation",

@@ -26,6 +26,7 @@ from bkp.config import load_config
 from bkp.disk_health.model import Health, SelfTestKind, SelfTestResult
 from bkp.mail.outbox import Outbox
 from bkp.observations import HOST_PART, Kernels, Schedulers
+from bkp.state.audits import newest_kept
 from bkp.state.fields import Outcome
 from bkp.state.ledger import Ledger
 from bkp.state.results import ReplicaDataset, SyncResult
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = ROOT / "docs/audit-proof.md"
+PULLED = "bkp@live.example.com:tank/data"
 PLACES = ("vaultwarden", "codes.hc", "locked.hc", "paper")
 ELSEWHERE = frozenset(
     {"ENC-003", "ENC-007", "KEY-009", "RUN-010", "ZFS-001", "ZFS-002", "ZFS-003", "ZFS-004", "ZFS-006", "PRM-010"}
@@ -72,7 +74,9 @@ def everything() -> Seen:
     keys = [("borg-key", place, "opened" if place == "codes.hc" else "matched") for place in PLACES]
     passphrases = [("borg-passphrase", place, "matched") for place in PLACES]
     gone = [("old-exports-destroyed", place, "seen") for place in PLACES]
-    return [*keys, *passphrases, *gone, ("recovery-drill", "laptop", "seen")]
+    words = [("recovery-runbook", "codes.hc", "seen"), ("report-read", "operator", "seen")]
+    words.append(("replica-site", "cellar", "seen"))
+    return [*keys, *passphrases, *gone, ("recovery-drill", "laptop", "seen"), *words]
 
 
 def without(topic: str, subject: str | None = None) -> Callable[[Server], None]:
@@ -88,10 +92,13 @@ def attest(server: Server, wanted: Seen) -> None:
     """Write the attestation file, for the key that the export holds."""
     head, body = server.key_export.read_text().split("\n", 1)
     bound = {"repository_id": head.split()[1], "bound_to": hashlib.sha256(base64.b64decode(body)).hexdigest()}
+    newest = newest_kept(server.root / "state")
+    assert newest is not None
+    others = {"report-read": {"bound_to": newest.digest}, "replica-site": {"repository_id": PULLED}}
     now, previous, lines = datetime.now(UTC), "0" * 64, []
     for number, (topic, subject, level) in enumerate(wanted):
         record = {"schema": 1, "id": str(number), "topic": topic, "subject": subject, "level": level}
-        record |= bound
+        record |= others.get(topic, bound)
         record |= {"statement": "compared just now", "who": "operator", "host": "proof", "previous": previous}
         record |= {"at": (now - timedelta(hours=1)).isoformat(), "valid_until": (now + timedelta(days=90)).isoformat()}
         lines.append(json.dumps(record).encode())
@@ -119,11 +126,12 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     for place, medium in MEDIA.items():
         text = text.replace(f"{{name: {place}}}", f"{{name: {place}, medium: {medium}}}")
     text = text.replace("medium: offline}]", "medium: offline}, {name: paper}]")
+    text = text.replace("medium: container}", "medium: container, holds: [key, passphrase, runbook]}")
     (root / "secrets/heartbeat").write_text("https://example.com/x\n")
     (root / "secrets/heartbeat").chmod(0o600)
     text += f"""replications:
   live:
-    source: bkp@live.example.com:tank/data
+    source: {PULLED}
     target: tank/copy
     identity_file: {root}/secrets/pull
     known_hosts: {root}/known_hosts
@@ -137,6 +145,7 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     for job in ("nightly", "nightly", "nightly", "check", "verify", "drill"):
         assert server.program("bkp-run", job).returncode in {0, 1}
     pulled()(server)
+    server.audit("--quiet", "--keep")
     attest(server, everything())
     ledger = Ledger(root / "state/history.jsonl")
     ledger.append_mail(a_mail("confirmed", about="test", run_id=None, to="a@example.com", at=datetime.now(UTC)))
@@ -339,12 +348,18 @@ def another_passphrase(words: str) -> Callable[[Server], None]:
 # rule: what is done, the verdict that is wanted, and the rules that follow by their nature
 VIOLATIONS: dict[str, tuple[Callable[[Server], None], str, set[str]]] = {
     "ALR-001": (a_mail_that_did_not_leave, "fail", set()),
+    "ALR-004": (without("report-read"), "unattested", set()),
+    "DOC-001": (without("recovery-runbook"), "unattested", set()),
     "ALR-005": (configure("to: a@example.com", "to: b@example.com"), "fail", set()),
     "ALR-006": (a_mail_that_waits, "fail", set()),
     "ALR-007": (no_look_of_the_watch, "fail", set()),
     "PRM-016": (a_heartbeat_that_others_read, "fail", set()),
     "AUD-001": (an_expired_waiver, "fail", set()),
-    "AUD-004": (edit("state/attestations.jsonl", "just now", "just how"), "fail", OF_PLACES),
+    "AUD-004": (
+        edit("state/attestations.jsonl", "just now", "just how"),
+        "fail",
+        OF_PLACES | {"ALR-004", "DOC-001", "REP-002"},
+    ),
     "ENC-001": (configure("encryption: repokey-blake2", "encryption: repokey"), "fail", set()),
     "ENC-002": (another_passphrase(""), "fail", OF_PLACES | {"ENC-008"}),
     "ENC-006": (
