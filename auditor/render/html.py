@@ -66,10 +66,13 @@ def _render(report: Report, detail: Detail) -> str:
 
     def finalize(value: Any) -> Any:
         """Make untrusted text printable and bounded; markup that the template built itself passes."""
-        if type(value) is not str:
-            return value
-        text = printable(" ".join(value.split()))
-        return text if len(text) <= detail.text else text[: detail.text - 1] + "…"
+        return _bounded(value, detail.text) if type(value) is str else value
+
+    def in_full(value: str) -> Any:
+        """Make text of the first screen printable: it is not shortened where the rest is."""
+        import markupsafe
+
+        return markupsafe.escape(_bounded(value, DETAILS[0].text))
 
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
@@ -80,6 +83,7 @@ def _render(report: Report, detail: Detail) -> str:
         finalize=finalize,
     )
     environment.filters["clock"] = show_time
+    environment.filters["in_full"] = in_full
     verdicts = {result.id: BADGES[result.verdict] for result in report.results}
     return environment.get_template("report.html.j2").render(
         report=report,
@@ -107,6 +111,11 @@ def _render(report: Report, detail: Detail) -> str:
             r"[^A-Za-z0-9 .:-]", "", f"{report.host} {show_time(report.judged_at)} rules {report.rules_digest[:12]}"
         ),
     )
+
+
+def _bounded(value: str, most: int) -> str:
+    text = printable(" ".join(value.split()))
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def _parts(results: Sequence[RuleResult]) -> dict[str, list[RuleResult]]:

@@ -15,7 +15,9 @@ from auditor.catalogue.lookup import all_names
 from auditor.kept import keep_report
 from auditor.mail.heads import Head, heads_of
 from auditor.mail.message import LIMIT_BYTES, build, size_as_sent
+from auditor.render.first_screen import first_screen
 from auditor.render.html import render_html
+from auditor.render.words import SUPPORT_NOTE
 from auditor.report import Report, Since
 from auditor.rules.folder import load_rules
 from auditor.rules.model import Rule
@@ -343,6 +345,13 @@ def test_the_report_on_disk_has_the_same_first_screen(tmp_path: Path) -> None:
     order = ["Can we restore today?", "Since the last report", "What to do first", "All rules", "Needs attention"]
     assert [seen.index(each) for each in order] == sorted(seen.index(each) for each in order)
     assert "This is the first report that is kept" in seen
+    long = many(400, 400)
+    screen, html = first_screen(long), render_html(long)
+    assert "Shortened to fit" in html
+    assert screen.first is not None
+    whole = (screen.restorable, " ".join(screen.first.remediation.split()), SUPPORT_NOTE)
+    assert [text for text in whole if text not in html] == [], "what stands first is not cut where the rest is"
+    assert max(len(text) for text in whole) > 200
 
 
 def test_a_tile_of_nothing_does_not_shout() -> None:
