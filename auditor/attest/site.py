@@ -19,7 +19,7 @@ from bkp.state.ledger import GENESIS
 from bkp.state.store import StateStore
 from bkp.tools.borg.live_key import live_key
 from bkp.tools.zfs.client import Zfs
-from bkp.tools.zfs.keys import backup_datasets, keys_of
+from bkp.tools.zfs.keys import keys_of_backup
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -105,7 +105,7 @@ class Site:
     @cached_property
     def zfs_keys(self) -> dict[str, ZfsKey]:
         """Return the keys of the encryption roots of the backup's datasets. Raise `BkpError` if zfs cannot be asked."""
-        return keys_of(self.zfs, backup_datasets(self.config))
+        return keys_of_backup(self.zfs, self.config)
 
     def standings(self) -> list[Standing]:
         """Return how everything stands that locations are to hold, what cannot be asked as unknown."""

@@ -28,7 +28,7 @@ NO_KEY = frozenset({"none"})  # modes of encryption in which there is nothing to
 
 @dataclass(frozen=True)
 class LiveKey:
-    """The key that is in use: id of its repository, and its fingerprint."""
+    """The key that is in use: id of its repository or encryption root, and its fingerprint ("" if nothing tells it)."""
 
     id: str
     fingerprint: str
@@ -38,7 +38,8 @@ class LiveKey:
 class Duty:
     """One thing that one location is to hold. `key` is the one in use now; None where that is not known.
 
-    `target` is the repository, or the encryption root of a ZFS key; None for a thing that belongs to neither.
+    `target` is the repository, or the encryption root of a ZFS key; None for a thing that belongs to neither. A key
+    without a fingerprint is one of which a change cannot be seen from here: only its id is compared.
     """
 
     topic: Topic
@@ -92,7 +93,12 @@ class Standing:
     @property
     def matches(self) -> bool | None:
         """Return whether what was attested last is the key in use; None where that is not known, or nothing was."""
-        if self.record is None or self.duty.key is None or LEVELS.index(self.record.level) < LEVELS.index("matched"):
+        if (
+            self.record is None
+            or self.duty.key is None
+            or not self.duty.key.fingerprint
+            or LEVELS.index(self.record.level) < LEVELS.index("matched")
+        ):
             return None
         return self.record.bound_to == self.duty.key.fingerprint
 
@@ -124,7 +130,8 @@ def stand(duty: Duty, records: Iterable[Attestation], now: datetime) -> Standing
     """Return how a duty stands, by the newest attestation that counts, else by the newest of all."""
     own = [each for each in records if each.topic == duty.topic.name and each.subject == duty.location.name]
     if duty.target is not None and duty.key is None:
-        why = "which key is in use is not known yet: the next run of a job records it"
+        who = "the probe has not seen it" if duty.topic is topics.ZFS_KEY else "the next run of a job records it"
+        why = f"which key is in use is not known yet: {who}"
         return Standing(duty, State.UNKNOWN, own[-1] if own else None, why=why)
     found: Standing | None = None
     for record in reversed(own):
@@ -141,10 +148,10 @@ def _judged(duty: Duty, record: Attestation, now: datetime, ends: datetime) -> S
     if not words(record.who) or not words(record.statement):
         return Standing(duty, State.WEAK, record, why="it does not say who vouches for what")
     if duty.key is not None and record.repository_id != duty.key.id:
-        return Standing(
-            duty, State.OUTDATED, record, ends, "it is of another repository than the one that is there now"
-        )
-    if duty.key is not None and record.bound_to != duty.key.fingerprint:
+        what = "encryption root" if duty.topic is topics.ZFS_KEY else "repository"
+        why = f"it is of another {what} than the one that is there now"
+        return Standing(duty, State.OUTDATED, record, ends, why)
+    if duty.key is not None and duty.key.fingerprint and record.bound_to != duty.key.fingerprint:
         why = "it is for another key: the passphrase or the key was changed since"
         return Standing(duty, State.OUTDATED, record, ends, why)
     if LEVELS.index(record.level) < LEVELS.index(duty.topic.least):

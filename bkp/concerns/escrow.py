@@ -14,8 +14,10 @@ from bkp.escrow import escrow_standings, key_of, opened_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from datetime import datetime
 
     from bkp.attestations.duties import Standing
+    from bkp.attestations.topics import Topic
     from bkp.concerns.model import ConcernSeverity
     from bkp.config.model import Config
     from bkp.survey import Survey
@@ -36,7 +38,11 @@ def concerns(config: Config, survey: Survey) -> Iterator[Concern]:
     found = escrow_standings(config, survey)
     for name, repository in config.repositories.items():
         if repository.encryption not in NO_KEY:
-            yield from _of_repository(config, survey, name, [each for each in found if each.duty.target == name])
+            own = [each for each in found if each.duty.target == name and each.duty.topic is not topics.ZFS_KEY]
+            yield from _of_repository(config, survey, name, own)
+    of_zfs = [each for each in found if each.duty.topic is topics.ZFS_KEY and each.duty.target is not None]
+    for root in dict.fromkeys(each.duty.target for each in of_zfs):
+        yield from _of_root(f"encryption root {root}", [each for each in of_zfs if each.duty.target == root])
     yield from _lapses("what lies outside", [each for each in found if each.duty.target is None])
 
 
@@ -47,18 +53,31 @@ def _of_repository(config: Config, survey: Survey, name: str, found: list[Standi
             why = f"{thing}: which key it has is not recorded, so nobody knows whether the copies are of it"
             yield Concern("escrow_unknown", "warning", thing, why, "`bkp-run check` records it")
         return
-    outdated = [each for each in found if each.state is State.OUTDATED]
-    if outdated:
-        none_left = not any(each.state.counts for each in found if each.duty.topic is topics.KEY)
-        severity: ConcernSeverity = "critical" if none_left else "warning"
-        why = f"{thing}: its key or passphrase was changed; outdated is what lies at {_places(outdated)}"
-        remedy = f"`bkp-run export-key --target {name}` writes the key; renew each copy, then `bkp-audit attest`"
-        yield Concern("escrow_outdated", severity, thing, why, remedy, key.since)
+    remedy = f"`bkp-run export-key --target {name}` writes the key; renew each copy, then `bkp-audit attest`"
+    outdated = list(_outdated(thing, found, topics.KEY, remedy, key.since))
+    yield from outdated
     yield from _lapses(thing, found)
     lapsed = outdated or any(each.state in _LAPSED for each in found)
     if not lapsed and any(each.duty.topic is topics.KEY for each in found) and opened_by(config, survey, name) is None:
         why = f"{thing}: no copy of its key was proven to open it within a year"
         yield Concern("escrow_unproven", "warning", thing, why, "take one, and run `bkp-run escrow-drill`")
+
+
+def _of_root(thing: str, found: list[Standing]) -> Iterator[Concern]:
+    if any(each.state is State.UNKNOWN for each in found):
+        why = f"{thing}: which key it has was not seen, so nobody knows whether the copies fit"
+        yield Concern("escrow_unknown", "warning", thing, why, "`bkp-run probe` says why")
+    yield from _outdated(thing, found, topics.ZFS_KEY, f"renew each copy of the ZFS key; then {_HOW}", None)
+    yield from _lapses(thing, found)
+
+
+def _outdated(thing: str, found: list[Standing], key: Topic, remedy: str, since: datetime | None) -> Iterator[Concern]:
+    outdated = [each for each in found if each.state is State.OUTDATED]
+    if outdated:
+        none_left = not any(each.state.counts for each in found if each.duty.topic is key)
+        severity: ConcernSeverity = "critical" if none_left else "warning"
+        why = f"{thing}: its key or passphrase was changed; outdated is what lies at {_places(outdated)}"
+        yield Concern("escrow_outdated", severity, thing, why, remedy, since)
 
 
 def _lapses(thing: str, found: list[Standing]) -> Iterator[Concern]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from bkp.zfs_health.keys import SALTED, fingerprint
 from bkp.zfs_health.model import DatasetHealth, PoolHealth, PoolSpace, Reading, Snapshots
 from bkp.zfs_health.values import number, time_of
 
@@ -23,6 +24,7 @@ DATASET_COLUMNS = (
     "name", "type", "encryption", "encryptionroot", "keystatus", "mounted", "mountpoint", "canmount", "readonly",
     "quota", "refquota", "available", "used", "receive_resume_token",
 )  # fmt: skip
+KEY_COLUMNS = ("name", "property", "value")
 SNAPSHOT_COLUMNS = ("name", "creation")
 _UNTOLD = "zpool status does not tell of it"
 
@@ -79,6 +81,26 @@ def read_dataset_properties(text: str) -> tuple[tuple[DatasetHealth, ...], tuple
         if "@" not in row["name"]:
             found.setdefault(row["name"], {"name": row["name"]})[row["property"]] = row["value"]
     return tuple(_dataset(row) for row in found.values()), problems
+
+
+def read_keys(text: str) -> tuple[dict[str, dict[str, str]], tuple[str, ...]]:
+    """Return the properties of each encryption root of `zfs get -Hp -o name,property,value`, and what is unread."""
+    rows, problems = _rows(text, KEY_COLUMNS, "zfs get")
+    found: dict[str, dict[str, str]] = {}
+    for row in rows:
+        found.setdefault(row["name"], {})[row["property"]] = row["value"]
+    return found, problems
+
+
+def with_keys(datasets: Sequence[DatasetHealth], keys: Mapping[str, Mapping[str, str]]) -> tuple[DatasetHealth, ...]:
+    """Return the datasets, the encryption roots among them with what tells their keys from others."""
+    return tuple(_with_key(each, keys[each.name]) if each.name in keys else each for each in datasets)
+
+
+def _with_key(dataset: DatasetHealth, values: Mapping[str, str]) -> DatasetHealth:
+    form = _word(values.get("keyformat"))
+    told = fingerprint(values) if form == SALTED else None
+    return msgspec.structs.replace(dataset, guid=_word(values.get("guid")), key_form=form, key_fingerprint=told)
 
 
 def _dataset(row: Mapping[str, str]) -> DatasetHealth:

@@ -162,10 +162,14 @@ class DatasetHealth(_Record, frozen=True, kw_only=True):
     """One file system or volume. A quota of 0 is none. `receiving`: an interrupted receive waits to be resumed.
 
     `encryption`, `key_status` and `mountpoint` are ZFS's words (`off`, `aes-256-gcm`; `available`, `unavailable`; a
-    path, `none` or `legacy`).
+    path, `none` or `legacy`). Of an encryption root `key_form` is raw, hex or passphrase, and `key_fingerprint` what
+    changes with a passphrase (`bkp.zfs_health.keys`); of other keys ZFS tells nothing.
     """
 
     name: str
+    guid: str | None = None
+    key_form: str | None = None
+    key_fingerprint: str | None = None
     kind: str | None = None
     encryption: str | None = None
     encryption_root: str | None = None

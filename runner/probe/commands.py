@@ -6,8 +6,13 @@ No question wakes a disk: `smartctl -n standby` asks first, and `--scan` opens n
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
-from bkp.zfs_health.listing import DATASET_COLUMNS, POOL_COLUMNS, SNAPSHOT_COLUMNS
+from bkp.zfs_health.keys import PROPERTIES, SALT
+from bkp.zfs_health.listing import DATASET_COLUMNS, KEY_COLUMNS, POOL_COLUMNS, SNAPSHOT_COLUMNS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 ZPOOL_SECONDS = 20.0
 ZFS_SECONDS = 60.0
@@ -39,6 +44,12 @@ def space(pool: str) -> tuple[str, ...]:
 def datasets(pool: str) -> tuple[str, ...]:
     """Return `zfs list` of a pool's file systems and volumes."""
     return ("zfs", "list", "-Hp", "-r", "-t", "filesystem,volume", "-o", ",".join(DATASET_COLUMNS), pool)
+
+
+def keys(roots: Sequence[str], *, salt: bool = True) -> tuple[str, ...]:
+    """Return `zfs get` of what tells the keys of encryption roots from others; `salt`: zfs knows this property."""
+    names = (*PROPERTIES, SALT) if salt else PROPERTIES
+    return ("zfs", "get", "-Hp", "-o", ",".join(KEY_COLUMNS), ",".join(names), *roots)
 
 
 def snapshots(pool: str) -> tuple[str, ...]:

@@ -12,7 +12,15 @@ from bkp.observations import PoolSeen
 from bkp.state.observed import seen
 from bkp.zfs_health.from_json import read_status_json
 from bkp.zfs_health.from_text import read_status
-from bkp.zfs_health.listing import read_datasets, read_pools, read_snapshots, with_snapshots, with_space
+from bkp.zfs_health.listing import (
+    read_datasets,
+    read_keys,
+    read_pools,
+    read_snapshots,
+    with_keys,
+    with_snapshots,
+    with_space,
+)
 from bkp.zfs_health.model import DatasetHealth, PoolHealth, Reading
 from runner.probe import commands
 from runner.probe.host import imported_pools
@@ -118,6 +126,7 @@ def _datasets(name: str, ask: Ask, clock: Clock) -> tuple[Sight[tuple[DatasetHea
     found, problems = read_datasets(answer.text)
     if not found:
         return Sight(answer.source, clock(), Unseen(problems[0] if problems else "zfs list printed nothing")), ()
+    keys, more = _keys(found, ask)
     listed = ask(commands.snapshots(name), commands.ZFS_SECONDS)
     snapshots: dict[str, Snapshots] = {}
     gaps: tuple[str, ...] = ()
@@ -126,8 +135,22 @@ def _datasets(name: str, ask: Ask, clock: Clock) -> tuple[Sight[tuple[DatasetHea
     else:
         snapshots, gaps = read_snapshots(listed.text)
     notes = [f"datasets of pool {name}: {each}" for each in problems]
+    notes += [f"keys of pool {name}: {each}" for each in more]
     notes += [f"snapshots of pool {name}: {each}" for each in gaps]
-    return Sight(answer.source, clock(), with_snapshots(found, snapshots, gaps)), tuple(notes)
+    return Sight(answer.source, clock(), with_snapshots(with_keys(found, keys), snapshots, gaps)), tuple(notes)
+
+
+def _keys(datasets: Iterable[DatasetHealth], ask: Ask) -> tuple[dict[str, dict[str, str]], tuple[str, ...]]:
+    """Return what tells the keys of the encryption roots from others, and what could not be had of it."""
+    roots = sorted({each.encryption_root for each in datasets if each.encryption_root is not None})
+    if not roots:
+        return {}, ()
+    answer = ask(commands.keys(roots), commands.ZFS_SECONDS)
+    if answer.problem is None and "bad property" in answer.stderr:
+        answer = ask(commands.keys(roots, salt=False), commands.ZFS_SECONDS)
+    if (refusal := answer.refusal) is not None:
+        return {}, (refusal,)
+    return read_keys(answer.text)
 
 
 def merge_pools(

@@ -18,15 +18,17 @@ from bkp.state.reading import Readable
 from bkp.tools.mounts import MOUNTINFO, mount_table
 from bkp.tools.zfs import commands
 from bkp.tools.zfs.client import Zfs, ZfsError, dataset_of
+from bkp.zfs_health.keys import PROPERTIES, SALT, fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from bkp.config.model import Config
+    from bkp.tools.zfs.replies import Property
 
 MAX_KEY_FILE = 4 << 10
-_PROPERTIES = ("guid", "keyformat", "keylocation", "pbkdf2iters")
-_SALT = "pbkdf2salt"  # not in zfsprops(7)
+_ROOT = ("encryptionroot",)
+_PROPERTIES = (*PROPERTIES, "keylocation")
 _WRONG = "Incorrect key"
 
 
@@ -57,12 +59,27 @@ def backup_datasets(config: Config, mountinfo: Path = Path(MOUNTINFO)) -> list[s
 def keys_of(zfs: Zfs, datasets: Iterable[str]) -> dict[str, ZfsKey]:
     """Return the keys of the datasets' encryption roots, by root. Raise `ZfsError` where they cannot be asked."""
     names = list(datasets)
-    asked = zfs.properties(("encryptionroot",), names) if names else []
+    return _of_roots(zfs, zfs.properties(_ROOT, names) if names else [])
+
+
+def keys_of_backup(zfs: Zfs, config: Config) -> dict[str, ZfsKey]:
+    """Return the keys of all that is backed up, and of what repositories lie on. Raise as `keys_of` does."""
+    names = backup_datasets(config)
+    asked = zfs.properties(_ROOT, names) if names else []
+    for source in config.sources.values():
+        if source.dataset is not None:  # a child may have a key of its own
+            below = zfs.properties(_ROOT, [source.dataset], below=True)
+            skipped = tuple(f"{each}/" for each in source.skip)
+            asked += [each for each in below if not f"{each.dataset}/".startswith(skipped)]
+    return _of_roots(zfs, asked)
+
+
+def _of_roots(zfs: Zfs, asked: Iterable[Property]) -> dict[str, ZfsKey]:
     roots = sorted({each.value for each in asked} - {"-", ""})
     if not roots:
         return {}
     try:
-        properties = zfs.properties((*_PROPERTIES, _SALT), roots)
+        properties = zfs.properties((*_PROPERTIES, SALT), roots)
     except ZfsError:
         properties = zfs.properties(_PROPERTIES, roots)
     values = {root: {each.name: each.value for each in properties if each.dataset == root} for root in roots}
@@ -71,12 +88,12 @@ def keys_of(zfs: Zfs, datasets: Iterable[str]) -> dict[str, ZfsKey]:
 
 def _key(root: str, values: Mapping[str, str]) -> ZfsKey:
     form, place = values.get("keyformat", "-"), values.get("keylocation", "-")
-    parts = [values.get("guid", "-"), form, values.get("pbkdf2iters", "-"), values.get(_SALT, "-")]
+    more = []
     if form in {"raw", "hex"} and place.startswith("file://"):  # 256 random bits: their hash helps nobody to guess
         reading = read_bytes(Path(place.removeprefix("file://")), MAX_KEY_FILE)
         content = reading.value if isinstance(reading, Readable) else b""
-        parts.append(hashlib.sha256(content.strip() if form == "hex" else content).hexdigest() if content else "-")
-    return ZfsKey(root, values.get("guid", "-"), form, hashlib.sha256("\n".join(parts).encode()).hexdigest())
+        more.append(hashlib.sha256(content.strip() if form == "hex" else content).hexdigest() if content else "-")
+    return ZfsKey(root, values.get("guid", "-"), form, fingerprint(values, *more))
 
 
 def fits(zfs: Zfs, key: ZfsKey, copy: bytes) -> bool:

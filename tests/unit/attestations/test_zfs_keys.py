@@ -49,9 +49,9 @@ class Host:
         )
         return Site(parse_config(text), NOW, UTC, self.zfs)
 
-    def attest(self, copy: bytes) -> None:
+    def attest(self, copy: bytes, target: str | None = None) -> None:
         site = self.site()
-        site.attest(topics.ZFS_KEY, "usb", [of_zfs_key(site, "usb", copy, None)], "A. Operator")
+        site.attest(topics.ZFS_KEY, "usb", [of_zfs_key(site, "usb", copy, target)], "A. Operator")
 
     def verdict(self, holds: str = "[zfs-key]") -> tuple[Verdict, str]:
         site, builder = self.site(holds), FactBuilder(NOW)
@@ -124,6 +124,17 @@ def test_which_encryption_root_is_meant_is_asked_where_there_are_several(host: H
     with pytest.raises(UsageError, match="lies on an encrypted dataset"):
         of_zfs_key(host.site(), "usb", b"x", None)
     assert host.verdict()[0] is Verdict.NOT_APPLICABLE
+
+
+def test_a_child_with_a_key_of_its_own_is_another_key_to_keep(host: Host) -> None:
+    host.have("passphrase", "of the child", salt="5", root="tank/Secure/own")
+    host.table.datasets["tank/Secure/own"]["guid"] = ["4712", "-"]
+    host.table.write()
+    host.attest(PASSPHRASE.encode(), "tank/Secure")
+    assert host.verdict()[0] is Verdict.UNATTESTED
+    assert [each.state.value for each in host.site().standings()] == ["held", "never"]
+    host.attest(b"of the child", "tank/Secure/own")
+    assert host.verdict()[0] is Verdict.PASS
 
 
 def test_an_encrypted_dataset_whose_key_no_location_is_to_hold_fails_and_a_silent_zfs_is_an_error(host: Host) -> None:

@@ -15,6 +15,7 @@ from bkp.escrow import escrow_standings, key_of
 from bkp.past import MOST_KEYS
 from bkp.state.store import StateStore
 from bkp.survey import Survey, survey
+from tests.support.observed import Observer, a_dataset
 from tests.support.records import START, a_run
 
 if TYPE_CHECKING:
@@ -114,6 +115,61 @@ def test_a_runbook_and_a_zfs_key_belong_to_no_repository(store: StateStore) -> N
     concern = one(store, escrow="[{name: bank, holds: [runbook, zfs-key]}]")
     assert (concern.kind, concern.object) == ("escrow_lapsed", "what lies outside")
     assert "the ZFS key at bank; the recovery runbook at bank" in concern.sentence
+
+
+ROOT = "tank/Secure"
+ON_ZFS = "[{name: bank, holds: [zfs-key]}, {name: usb, holds: [zfs-key]}]"
+
+
+def seen_root(store: StateStore, escrow: str = ON_ZFS, **key: Any) -> list[Concern]:
+    """Have the probe see the encryption root of the source, and return the concerns about what lies outside."""
+    observer = Observer(store.root, NOW)
+    below = {"encryption_root": ROOT, "mountpoint": "/srv"}
+    observer.datasets = {
+        ROOT: observer.part(a_dataset(ROOT, encryption_root=ROOT, mountpoint="none", **key)),
+        f"{ROOT}/home": observer.part(a_dataset(f"{ROOT}/home", **below)),
+    }
+    observer.write()
+    return seen(store, escrow=escrow)
+
+
+def test_a_zfs_key_is_attested_for_its_encryption_root_and_a_change_is_told_by_the_next_look(store: StateStore) -> None:
+    key = {"guid": "4711", "key_form": "passphrase", "key_fingerprint": KEY}
+    (concern,) = seen_root(store, **key)
+    assert (concern.kind, concern.object) == ("escrow_lapsed", f"encryption root {ROOT}")
+    assert concern.sentence.endswith("nobody vouches for the ZFS key at bank, usb")
+    for place in ("bank", "usb"):
+        attest(store, subject=place, topic="zfs-key", repository_id="4711", bound_to=KEY)
+    assert seen_root(store, **key) == []
+    (concern,) = seen_root(store, **(key | {"key_fingerprint": OTHER}))
+    assert (concern.kind, concern.severity) == ("escrow_outdated", "critical")
+    assert concern.sentence == (
+        f"encryption root {ROOT}: its key or passphrase was changed; outdated is what lies at bank, usb"
+    )
+    attest(store, subject="usb", topic="zfs-key", repository_id="4711", bound_to=OTHER)
+    (concern,) = seen_root(store, **(key | {"key_fingerprint": OTHER}))
+    assert (concern.severity, concern.sentence.rpartition(" at ")[2]) == ("warning", "bank")
+    (concern,) = seen_root(store, **(key | {"guid": "4712"}))
+    assert concern.kind == "escrow_outdated", "another encryption root has its name"
+
+
+def test_a_raw_key_is_known_by_its_root_and_one_that_was_not_seen_is_unknown(store: StateStore) -> None:
+    for place in ("bank", "usb"):
+        attest(store, subject=place, topic="zfs-key", repository_id="4711", bound_to=KEY)
+    assert seen_root(store, guid="4711", key_form="raw") == [], "that it was changed only an audit can tell"
+    (concern,) = seen_root(store)
+    assert (concern.kind, concern.object) == ("escrow_unknown", f"encryption root {ROOT}")
+    (concern,) = seen_root(store, guid="4711", key_form="passphrase")
+    assert concern.kind == "escrow_unknown", "its salt was not told"
+
+
+def test_where_nothing_of_the_backup_is_encrypted_by_zfs_there_is_no_zfs_key_to_keep(store: StateStore) -> None:
+    observer = Observer(store.root, NOW)
+    observer.datasets = {
+        "tank": observer.part(a_dataset("tank", encryption="off", encryption_root=None, mountpoint="/srv"))
+    }
+    observer.write()
+    assert seen(store, escrow=ON_ZFS) == []
 
 
 def test_copies_that_were_only_compared_prove_no_passphrase(tmp_path: Path) -> None:

@@ -138,3 +138,50 @@ def test_a_host_without_zfs_and_smartctl_on_which_none_is_watched_lacks_nothing(
     world.config = a_config("")
     world.answers.clear()
     assert world.look().unseen == ()
+
+
+SECURE = dataset("tank/Secure", encryption="aes-256-gcm", keystatus="available", encryptionroot="tank/Secure")
+KEYS = "tank/Secure\tguid\t4711\ntank/Secure\tkeyformat\t{form}\ntank/Secure\tpbkdf2iters\t350000\n"
+
+
+def a_key(world: ProbeWorld, form: str = "passphrase", salt: str = "77") -> None:
+    world.say(commands.datasets("tank"), dataset("tank") + SECURE)
+    text = KEYS.format(form=form) + f"tank/Secure\tpbkdf2salt\t{salt}\n"
+    world.say(commands.keys(["tank/Secure"]), text)
+
+
+def test_another_passphrase_of_an_encryption_root_is_seen_and_of_a_raw_key_only_whose_it_is(world: ProbeWorld) -> None:
+    a_key(world)
+    seen = world.look()
+    assert seen.unseen == ()
+    first = seen.datasets["tank/Secure"].value
+    assert first is not None
+    assert (first.guid, first.key_form) == ("4711", "passphrase")
+    assert first.key_fingerprint == world.look().datasets["tank/Secure"].value.key_fingerprint  # type: ignore[union-attr]
+    a_key(world, salt="78")
+    changed = world.look().datasets["tank/Secure"].value
+    assert changed is not None
+    assert changed.key_fingerprint != first.key_fingerprint
+    a_key(world, form="raw", salt="0")
+    raw = world.look().datasets["tank/Secure"].value
+    assert raw is not None
+    assert (raw.guid, raw.key_form, raw.key_fingerprint) == ("4711", "raw", None)
+
+
+def test_a_key_that_cannot_be_asked_for_is_said_and_takes_nothing_else_down(world: ProbeWorld) -> None:
+    a_key(world)
+    world.say(
+        commands.keys(["tank/Secure"]), "", exit_code=2, stderr="bad property list: invalid property 'pbkdf2salt'\n"
+    )
+    world.say(commands.keys(["tank/Secure"], salt=False), KEYS.format(form="passphrase"))
+    seen = world.look()
+    assert seen.unseen == ()
+    found = seen.datasets["tank/Secure"].value
+    assert found is not None
+    assert found.key_fingerprint
+    world.hang(commands.keys(["tank/Secure"]))
+    seen = world.look()
+    assert seen.unseen == ("keys of pool tank: zfs gave no answer within 20 s",)
+    found = seen.datasets["tank/Secure"].value
+    assert found is not None
+    assert (found.key_status, found.guid, found.key_fingerprint) == ("available", None, None)
