@@ -53,7 +53,8 @@ def _waiting(survey: Survey) -> Iterator[Concern]:
 def _lost(survey: Survey) -> Iterator[Concern]:
     seen, last = survey.outbox, survey.past.mail
     if seen.given_up:
-        why = f"the mail: {seen.given_up} mails were given up, and nobody has been told yet"
+        count = "1 mail was" if seen.given_up == 1 else f"{seen.given_up} mails were"
+        why = f"the mail: {count} given up, and nobody has been told yet"
         yield Concern("mail_failed", "warning", "the mail", why, _LOOK, seen.given_up_at)
     elif last is not None and last.result == "failed":
         why = f"the mail: the last one could neither be sent nor kept ({last.reason or 'nobody knows why'})"

@@ -2,6 +2,7 @@
 
     paths.state/outbox/NUMBER-TIME-TOKEN.eml    a whole message, for root's eyes only
     paths.state/outbox/overflow.json            how many there was no room for, until a digest has told of them
+    paths.state/outbox/reserve                  room for that count on a disk that is full
     paths.lock/outbox/…                         the same, where the state directory is full, read-only or not there
 
 The state directory survives a restart, the lock folder (in memory) a full disk. Both are bounded. A mail leaves the
@@ -42,6 +43,8 @@ LARGEST_MAIL = 1 << 20
 MOST_SUBJECTS = 20
 _LOCK = ".outbox.lock"
 _OVERFLOW = "overflow.json"
+_RESERVE = "reserve"
+_RESERVED = 16 << 10  # bytes: the count before and the count after, and what a file system adds
 _UNREADABLE = "(how many there were is not known: their count could not be read)"
 _PATIENCE = 30.0  # seconds; the lock is held for milliseconds
 _NAME = re.compile(r"([0-9]{10})-([0-9]{8}T[0-9]{6}Z)-[0-9A-Za-z]+\.eml")
@@ -106,6 +109,7 @@ class Outbox:
             number = max((each.number for each in there), default=0) + 1
             name = f"{number:010d}-{now:%Y%m%dT%H%M%SZ}-{os.urandom(6).hex()}.eml"
             path = self._write(name, lambda path: write_atomic(path, message, mode=PRIVATE_MODE))
+            self._keep_reserve()
         return Kept(path, number, now, len(message))
 
     def kept(self) -> list[Kept]:
@@ -127,6 +131,12 @@ class Outbox:
         with held(self._lock / _LOCK, _PATIENCE):
             self._finish()
             self._give_up([mail], now)
+
+    def count_lost(self, message: bytes, now: datetime) -> None:
+        """Count a message that was neither sent nor kept. Raise `StateError` if even that cannot be written."""
+        with held(self._lock / _LOCK, _PATIENCE):
+            self._finish()
+            self._count([now], (_subject_of(message),), ())
 
     def overflow(self) -> Overflow | None:
         """Return what was given up and not told of. A count that cannot be read stands for one mail."""
@@ -186,19 +196,39 @@ class Outbox:
         return self.kept()
 
     def _give_up(self, mails: list[Kept], now: datetime) -> None:
-        before = self.overflow()
         times = [each.kept_at or now for each in mails]
-        subjects = (*(before.subjects if before else ()), *(_subject(each.path) for each in mails))
+        self._count(times, tuple(_subject(each.path) for each in mails), tuple(each.path.name for each in mails))
+        self._finish()
+
+    def _count(self, times: list[datetime], subjects: tuple[str, ...], removing: tuple[str, ...]) -> None:
+        before = self.overflow()
         after = Overflow(
             message_id=before.message_id if before else _new_id(),
-            count=(before.count if before else 0) + len(mails),
+            count=(before.count if before else 0) + len(times),
             first_at=min([*times, *([before.first_at] if before else [])]),
             last_at=max([*times, *([before.last_at] if before else [])]),
-            subjects=subjects[:MOST_SUBJECTS],
-            removing=tuple(each.path.name for each in mails),
+            subjects=((before.subjects if before else ()) + subjects)[:MOST_SUBJECTS],
+            removing=removing,
         )
-        self._write(_OVERFLOW, lambda path: write_record(path, after))
-        self._finish()
+        try:
+            self._write(_OVERFLOW, lambda path: write_record(path, after))
+        except StateError:
+            if not self._free_reserve():
+                raise
+            self._write(_OVERFLOW, lambda path: write_record(path, after))
+
+    def _keep_reserve(self) -> None:
+        reserve = self.folders[0] / _RESERVE
+        if self._state.is_dir() and not reserve.exists():
+            with contextlib.suppress(StateError):  # there is no room for it now
+                write_atomic(reserve, os.urandom(_RESERVED), mode=PRIVATE_MODE)  # what no file system compresses
+
+    def _free_reserve(self) -> bool:
+        try:
+            (self.folders[0] / _RESERVE).unlink()
+        except OSError:
+            return False
+        return True
 
     def _write(self, name: str, write: Writer) -> Path:
         """Write into the first folder that takes it; return where.
@@ -265,10 +295,12 @@ def _entry(path: Path, facts: os.stat_result) -> Kept:
 
 
 def _subject(path: Path) -> str:
+    content = read_bytes(path, LARGEST_MAIL)
+    return _subject_of(content.value) if isinstance(content, Readable) else "(cannot be read)"
+
+
+def _subject_of(message: bytes) -> str:
     from email.parser import BytesHeaderParser  # only where something goes wrong
     from email.policy import default
 
-    content = read_bytes(path, LARGEST_MAIL)
-    if not isinstance(content, Readable):
-        return "(cannot be read)"
-    return str(BytesHeaderParser(policy=default).parsebytes(content.value)["Subject"] or "(without a subject)")
+    return str(BytesHeaderParser(policy=default).parsebytes(message)["Subject"] or "(without a subject)")

@@ -66,6 +66,9 @@ def post(config: Config, message: EmailMessage, clock: Clock = utc_now, *, code_
         kept = outbox.put(raw, clock())
     except StateError as exc:  # nothing keeps it: it leaves now, or not at all
         refused = send(config.mail, raw)
+        if refused is not None:
+            with contextlib.suppress(StateError):  # then the history may say it, and whoever posts does
+                outbox.count_lost(raw, clock())
         posted = Posted("sent") if refused is None else Posted("failed", f"{refused.reason}; {exc.message}")
         _note(config, raw, posted.result, clock(), posted.reason, code_hash)
         return posted
@@ -160,7 +163,7 @@ def digest(config: Config, overflow: Overflow) -> EmailMessage:
     lines = [
         f"{count} of {host} could not be delivered and {'was' if one else 'were'} given up.",
         "",
-        f"Written between {first} and {last}. The outbox was full, or the mail server refused them for days.",
+        f"Written between {first} and {last}. There was no room for them, or the mail server refused them for days.",
         "What to do: `bkp-run status` says what is wrong now; `bkp-run history` says what was.",
         "",
         "They were about:",

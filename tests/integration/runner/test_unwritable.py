@@ -88,6 +88,40 @@ def test_a_file_in_place_of_the_state_folder_is_mailed_and_the_backup_is_made(wo
     assert len(world.archives()) == 1
 
 
+def test_a_mail_that_full_disks_cannot_keep_while_the_relay_is_down_is_counted_and_told_of_later(
+    world: World, mailbox: Mailbox, mounted: Path
+) -> None:
+    world.lock.mkdir(exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "lock", world.lock], check=True)
+    world.succeed("mail", "test")
+    mailbox.stop()
+    fillers = [mounted / "filler", world.lock / "filler"]
+    for filler in fillers:
+        with contextlib.suppress(OSError), filler.open("ab", buffering=0) as handle:
+            while True:
+                handle.write(b"x" * 4096)
+    world.write_passphrase("wrong")
+    done = world.run("check")
+    assert done.returncode == 3
+    assert "the report could not be mailed" in done.stderr
+    assert "No space left on device" in done.stderr
+    assert not list(world.lock.glob("outbox/*.eml")), "it is kept nowhere"
+    status = world.run("status").stdout
+    assert "1 mail was given up" in status
+
+    for filler in fillers:
+        filler.unlink()
+    again = Mailbox()
+    again.configure(world.root / "msmtprc")
+    again.start()
+    world.succeed("watch")
+    again.stop()
+    subprocess.run(["umount", "--lazy", world.lock], check=True)
+    digest = again.messages()[0]
+    assert digest["Subject"] == "[bkp] 1 mail of backup.example.com could not be delivered"
+    assert "[bkp] FAILED: check of main" in text_of(digest, "plain")
+
+
 def test_every_job_does_its_work_beside_a_state_that_cannot_be_written(
     world: World, mailbox: Mailbox, mounted: Path
 ) -> None:

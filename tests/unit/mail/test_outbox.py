@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import stat
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -298,6 +299,31 @@ def test_where_nothing_can_be_kept_the_mail_leaves_now_or_is_said_to_be_lost(con
     msmtp.set("down")
     assert write(config, "two") == "failed"
     assert [note.result for note in history(config)] == ["sent", "failed"]
+
+
+def test_a_mail_that_is_neither_sent_nor_kept_is_counted_on_a_full_disk_too(
+    config: Config, msmtp: FakeMsmtp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(config, "the first one makes the reserve")
+    reserve = Path(config.paths.state) / "outbox/reserve"
+    assert reserve.stat().st_mode & 0o777 == 0o600
+
+    def full(descriptor: int, real: Any = os.fsync) -> None:
+        facts = os.fstat(descriptor)
+        if stat.S_ISREG(facts.st_mode) and (reserve.exists() or facts.st_size > 2000):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(descriptor)
+
+    msmtp.set("down")
+    monkeypatch.setattr(os, "fsync", full)
+    assert [write(config, subject, size=9000) for subject in ("lost", "lost as well")] == ["failed", "failed"]
+    monkeypatch.undo()
+    assert outbox_of(config).look().given_up == 2
+    msmtp.set("take")
+    assert write(config, "new") == "sent"
+    assert msmtp.subjects()[1:] == ["2 mails of vault could not be delivered", "new"]
+    assert "[bkp] lost as well" in msmtp.mails()[1].get_content()
+    assert reserve.exists(), "for the next time"
 
 
 def test_a_count_that_cannot_be_read_is_told_of_and_stops_nothing(config: Config, msmtp: FakeMsmtp) -> None:
