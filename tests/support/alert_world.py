@@ -16,6 +16,8 @@ COLLECTORS = ("concerns", "jobs", "pools", "disks")
 class Target:
     """One exporter in a story, by its `instance`. While it is silent, none of its series is scraped."""
 
+    COLLECTORS = COLLECTORS
+
     def __init__(
         self,
         story: Story,

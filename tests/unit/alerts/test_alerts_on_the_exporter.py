@@ -16,6 +16,8 @@ def test_an_exporter_that_is_silent_gone_old_or_broken_is_said_to_be(tmp_path: P
     down = Target(story, "down", silent=lambda minute: 10 <= minute < 40)
     Target(story, "restarted", silent=lambda minute: 10 <= minute < 14)
     story.sample("up", between(0, 9), job="bkp", instance="retired")
+    story.sample("up", then((0, 1), (10, None), (100, 1)), job="bkp", instance="moved, and back")
+    story.sample("up", lambda minute: float(not 10 <= minute < 40), **down.labels, replica="b")
     story.sample("up", always(0), job="node", instance="somebody else's")
     old, wrong, well = Target(story, "old"), Target(story, "clock"), Target(story, "well")
     old.sample("bkp_exporter_snapshot_timestamp_seconds", lambda minute: 60.0 * min(minute, 30))
@@ -33,8 +35,9 @@ def test_an_exporter_that_is_silent_gone_old_or_broken_is_said_to_be(tmp_path: P
     story.silent("BkpExporterDown", 40)
     story.fires("BkpExporterDown", 120, dies.alert(severity="critical"))
     story.silent("BkpExporterGone", 14)
-    gone = {"job": "bkp", "instance": "retired", "severity": "warning"}
-    story.fires("BkpExporterGone", 15, gone)
+    gone, back = ({"job": "bkp", "instance": name, "severity": "warning"} for name in ("retired", "moved, and back"))
+    story.fires("BkpExporterGone", 15, gone, back)
+    story.fires("BkpExporterGone", 99, gone, back)
     story.fires("BkpExporterGone", 120, gone)
     story.fires("BkpExporterStale", 45, *(each.alert(severity="critical") for each in (wrong, dies)))
     story.fires("BkpExporterStale", 46, *(each.alert(severity="critical") for each in (old, wrong, dies)))
@@ -53,8 +56,11 @@ def test_an_exporter_that_is_silent_gone_old_or_broken_is_said_to_be(tmp_path: P
 def test_no_exporter_at_all_is_said_and_the_watchdog_does_not_depend_on_one(tmp_path: Path) -> None:
     story = Story(60)
     story.sample("up", always(), job="backup", instance="vault")  # a job of another name than the rules expect
+    story.sample("up", between(40, 60), job="bkp", instance="vault")
     story.silent("BkpExporterMissing", 4)
-    story.fires("BkpExporterMissing", 5, {"job": "bkp", "severity": "critical"})
+    for minute in (5, 39):
+        story.fires("BkpExporterMissing", minute, {"job": "bkp", "severity": "critical"})
+    story.silent("BkpExporterMissing", 40)
     story.fires("Watchdog", 60, {"severity": "none"})
     judge(tmp_path, [story])
 
