@@ -62,6 +62,8 @@ def describe(result: Result | None) -> list[Line]:
 def _escrow(result: EscrowResult) -> list[Line]:
     digits = result.key_fingerprint
     lines = [Line("Location", result.location), Line("Key", f"{digits[:6]} {digits[6:12]}")]
+    if result.copy is not None:
+        lines.append(Line("Copy", result.copy))
     if not result.usable:
         lines.append(Line("Export", "right, but borg does not take it as it is"))
     if result.archives is not None:

@@ -207,12 +207,14 @@ class SelfTestRecord(Record, frozen=True, kw_only=True, tag="selftest"):
 class EscrowResult(Record, frozen=True, kw_only=True, tag="escrow-drill"):
     """What lies at an escrow location, tried: the key it holds, and what it gave back.
 
+    `copy` is the folder of the copy that was opened; None where it was the repository itself.
     `usable`: borg takes the export as it is. `archives` are those that the repository listed with it; `restored` is
     what the recorded sample came to. Neither is known where the drill did not get so far.
     """
 
     location: str
     by: str
+    copy: str | None = None
     key_fingerprint: str
     usable: bool
     archives: Count | None = None

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         "bkp-run escrow-drill --location codes.hc --by 'A. Operator' --key /media/codes/borg-key.txt",
         "bkp-run escrow-drill --location vaultwarden --by 'A. Operator' --key -   paste it, then Ctrl-D",
         "bkp-run escrow-drill --location codes.hc --by 'A. Operator' --key key.txt --passphrase-fd 3 3< passphrase",
+        "bkp-run escrow-drill --location codes.hc --by 'A. Operator' --key key.txt --copy /media/offline/backup-repo",
         "bkp-run escrow-drill --location codes.hc --by 'A. Operator' --key key.txt --dry-run",
     ),
 )
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 @click.option(
     "--passphrase-fd", type=int, metavar="N", help="Read the passphrase from this descriptor; else it is asked."
 )
+@click.option("--copy", metavar="FOLDER", help="Open this copy of the repository instead, as of a remote one.")
 @options.target
 @options.dry_run
 @options.as_json
@@ -50,6 +52,7 @@ def escrow_drill(
     by: str,
     export: str,
     passphrase_fd: int | None,
+    copy: str | None,
     target: str | None,
     dry_run: bool,
     as_json: bool,
@@ -60,9 +63,12 @@ def escrow_drill(
 
     The real repository is only read: borg works on an overlay with the brought key. If every file comes back as the
     last night backed it up, the location is attested with level opened. Do it once a year.
+
+    A copy on other media is opened with --copy, as it is: of the repository itself only the key is asked then. It must
+    have the last night's archive.
     """
     from bkp.secrets import from_person
-    from runner.jobs.escrow_drill import Brought, job_with
+    from runner.jobs.escrow_drill import Brought, job_with, opened_instead
     from runner.lifecycle.context import Options
     from runner.lifecycle.job import exit_code
     from runner.lifecycle.signals import ending_signals_raise
@@ -71,13 +77,14 @@ def escrow_drill(
     name = _one(config, target)
     escrow_location(config, topics.KEY, location)
     insist_on_name(by)
+    opened_instead(config.repositories[name], copy)
     wait = (config.lock_wait if lock_wait is None else lock_wait).total_seconds()
     if dry_run:
-        show_plans(ESCROW_DRILL.name, config, [name], wait, as_json=as_json)
+        show_plans(job_with(None, copy), config, [name], wait, as_json=as_json)
         return ExitCode.SUCCESS
     key = read_export(export)
     passphrase = from_person(f"Passphrase as it is at {location}", descriptor=passphrase_fd)
-    brought = Brought(location, by, key, passphrase)
+    brought = Brought(location, by, copy, key, passphrase)
     progress, log = voices(as_json=as_json, quiet=quiet)
     with ending_signals_raise(until_the_end=True) as signals:
         run = run_on(job_with(brought), config, name, Options(wait, progress), log, signals)

@@ -60,11 +60,12 @@ def _job_command(name: str) -> click.Command:
         config = load_config(config_path)
         targets = chosen_targets(config, target, JOBS[name].kind)
         wait = (config.lock_wait if lock_wait is None else lock_wait).total_seconds()
+        from runner.jobs.registry import RUNNER_JOBS
+
         if dry_run:
-            show_plans(name, config, targets, wait, as_json=as_json)
+            show_plans(RUNNER_JOBS[name], config, targets, wait, as_json=as_json)
             return ExitCode.SUCCESS
         from runner.heartbeat import Heartbeat
-        from runner.jobs.registry import RUNNER_JOBS
         from runner.lifecycle.context import NO_WAIT, Options
         from runner.lifecycle.job import exit_code
         from runner.lifecycle.signals import ending_signals_raise

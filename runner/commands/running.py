@@ -135,12 +135,11 @@ def tell_json(runs: list[Run], *, one: bool) -> None:
     say(msgspec.json.encode(runs[0] if one else runs))
 
 
-def show_plans(job: str, config: Config, targets: list[str], wait: float, *, as_json: bool) -> None:
+def show_plans(job: RunnerJob[Any], config: Config, targets: list[str], wait: float, *, as_json: bool) -> None:
     """Print what a job would run on each target."""
-    from runner.jobs.registry import RUNNER_JOBS
     from runner.views import plan
 
-    plans = [RUNNER_JOBS[job].dry_run(config, target, wait) for target in targets]
+    plans = [job.dry_run(config, target, wait) for target in targets]
     if as_json:
         click.echo(plan.as_json(plans[0]) if len(plans) == 1 else plan.all_as_json(plans))
         return

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bkp.config.model import Config
+    from bkp.config.repositories import Repository
     from bkp.key_export import ExportedKey
     from bkp.secrets import Secret
     from bkp.state.records import DrillSample
@@ -50,10 +52,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Brought:
-    """What a person has brought: key and passphrase as they lie at `location`, and who vouches for that."""
+    """What a person has brought: key and passphrase as they lie at `location`, and who vouches for that.
+
+    `copy` is the folder of a copy of the repository, to be opened in its place.
+    """
 
     location: str
     by: str
+    copy: str | None
     key: ExportedKey = field(repr=False)
     passphrase: Secret
 
@@ -64,7 +70,25 @@ class _Escrow:
     brought: Brought
 
 
-def job_with(brought: Brought | None) -> RunnerJob[_Escrow]:
+def opened_instead(repository: Repository, copy: str | None) -> Repository:
+    """Return what is opened: the repository, or its copy. Raise `UsageError` for what is not on this machine."""
+    if copy is None:
+        if not repository.path.startswith("/"):
+            raise UsageError(
+                f"{repository.path} is not on this machine: a key is tried on the repository's own files",
+                remedy="name a copy of it with --copy, or run it on the machine that holds the repository",
+            )
+        return repository
+    path = os.path.abspath(copy)  # noqa: PTH100  # as it was typed: a link stays one
+    if not all(os.path.exists(f"{path}/{part}") for part in ("config", "data")):  # noqa: PTH110
+        raise UsageError(
+            f"{copy} is no copy of a repository: it has no config and data",
+            remedy="name the folder itself, as `borg list FOLDER` would take it; is its medium mounted?",
+        )
+    return msgspec.structs.replace(repository, path=path)
+
+
+def job_with(brought: Brought | None, copy: str | None = None) -> RunnerJob[_Escrow]:
     """Return the job; without what only a person brings it can say what it would do, and no more."""
 
     def open_escrow(context: RunContext) -> _Escrow:
@@ -78,19 +102,29 @@ def job_with(brought: Brought | None) -> RunnerJob[_Escrow]:
         context.recorder.update(subject=id_in_file(context.config.repositories[context.target].path))
         return _Escrow(context, brought)
 
-    return RunnerJob(ESCROW_DRILL, open_escrow, _work, _dry_run, _rights)
+    return RunnerJob(ESCROW_DRILL, open_escrow, _work, partial(_dry_run, copy), _rights)
 
 
 def _work(escrow: _Escrow) -> None:
     context, brought = escrow.context, escrow.brought
-    real = context.config.repositories[context.target]
+    real = opened_instead(context.config.repositories[context.target], brought.copy)
     recorder = context.recorder
     result = EscrowResult(
-        location=brought.location, by=brought.by, key_fingerprint=brought.key.fingerprint, usable=brought.key.usable
+        location=brought.location,
+        by=brought.by,
+        copy=real.path if brought.copy is not None else None,
+        key_fingerprint=brought.key.fingerprint,
+        usable=brought.key.usable,
     )
     recorder.update(result=result)
     with recorder.step("key") as notes:
         live = _insist_on_same(escrow)
+        if (found := id_in_file(real.path)) != live.id:
+            raise StepFailedError(
+                f"{real.path} is another repository (id {(found or 'unknown')[:12]}…) than"
+                f" {context.target} ({live.id[:12]}…)",
+                remedy="see whether it is the right folder; what it opens with proves nothing of this repository",
+            )
         if not brought.key.usable:
             notes.warn(f"the export at {brought.location} is the right key, but {brought.key.usability}")
     with recorder.step("sample"):
@@ -105,7 +139,7 @@ def _work(escrow: _Escrow) -> None:
         _restore(session, sample, result)
     with recorder.step("untouched") as notes:
         if traces(real) != before:
-            notes.warn("the repository was written to meanwhile: by another borg, as this drill only reads it")
+            notes.warn(f"{real.path} was written to meanwhile: by something else, as this drill only reads it")
     with recorder.step("attest"):
         records = _records(escrow, live, len(sample.files))
         append_attestations(Path(context.config.attestations_path), records)
@@ -139,9 +173,11 @@ def _open(session: BorgSession, brought: Brought, sample: DrillSample) -> Listin
                 remedy="replace the passphrase there by the present one; was it typed as it is written?",
             ) from None
         if (sample.archive, sample.archive_id) not in {(each.name, each.id) for each in listing.archives}:
+            remedy = "run `bkp-run nightly`, which draws a new sample, and then this drill again"
+            if brought.copy is not None:
+                remedy = "the copy is from before that night, or after its archive was pruned: copy again, then drill"
             raise StepFailedError(
-                f"the repository opens, but does not list {sample.archive}, which the last night recorded",
-                remedy="run `bkp-run nightly`, which draws a new sample, and then this drill again",
+                f"it opens, but does not list {sample.archive}, which the last night recorded", remedy=remedy
             )
         return listing
 
@@ -165,8 +201,9 @@ def _records(escrow: _Escrow, live: LiveKey, files: int) -> Sequence[Attestation
     context, brought = escrow.context, escrow.brought
     now = context.clock()
     holds = next(place.holds for place in context.config.audit.escrow if place.name == brought.location)
+    what = f"a copy of {context.target}" if brought.copy is not None else context.target
     statement = (
-        f"Key and passphrase as they lie at {brought.location} opened {context.target} through an overlay, and"
+        f"Key and passphrase as they lie at {brought.location} opened {what} through an overlay, and"
         f" {files} files came back as they were backed up (run {context.recorder.run.run_id})"
     )
     return [
@@ -190,10 +227,10 @@ def _records(escrow: _Escrow, live: LiveKey, files: int) -> Sequence[Attestation
     ]
 
 
-def _dry_run(config: Config, target: str, lock_wait: float) -> DryRun:
+def _dry_run(copy: str | None, config: Config, target: str, lock_wait: float) -> DryRun:
     """Return borg's commands, on an overlay that is made then."""
     folder = Path(config.paths.scratch_dir) / f"escrow-{target}"
-    real = config.repositories[target]
+    real = opened_instead(config.repositories[target], copy)
     over = msgspec.structs.replace(real, path=str(folder / "repository"), base_dir=str(folder / "base"))
     found = msgspec.structs.replace(config, repositories={**config.repositories, target: over})
     calls = [
