@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboards.source.boards.shared import SERVER_KEY, escrow
+from dashboards.source.boards.shared import SERVER_KEY, bad, escrow
 from dashboards.source.dashboard import Dashboard, line, section
 from dashboards.source.looks import (
     CLEAN,
@@ -51,16 +51,16 @@ GLANCE = line(
         "When the newest kept audit was judged; of several servers the oldest of them.",
         missing="none kept, or not known",
     ),
-    stat("Late", f"sum({IS_LATE})", NONE_WANTED, "Servers whose audit was due, and was not made or not kept."),
-    stat(
+    bad("Late", f"sum({IS_LATE})", NONE_WANTED, "Servers whose audit was due, and was not made or not kept."),
+    bad(
         "Not clean",
         f"count({newest('bkp_audit_clean')}) - sum({newest('bkp_audit_clean')})",
         NONE_WANTED,
         "Servers whose newest audit was not clean.",
     ),
-    stat("Failed", f"sum({_with('fail')})", NONE_WANTED, "Rules that failed, waived ones among them."),
-    stat("Not judged", f"sum({_with('error')})", NONE_WANTED, "Rules that could not be judged. That is no pass."),
-    stat(
+    bad("Failed", f"sum({_with('fail')})", NONE_WANTED, "Rules that failed, waived ones among them."),
+    bad("Not judged", f"sum({_with('error')})", NONE_WANTED, "Rules that could not be judged. That is no pass."),
+    bad(
         "Not attested",
         f"sum({_with('unattested')})",
         NONE_BETTER,

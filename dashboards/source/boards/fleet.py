@@ -5,7 +5,6 @@ from __future__ import annotations
 from dashboards.source.boards.shared import (
     ANSWERS,
     PARTS_WORK,
-    SEEN,
     SERVER_KEY,
     TO_COMPLIANCE,
     TO_SERVER,
@@ -13,6 +12,7 @@ from dashboards.source.boards.shared import (
     WATCHED,
     WORST,
     alerts,
+    bad,
     concerns,
 )
 from dashboards.source.dashboard import Dashboard, line, section
@@ -48,34 +48,40 @@ def _of(metric: str) -> str:
 GLANCE = line(
     4,
     stat(
-        "Known servers",
-        f"count({SEEN})",
+        "Expected",
+        f"count({ANSWERS})",
         PLAIN_COUNT,
-        "Servers that answered Prometheus within the last 30 days.",
+        "Servers that Prometheus is told to ask, and those that answered within the last 30 days.",
         missing="none",
     ),
+    stat("Answer", f"sum({ANSWERS})", PLAIN_COUNT, "Servers that answer now: all that is counted here is of these."),
     stat(
         "Do not answer",
         f"count({ANSWERS}) - sum({ANSWERS})",
         NONE_WANTED,
-        "Servers that were seen within 30 days and do not answer now, or are scraped no more. Nothing new is known of"
-        " them.",
+        "Servers that are expected and do not answer now, or are scraped no more. Nothing new is known of them.",
     ),
     stat(
+        "Tell only part",
+        f"sum(1 - {PARTS_WORK})",
+        NONE_WANTED,
+        "Servers that answer, and a part of whose exporter fails: what it would tell is missing.",
+    ),
+    bad(
         "Critical",
         "sum(bkp_concerns{severity='critical'})",
         NONE_WANTED,
         "Concerns that want somebody now, of the servers that answer.",
         SERVERS_OF_IT,
     ),
-    stat(
+    bad(
         "Warnings",
         "sum(bkp_concerns{severity='warning'})",
         NONE_BETTER,
         "Concerns that want somebody soon, of the servers that answer.",
         SERVERS_OF_IT,
     ),
-    stat(
+    bad(
         "Jobs not well",
         f"sum({_of(JOBS_BAD)})",
         NONE_WANTED,
@@ -93,7 +99,7 @@ GLANCE = line(
 
 SERVERS = table(
     "Servers",
-    "One row for each server that was seen within 30 days. Of one that does not answer, nothing else is known.",
+    "One row for each server that is expected. Of one that does not answer, nothing else is known.",
     (SERVER_KEY, Key("version", "bkp", Look(TEXT))),
     Column("", f"max by ({SERVER}, version) (bkp_exporter_build_info)"),
     Column("Answers", ANSWERS, YES_WANTED),
@@ -133,13 +139,14 @@ BOARD = Dashboard(
                     PLAIN_COUNT,
                     "How many concerns of each severity there are, over the servers that answer.",
                     ("sum by (severity) (bkp_concerns)", "{{severity}}"),
+                    (f"count({ANSWERS}) - sum({ANSWERS})", "limit: servers that do not answer"),
                 ),
                 graph(
                     "Servers that answer",
                     PLAIN_COUNT,
-                    "How many of the servers that were seen within 30 days answer.",
+                    "How many of the servers that are expected answer.",
                     (f"sum({ANSWERS})", "answer"),
-                    (f"count({SEEN})", "limit: seen within 30 days"),
+                    (f"count({ANSWERS})", "limit: expected"),
                 ),
             ),
         ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboards.source.boards.shared import SERVER_KEY, escrow, sources
+from dashboards.source.boards.shared import SERVER_KEY, bad, escrow, sources
 from dashboards.source.dashboard import Dashboard, Variable, line, section
 from dashboards.source.looks import (
     BYTES,
@@ -90,19 +90,19 @@ GLANCE = (
     line(
         4,
         stat("Archives", f"sum({_of('bkp_repository_archives')})", PLAIN_COUNT, "Archives that count."),
-        stat(
+        bad(
             "Set aside",
             f"sum({_of('bkp_repository_incomplete_archives')})",
             NONE_BETTER,
             "Archives that do not count: not proven, incomplete, or suspiciously small.",
         ),
-        stat(
+        bad(
             "Gone",
             f"sum({_of('bkp_repository_gone_archives')})",
             NONE_WANTED,
             "Archives that were recorded, are listed no more, and were removed by no prune of ours.",
         ),
-        stat(
+        bad(
             "Missing sources",
             f"max({_of('bkp_last_archive_missing_sources')})",
             NONE_WANTED,

@@ -11,6 +11,7 @@ from dashboards.source.boards.shared import (
     TO_REPOSITORY,
     WORST,
     alerts,
+    bad,
     concerns,
     sources,
 )
@@ -58,9 +59,9 @@ HAPPENED = Look(names=(("0", "no", GOOD), ("1", "yes", WARNING)), coloured=True)
 
 GLANCE = line(
     4,
-    stat("Worst concern", f"max({WORST})", SEVERITY, "The gravest of the concerns that there are now."),
-    stat("Critical", "sum(bkp_concerns{severity='critical'})", NONE_WANTED, "Concerns that want somebody now."),
-    stat("Warnings", "sum(bkp_concerns{severity='warning'})", NONE_BETTER, "Concerns that want somebody soon."),
+    bad("Worst concern", f"max({WORST})", SEVERITY, "The gravest of the concerns that there are now."),
+    bad("Critical", "sum(bkp_concerns{severity='critical'})", NONE_WANTED, "Concerns that want somebody now."),
+    bad("Warnings", "sum(bkp_concerns{severity='warning'})", NONE_BETTER, "Concerns that want somebody soon."),
     stat(
         "Answers",
         f"min({ANSWERS})",

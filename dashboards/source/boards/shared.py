@@ -14,7 +14,7 @@ from dashboards.source.looks import (
     WHEN,
     Look,
 )
-from dashboards.source.panels import Link, Panel, to
+from dashboards.source.panels import Link, Panel, stat, to
 from dashboards.source.query import SERVER, late, milliseconds, newest
 from dashboards.source.table import Column, Key, table
 
@@ -29,9 +29,10 @@ TO_COMPLIANCE = to("bkp-compliance", "Its audit", instance="__data.fields.instan
 TO_STORAGE = to("bkp-storage", "Its pools and disks", instance="__data.fields.instance")
 SERVER_KEY = Key("instance", "Server", links=(TO_SERVER,))
 
-# Every server that was seen within 30 days; a job of Prometheus that has one may have more that never answered.
+# Every server that was seen within 30 days, and every one that Prometheus is told to ask though it never answered: by
+# the name that the alerts ask for, or by another under which one was seen.
 SEEN = f"max by ({SERVER}) (last_over_time(bkp_exporter_build_info[30d]))"
-ANSWERS = f"(max by ({SERVER}) (up) and on (job) ({SEEN})) or 0 * {SEEN}"
+ANSWERS = f"max by ({SERVER}) (up{{job='bkp'}} or up and on (job) ({SEEN})) or 0 * {SEEN}"
 WORST = f"""max by ({SERVER}) (
     3 * (bkp_concerns{{severity='critical'}} > bool 0)
     or 2 * (bkp_concerns{{severity='warning'}} > bool 0)
@@ -39,7 +40,17 @@ WORST = f"""max by ({SERVER}) (
 )"""
 # A collector that fails takes its metrics away: whatever is built on them is then empty rather than bad.
 PARTS_WORK = f"min by ({SERVER}) (bkp_exporter_collector_success)"
+# Nothing is hidden: every server that is expected answers, and every part of its exporter works.
+ALL_TELL = f"min({ANSWERS}) == 1 and min({PARTS_WORK}) == 1"
 WATCHED = Look(COUNT, names=(("1", "yes", GOOD),), coloured=True)
+
+
+def bad(title: str, found: str, look: Look, about: str, *links: Link) -> Panel:
+    """Return how many (or how much) of `found` there is. It is 0 only where nothing is hidden: else it is not known."""
+    more = "Not known where there is none, and a server does not answer or tells only part."
+    return stat(
+        title, f"{found} > 0 or {found} and {ALL_TELL}", look, f"{about} {more}", *links, missing="not known of all"
+    )
 
 
 def concerns() -> Panel:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboards.source.boards.shared import SERVER_KEY
+from dashboards.source.boards.shared import SERVER_KEY, bad
 from dashboards.source.dashboard import Dashboard, Variable, line, section
 from dashboards.source.looks import (
     BYTES,
@@ -62,7 +62,7 @@ HEAT = reached(
 
 GLANCE = line(
     4,
-    stat(
+    bad(
         "Pools not online",
         f"sum({_pool('bkp_pool_state', f'{POOL}, state', NOT_ONLINE)})",
         NONE_WANTED,
@@ -74,19 +74,19 @@ GLANCE = line(
         PART,
         "Share in use of the pool that is fullest.",
     ),
-    stat(
+    bad(
         "Beyond its limit",
         f"sum({beyond(_pool('bkp_pool_capacity_ratio'), _pool('bkp_pool_capacity_warning_ratio'))})",
         NONE_BETTER,
         "Configured pools whose share in use is above the configured warning.",
     ),
-    stat(
+    bad(
         "Data errors",
         f"sum({_pool('bkp_pool_data_errors_present')})",
         NONE_WANTED,
         "Pools with damaged files or metadata.",
     ),
-    stat(
+    bad(
         "Disks not well",
         f"sum({newest('bkp_disk_health', f'{DISK}, state', NOT_PASSED)})",
         NONE_WANTED,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -68,6 +68,9 @@ def test_a_pool_is_coloured_by_its_own_limits_as_the_exporter_judges_it(
         "bkp_pool_capacity_ratio{pool='tank'}": f"{used}",
         "bkp_pool_capacity_warning_ratio{pool='tank'}": "0.8",
         "bkp_pool_capacity_critical_ratio{pool='tank'}": "0.9",
+        "up": "1",
+        "bkp_exporter_build_info": "1",
+        "bkp_exporter_collector_success{collector='pools'}": "1",
         "bkp_pool_capacity_ratio{pool='found'}": "0.99",  # nobody configured it: no limit, no colour
     }
     row = '{job="bkp", instance="a", pool="tank"}'
@@ -210,8 +213,55 @@ def test_a_server_that_is_silent_or_no_target_any_more_is_counted_and_one_of_ano
         series,
         (asked("fleet", "Servers", "Answers"), 60, rows),
         (asked("fleet", "Do not answer"), 60, {"{}": 3.0}),
-        (asked("fleet", "Known servers"), 60, {"{}": 3.0}),
+        (asked("fleet", "Expected"), 60, {"{}": 4.0}),
+        (asked("fleet", "Answer"), 60, {"{}": 1.0}),
     )
+    judge(tmp_path, {"up@never": "0x60"}, (asked("fleet", "Expected"), 60, {"{}": 1.0}))
+
+
+@pytest.mark.parametrize(
+    ("board", "title"), [("fleet", "Critical"), ("server", "Critical"), ("server", "Worst concern")]
+)
+def test_that_nothing_is_wrong_is_said_only_where_every_server_tells_all(
+    tmp_path: Path, board: str, title: str
+) -> None:
+    def told(critical: int, up: int = 1, parts: int = 1) -> dict[str, str]:
+        return {
+            "bkp_exporter_build_info@well": "1",
+            "bkp_exporter_build_info@other": "1 stale",
+            "up@well": "1x1",
+            "up@other": f"1 {up}",
+            "bkp_exporter_collector_success{collector='jobs'}@well": f"{parts}x1",
+            "bkp_concerns{severity='critical'}@well": f"{critical}x1",
+            "bkp_concerns{severity='critical'}@other": "0 stale" if not up else "0x1",
+        }
+
+    question = asked(board, title)
+    found = 3.0 if title == "Worst concern" else 2.0
+    judge(tmp_path, told(0), (question, 1, {"{}": 0.0}))
+    judge(tmp_path, told(0, up=0), (question, 1, {}))
+    judge(tmp_path, told(0, parts=0), (question, 1, {}))
+    judge(tmp_path, told(2, up=0), (question, 1, {"{}": found}))
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_no_count_of_what_is_bad_is_good_while_a_server_is_silent(board: str) -> None:
+    """A sum that is green at 0 leaves a silent server out; what counts the silent ones themselves does not."""
+    own = {"Do not answer", "Tell only part"}
+    for panel in BOARDS[board].panels:
+        green = any(step["color"] == "green" and step["value"] == 0 for step in _steps(panel))
+        if panel["type"] == "stat" and green and panel["title"] not in own:
+            assert "min(max by (job, instance) (up{" in panel["targets"][0]["expr"], panel["title"]
+
+
+def _steps(panel: dict[str, Any]) -> list[dict[str, Any]]:
+    defaults = panel.get("fieldConfig", {}).get("defaults", {})
+    named = [
+        {"value": int(value), "color": entry.get("color")}
+        for mapping in defaults.get("mappings", ())
+        for value, entry in mapping["options"].items()
+    ]
+    return [*defaults.get("thresholds", {}).get("steps", ()), *(named if panel["title"] == "Worst concern" else ())]
 
 
 def test_the_worst_concern_is_a_number_and_nothing_where_nothing_is_known(tmp_path: Path) -> None:
