@@ -97,6 +97,8 @@ class Past:
         made: the newest night of each repository that made an archive and has ended, however it did.
         attempts, successes: the id of the newest run, and of the newest that ended well, of each job on each target.
         begun: start of the earliest run there is, whatever became of it.
+        until_last: the latest end of any run there is (UTC).
+        hosts: the names of the hosts that ran them.
     """
 
     sources: dict[TargetSource, datetime] = field(default_factory=dict)
@@ -118,10 +120,13 @@ class Past:
     successes: dict[JobTarget, str] = field(default_factory=dict)
     keys: dict[str, tuple[KeySeen, ...]] = field(default_factory=dict)
     begun: datetime | None = None
+    until_last: datetime | None = None
+    hosts: set[str] = field(default_factory=set)
 
     def see(self, run: Run) -> None:
         """Take in a run of the history. They come in its order: the last is the newest, whatever its clock said."""
         self.run_ids[run.run_id] = digest(run)
+        self.hosts.add(run.host)
         self.begun = min(self.begun or run.started_at, run.started_at)
         if run.outcome.is_good and run.archive is not None and is_whole(run.archive):
             slim = msgspec.structs.replace(run.archive, roots=(), left_out=())  # hundreds of them are kept in memory
@@ -139,6 +144,7 @@ class Past:
             self.successes[key] = run.run_id
         if (ended := run.ended_at) is None:
             return
+        self.until_last = max(self.until_last or ended, ended)
         if run.outcome.is_verdict:
             self.verdicts[key] = Checked(run.outcome.is_good, ended, run.run_id)
         self._see_result(run, ended)
@@ -209,6 +215,7 @@ class Past:
             attempts=dict(self.attempts),
             successes=dict(self.successes),
             keys=dict(self.keys),
+            hosts=set(self.hosts),
         )
         for run in sorted(records, key=lambda each: each.ended_at or each.started_at):
             if run.run_id not in self.run_ids:
@@ -247,8 +254,8 @@ class Past:
 def record_doubt(run: Run, state: JobState, past: Past, *, alive: bool, as_success: bool) -> str | None:
     """Return why a record is no evidence: another one lies in its place, or the history says something else.
 
-    `past` is the history's alone; `alive`: the last attempt runs, and its process lives. A run that the history does
-    not know is not doubted here: `Survey.history_problem` says so.
+    `past` is the history's alone; `alive`: the last attempt runs, and its process lives. A run that ended after all
+    that the history knows may not have been written there: `Survey.history_problem` says so, and it is not doubted.
     """
     key = (state.job, state.target)
     if (run.job, run.target) != key:
@@ -257,7 +264,8 @@ def record_doubt(run: Run, state: JobState, past: Past, *, alive: bool, as_succe
         return f"is no success: it ended in {run.outcome}"
     line = past.run_ids.get(run.run_id)
     if line is None:
-        return None
+        known = run.ended_at is None or past.until_last is None or run.ended_at > past.until_last
+        return None if known else "is of a run that the history does not know, and the history goes on after it"
     if run.outcome is Outcome.RUNNING:  # for a moment the line is there before the record has its end
         return None if alive else "says that the run goes on, and the history has its end"
     if line != digest(run):

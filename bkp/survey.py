@@ -9,13 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from bkp import pauses
 from bkp.attestations.file import read_attestations
 from bkp.jobs import JOBS
 from bkp.mail.outbox import Outbox
 from bkp.observations import Observations, read_observations
+from bkp.own_names import of_this_host, own_names
 from bkp.past import History, Past, digest, read_history, record_doubt
 from bkp.state.audits import KeptReports
 from bkp.state.fields import Outcome
@@ -36,12 +37,15 @@ if TYPE_CHECKING:
     from bkp.mail.outbox import Waiting
     from bkp.past import JobTarget
     from bkp.state.audits import Kept, KeptReport
+    from bkp.state.observed import Observed
     from bkp.state.reading import Reading
     from bkp.state.records import Pause, Process, Run
     from bkp.state.store import JobState, Presence, StateStore
     from bkp.state.watch import WatchRecord
 
     IsAlive = Callable[[Process], bool | None]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -186,6 +190,7 @@ def survey(
     states = [_undoubted(state, known, is_alive) for state in states]
     records = [run for state in (*states, *others) for run in _newer_than_lines(state, known.past)]
     observed = observations() if observations is not None else read_observations(store.root)
+    names = own_names(config, known.past)
     newest_audit = audit() if audit is not None else KeptReports(store.root).newest()
     chain = (audit_chain or KeptReports(store.root).problem)()
     watch = read_watch(config)
@@ -201,14 +206,23 @@ def survey(
         others=others,
         history=known,
         past=past,
-        observations=observed,
-        attestations=read_attestations(Path(config.attestations_path)),
-        audit=newest_audit,
+        observations=Observations(
+            pools=of_this_host(observed.pools, _host_of, names),
+            datasets=of_this_host(observed.datasets, _host_of, names),
+            disks=of_this_host(observed.disks, _host_of, names),
+            host=of_this_host(observed.host, _host_of, names),
+        ),
+        attestations=read_attestations(Path(config.attestations_path)).of_host(names),
+        audit=of_this_host(newest_audit, lambda kept: kept.report.host, names),
         outbox=Outbox(store.root, aside).look(),
         watch=watch,
         contradicted=contradicted,
         audit_chain=chain,
     )
+
+
+def _host_of(observed: Observed[T]) -> str:
+    return observed.host
 
 
 def _contradicted(states: Iterable[JobState], past: Past) -> str | None:

@@ -14,6 +14,7 @@ from bkp.attestations.file import append_attestations, read_attestations
 from bkp.attestations.model import Attestation
 from bkp.clock import local_zone
 from bkp.errors import BkpError, StateError, UsageError
+from bkp.own_names import own_names
 from bkp.past import read_history
 from bkp.state.ledger import GENESIS
 from bkp.state.store import StateStore
@@ -58,8 +59,8 @@ class Site:
 
     @property
     def records(self) -> tuple[Attestation, ...]:
-        """Return what was attested before. Raise `StateError` where that cannot be trusted."""
-        found = read_attestations(self.path)
+        """Return what was attested of this host before. Raise `StateError` where that cannot be trusted."""
+        found = read_attestations(self.path).of_host(own_names(self.config, self._history))
         if found.problem is not None:
             raise StateError(f"the attestation file cannot be trusted: {found.problem}", remedy="put a good copy back")
         return found.records

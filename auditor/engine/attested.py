@@ -89,6 +89,8 @@ def judge_attestation(
         and meant.subject in {None, record.subject}
         and meant.repository in {None, record.repository_id}
     ]
+    if not candidates and (other := _of_another_host(evidence, meant)) is not None:
+        return Verdict.UNATTESTED, f"{meant}: {other}"
     if not candidates:
         return Verdict.UNATTESTED, f"nobody has attested {meant}; wanted level {wanted.level} or better{meant.of_key}"
     flaws = []
@@ -98,6 +100,14 @@ def judge_attestation(
             return Verdict.PASS, _say(record, _end(record, meant), now)
         flaws.append(flaw)
     return Verdict.UNATTESTED, f"{meant}: {flaws[0]}"
+
+
+def _of_another_host(evidence: Evidence, meant: _Meant) -> str | None:
+    for record in reversed(evidence.attestations.elsewhere):
+        if record.topic == meant.wanted.topic and meant.subject in {None, record.subject}:
+            by = f"the attestation of {show_time(record.at)} by {quoted(record.who)}"
+            return f"{by} was made for the host {quoted(record.host)}, and not for this one"
+    return None
 
 
 def _resolve(wanted: Wanted, facts: Facts, instance: str | None) -> _Meant:

@@ -19,7 +19,6 @@ from auditor.facts.runs import collect_archives, collect_jobs, collect_mail, col
 from auditor.facts.schedules import collect_schedules, collect_timers
 from auditor.facts.side_by_side import LIMIT_SECONDS, Probe, gather
 from auditor.facts.zfs import collect_zfs, zfs_not_in_time
-from bkp.attestations.file import read_attestations
 from bkp.clock import local_zone
 from bkp.liveness import is_alive
 from bkp.state.store import StateStore
@@ -75,8 +74,8 @@ def collect(
     collect_observed(builder, config, seen.observations, successes)
     collect_escrow(builder, config)
     collect_reports(builder, Path(config.paths.state))
-    attestations = read_attestations(attestation_path)
-    count, problem = len(attestations.records), attestations.problem
+    attestations = seen.attestations
+    count, problem = len(attestations.records) + len(attestations.elsewhere), attestations.problem
     values = {"records": count, "intact": problem is None, "problem": problem}
     builder.of("attestation").add("the attestation file", values)
     return Evidence(

@@ -40,7 +40,17 @@ class Attestation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 @dataclass(frozen=True)
 class Attestations:
-    """Every readable attestation, oldest first; with a `problem`, none of them counts."""
+    """Every readable attestation, oldest first; with a `problem`, none of them counts.
+
+    `elsewhere` are those that were made for another host, and count for nothing here.
+    """
 
     records: tuple[Attestation, ...] = ()
     problem: str | None = None
+    elsewhere: tuple[Attestation, ...] = ()
+
+    def of_host(self, names: frozenset[str]) -> Attestations:
+        """Return the same for a host of these names, which are in small letters."""
+        own = tuple(each for each in self.records if each.host.casefold() in names)
+        others = tuple(each for each in self.records if each.host.casefold() not in names)
+        return Attestations(own, self.problem, (*self.elsewhere, *others))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -234,4 +235,4 @@ class Observer:
     def write(self) -> None:
         """Write all four files."""
         for name in ("pools", "datasets", "disks", "host"):
-            write_observation(self.state, name, "vault", getattr(self, name))
+            write_observation(self.state, name, os.uname().nodename, getattr(self, name))

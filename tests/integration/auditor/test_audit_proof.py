@@ -99,7 +99,8 @@ def attest(server: Server, wanted: Seen) -> None:
     for number, (topic, subject, level) in enumerate(wanted):
         record = {"schema": 1, "id": str(number), "topic": topic, "subject": subject, "level": level}
         record |= others.get(topic, bound)
-        record |= {"statement": "compared just now", "who": "operator", "host": "proof", "previous": previous}
+        record |= {"statement": "compared just now", "who": "operator", "host": os.uname().nodename}
+        record |= {"previous": previous}
         record |= {"at": (now - timedelta(hours=1)).isoformat(), "valid_until": (now + timedelta(days=90)).isoformat()}
         lines.append(json.dumps(record).encode())
         previous = hashlib.sha256(lines[-1]).hexdigest()

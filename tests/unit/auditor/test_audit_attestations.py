@@ -1,5 +1,6 @@
 """An attestation counts for the thing that was attested, and ends with it."""
 
+import dataclasses
 import hashlib
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -10,9 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from auditor.engine.rule import judge_rule
 from bkp.attestations.file import parse_attestations, read_attestations
+from bkp.attestations.model import Attestations
 from bkp.verdict import Verdict
-from tests.support.audit_world import FINGERPRINT, NOW, OTHER_FINGERPRINT, attestation, fact, result_of, rule
+from tests.support.audit_world import FINGERPRINT, NOW, OTHER_FINGERPRINT, attestation, evidence, fact, result_of, rule
 
 KEY = "borg.repo.main.key_fingerprint"
 WANTED: dict[str, Any] = {
@@ -63,6 +66,14 @@ def test_an_attestation_that_does_not_count_says_why(changes: dict[str, Any], re
     assert reason in said
     assert FINGERPRINT not in said
     assert OTHER_FINGERPRINT not in said
+
+
+def test_an_attestation_for_another_host_does_not_count_and_says_so() -> None:
+    found = Attestations((attestation(host="other"),)).of_host(frozenset({"host"}))
+    known = dataclasses.replace(evidence(VALUES), attestations=found)
+    verdict = judge_rule(RULE, known, known.facts, NOW)
+    assert verdict.verdict is Verdict.UNATTESTED
+    assert "was made for the host 'other'" in verdict.reason
 
 
 @given(

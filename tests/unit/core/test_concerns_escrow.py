@@ -44,7 +44,7 @@ def found(store: StateStore, key: str | None, hours: float, subject: str = ID) -
 
 def attest(store: StateStore, **changes: Any) -> None:
     given: dict[str, Any] = {"id": "a", "topic": "borg-key", "subject": "codes.hc", "level": "matched"}
-    given |= {"repository_id": ID, "bound_to": KEY, "statement": "compared", "who": "A. Operator", "host": "backup"}
+    given |= {"repository_id": ID, "bound_to": KEY, "statement": "compared", "who": "A. Operator", "host": "vault"}
     given |= {"at": START, "valid_until": START + timedelta(days=365), "previous": "0" * 64}
     append_attestations(store.root / "attestations.jsonl", [Attestation(**(given | changes))])
 

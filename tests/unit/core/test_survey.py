@@ -8,16 +8,21 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
+from bkp.attestations.file import append_attestations
+from bkp.attestations.model import Attestation
 from bkp.config import parse_config
+from bkp.config.model import Paths
 from bkp.holdings import holding_of
+from bkp.observations import HostSeen
 from bkp.past import read_history
 from bkp.state.fields import Outcome
-from bkp.state.files import encode_record
+from bkp.state.files import encode_record, write_record
 from bkp.state.observed import not_seen, path_of, read_observation, seen, write_observation
 from bkp.state.reading import Missing, Readable, Unreadable
 from bkp.state.store import StateStore
 from bkp.status import Status
 from bkp.survey import Survey, survey
+from tests.support.audits import keep
 from tests.support.records import START, a_drill, a_mail, a_night, a_run, an_archive, roots
 
 if TYPE_CHECKING:
@@ -33,7 +38,8 @@ NOW = START + timedelta(hours=1)
 
 
 def look(store: StateStore, *, alive: bool | None = False) -> Survey:
-    return survey(CONFIG, store, lambda: NOW, UTC, lambda _process: alive)
+    config = msgspec.structs.replace(CONFIG, paths=Paths(state=str(store.root)))
+    return survey(config, store, lambda: NOW, UTC, lambda _process: alive)
 
 
 def status(found: Survey, job: str = "nightly") -> Status:
@@ -164,6 +170,46 @@ def test_an_older_record_that_is_put_back_is_not_evidence(store: StateStore) -> 
     assert "is older than what the history tells of" in found.standings[1].status.explanation
     assert found.past_known
     assert not found.past.verdicts["check", "main"].passed
+
+
+@pytest.mark.parametrize("forged", [("latest.json", "success.json"), ("success.json",)])
+def test_a_record_of_a_run_that_the_history_never_knew_is_not_evidence(
+    store: StateStore, forged: tuple[str, ...]
+) -> None:
+    """Anybody could write one, with an id and times of his own; the runner writes the line before the record."""
+    store.write_ended(a_run("check", START - timedelta(days=60)))
+    store.write_ended(a_run())
+    made_up = a_run("check", START - timedelta(hours=1), run_id="made-up")
+    for name in forged:
+        write_record(store.job_dir("check", "main") / name, made_up)
+    found = look(store)
+    assert status(found, "check") is Status.UNKNOWN
+    assert "a run that the history does not know" in found.standings[1].status.explanation
+
+
+def test_what_is_of_another_host_is_no_evidence_of_this_one_until_it_has_that_name_in_its_own_history(
+    store: StateStore,
+) -> None:
+    write_observation(store.root, "host", "elsewhere", {"host": seen(HostSeen(), "a test", START)})
+    keep(store.root, START, host="elsewhere")
+    vouched = Attestation(
+        id="a", topic="borg-key", subject="safe", level="matched", statement="compared", who="A. Operator",
+        host="Elsewhere", at=START, valid_until=START + timedelta(days=9), previous="0" * 64,
+    )  # fmt: skip
+    append_attestations(store.root / "attestations.jsonl", [vouched])
+    store.write_ended(a_run(host="here"))
+    foreign = look(store)
+    for reading in (foreign.observations.host, foreign.audit):
+        assert isinstance(reading, Unreadable)
+        assert reading.reason == "is of the host elsewhere, and not of this one"
+    assert foreign.attestations.records == ()
+    assert [each.host for each in foreign.attestations.elsewhere] == ["Elsewhere"]
+
+    store.write_ended(a_run("check", host="elsewhere"))
+    renamed = look(store)
+    assert isinstance(renamed.observations.host, Readable)
+    assert isinstance(renamed.audit, Readable)
+    assert len(renamed.attestations.records) == 1
 
 
 def test_a_success_is_evidence_while_the_next_one_is_being_recorded(store: StateStore) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from auditor.kept import keep_report
@@ -58,7 +59,7 @@ def test_an_audit_is_counted_dated_and_coloured(well: World) -> None:
 
 def test_what_the_audit_keeps_is_what_the_exporter_publishes(well: World) -> None:
     report = report_on([rule()], {"borg.repo.main.opens": False}, now=well.now)
-    keep_report(well.store.root, report, None)
+    keep_report(well.store.root, msgspec.structs.replace(report, host="vault"), None)
     found = values(well)
     assert found["bkp_audit_judged_timestamp_seconds", ()] == well.now.timestamp()
     assert found["bkp_audit_rule_verdict", ("TST-999", "fail")] == 1
