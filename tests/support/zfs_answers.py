@@ -17,13 +17,15 @@ if TYPE_CHECKING:
 
 _SCRIPT = """\
 #!{python}
-import json, sys
+import json, os, sys
 from pathlib import Path
 here = Path(__file__).resolve().parent
 table = json.loads((here / "table.json").read_text())
 program, verb, words = Path(__file__).name, sys.argv[1], sys.argv[2:]
 with (here / "calls").open("a") as log:
     log.write(" ".join([program, *sys.argv[1:]]) + chr(10))
+with (here / "environments").open("a") as log:
+    log.write(repr(dict(os.environ)) + chr(10))
 if table["refuses"]:
     sys.exit(table["refuses"])
 def after(flag):
@@ -98,6 +100,11 @@ class ZfsTable:
         """Return what was asked so far."""
         log = self.folder / "calls"
         return log.read_text().splitlines() if log.exists() else []
+
+    @property
+    def environments(self) -> str:
+        """Return the environments that the programs had so far."""
+        return (self.folder / "environments").read_text()
 
     def pool(self, name: str, *, health: str = "ONLINE", capacity: str = "41", status: str | None = None) -> None:
         """Have a pool; a `health` of UNAVAIL leaves it without numbers."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -10,8 +11,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bkp.clock import utc_now
+from exporter.exposition import Exposer
+from exporter.model import build_model
+from exporter.reading import ConfigWatch, HostReader
 from tests.support.mailbox import Mailbox, text_of
-from tests.support.runner_world import PASSPHRASE
+from tests.support.runner_world import BKP_RUN, PASSPHRASE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +29,8 @@ CANARY = PASSPHRASE.encode()
 class Watcher:
     """Reads, again and again, the arguments and environment of every process there is."""
 
-    def __init__(self) -> None:
+    def __init__(self, *secrets: str) -> None:
+        self._secrets = [each.encode() for each in (PASSPHRASE, *secrets)]
         self.seen: dict[str, bytes] = {}
         self.borgs: set[int] = set()
         self._stop = threading.Event()
@@ -52,7 +58,7 @@ class Watcher:
                 content = Path("/proc", pid, kind).read_bytes()
             except OSError:
                 continue
-            if CANARY in content:
+            if any(each in content for each in self._secrets):
                 self.seen[f"{pid}/{kind}"] = content
             if kind == "cmdline" and b"/usr/bin/borg" in content:
                 self.borgs.add(int(pid))
@@ -121,6 +127,61 @@ def test_the_passphrase_is_nowhere_but_in_its_file_and_in_borgs_pipe(world: Worl
     assert len(watcher.borgs) > 10, "the watcher must have seen the borgs at work"
     assert watcher.seen == {}
     assert _leaks(world, mailbox, said) == []
+
+
+def test_what_lies_at_a_location_is_nowhere_but_there(world: World, mailbox: Mailbox) -> None:
+    """Key and passphrase as a person brings them, right and wrong, to each command that takes them."""
+    world.config["audit"] = {"escrow": [{"name": "safe"}]}
+    world.write_config()
+    said: list[str] = []
+    wrong = f"{PASSPHRASE}wrong"
+    world.succeed("nightly")
+    key = Path(world.main["key_export"])
+    world.succeed("export-key")
+    text = key.read_text()
+    secrets = text.split("\n")[1:-1]
+    brought = ("--location", "safe", "--by", "A. Operator", "--key")
+    attest = ("-c", str(world.config_file), "attest")
+
+    def run(*words: str, given: str = "", code: int = 0) -> None:
+        program = str(Path(BKP_RUN).with_name(words[0]))
+        done = subprocess.run([program, *words[1:]], input=given, capture_output=True, text=True, check=False)
+        assert done.returncode == code, (words, done)
+        said.extend([done.stdout, done.stderr])
+
+    with Watcher(*secrets) as watcher:
+        for passphrase, code in ((PASSPHRASE, 0), (wrong, 3)):
+            drill = ("--config", str(world.config_file), "escrow-drill", *brought, str(key), "--passphrase-fd", "0")
+            run("bkp-run", *drill, given=passphrase, code=code)
+        world.succeed("export-key", "--to", str(key))
+        run("bkp-audit", "fingerprint", "-", given=text)
+        run("bkp-audit", "fingerprint", "-", given=text[:400], code=2)
+        by = ("safe", "--by", "A. Operator", "--stdin")
+        run("bkp-audit", *attest, "key", *by, given=text)
+        run("bkp-audit", *attest, "key", *by, given=text.replace(secrets[1], secrets[2]), code=1)
+        run("bkp-audit", *attest, "passphrase", *by, given=PASSPHRASE)
+        run("bkp-audit", *attest, "passphrase", *by, given=wrong, code=1)
+        run("bkp-audit", *attest, given=f"A. Operator\n{key}\n{wrong}\n", code=1)
+        run(
+            "bkp-audit",
+            *attest[:2],
+            "--json",
+            str(world.root / "report.json"),
+            "--html",
+            str(world.root / "r.html"),
+            code=1,
+        )
+        run("bkp-audit", *attest, "list", code=0)
+
+    assert len(watcher.borgs) > 5, "the watcher must have seen the borgs at work"
+    assert watcher.seen == {}
+    look = HostReader(ConfigWatch(world.config_file, utc_now), utc_now).read()
+    said.append(Exposer("test").expose(build_model(look)).text.plain.decode())
+    assert "bkp_escrow_level" in said[-1]
+    assert _leaks(world, mailbox, said) == []
+    hidden = [path for path in world.files_below(world.root) if world.repository not in path.parents and path != key]
+    shown = [*(path.read_text(errors="replace") for path in hidden), *said, *map(str, mailbox.messages())]
+    assert not [line for line in secrets for each in shown if line in each]
 
 
 def test_a_wrong_passphrase_is_as_secret_as_the_right_one(world: World, mailbox: Mailbox) -> None:

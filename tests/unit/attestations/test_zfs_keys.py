@@ -82,6 +82,7 @@ def test_a_passphrase_that_fits_is_attested_and_a_change_of_it_ends_that(host: H
     written = (host.folder / "attestations.jsonl").read_text()
     assert PASSPHRASE not in written
     assert all(PASSPHRASE not in call for call in host.table.calls)
+    assert PASSPHRASE not in host.table.environments
 
 
 def test_a_raw_key_is_known_by_the_file_that_holds_it(host: Host) -> None:
