@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
+import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,10 +21,20 @@ if TYPE_CHECKING:
 
     from auditor.facts.builder import FactBuilder, FactGroup
     from bkp.config.model import Config
+    from bkp.config.replications import Replication
     from bkp.config.repositories import Repository
 
 _KINDS = ((stat.S_ISREG, "regular file"), (stat.S_ISDIR, "folder"), (stat.S_ISLNK, "symbolic link"))
-_WHOLE = {"repository": False, "state": True, "log": False, "borg base": True, "rules": True, "program": False}
+_WHOLE = {
+    "repository": False,
+    "state": True,
+    "log": False,
+    "scratch": False,
+    "borg base": True,
+    "rules": True,
+    "program": False,
+}
+_UNITS = Path("/etc/systemd/system")
 
 
 @dataclass(frozen=True)
@@ -46,6 +57,9 @@ def places(config: Config, config_path: Path, attestations: Path, rules: Path) -
     for name, repository in config.repositories.items():
         found += _of_repository(name, repository)
         programs.setdefault(repository.borg, f"{name}.borg" if "borg" in programs.values() else "borg")
+    for name, replication in config.replications.items():
+        found += _of_replication(name, replication)
+        programs.setdefault(replication.syncoid, f"{name}.syncoid" if "syncoid" in programs.values() else "syncoid")
     programs[sys.executable] = "python"
     found += [
         Place("file", name, "program", Path(path), f"the program {name}", follow=True)
@@ -53,8 +67,12 @@ def places(config: Config, config_path: Path, attestations: Path, rules: Path) -
     ]
     code = Path(__file__).resolve().parents[2]
     found += [
-        Place("dir", name, "program", code / name, f"the code of {name}") for name in ("bkp", "auditor", "runner")
+        Place("dir", name, "program", code / name, f"the code of {name}")
+        for name in ("bkp", "auditor", "exporter", "runner")
     ]
+    libraries = Path(sysconfig.get_path("purelib"))
+    found.append(Place("dir", "libraries", "program", libraries, "the folder of Python packages", optional=True))
+    found.append(Place("dir", "units", "program", _UNITS, "the folder of systemd's units", optional=True))
     found += _mail(config)
     found += [
         Place("file", f"{name}.heartbeat", "heartbeat", Path(path), f"heartbeat.address_files.{name}")
@@ -67,6 +85,8 @@ def places(config: Config, config_path: Path, attestations: Path, rules: Path) -
     found.append(Place("file", "history", "history", history, "the history of runs", optional=True))
     for name in ("state", "log", "lock"):
         found.append(Place("dir", name, name, Path(getattr(config.paths, name)), f"paths.{name}"))
+    if config.paths.scratch:
+        found.append(Place("dir", "scratch", "scratch", Path(config.paths.scratch), "paths.scratch", optional=True))
     found.append(Place("dir", "rules", "rules", rules, "the folder of rules", follow=True))
     return found
 
@@ -89,6 +109,13 @@ def _of_repository(name: str, repository: Repository) -> Iterator[Place]:
             keys = []
         for number, key in enumerate(keys or [name], start=1):
             yield Place("file", f"{name}.keyfile-{number}", "keyfile", own / "keys" / key, f"a keyfile of {name}")
+
+
+def _of_replication(name: str, replication: Replication) -> Iterator[Place]:
+    where = f"replications.{name}"
+    yield Place("file", f"{name}.pull-key", "pull key", Path(replication.identity_file), f"{where}.identity_file")
+    hosts = Path(replication.known_hosts)
+    yield Place("file", f"{name}.host-key", "host key", hosts, f"{where}.known_hosts", follow=True)
 
 
 def _mail(config: Config) -> Iterator[Place]:

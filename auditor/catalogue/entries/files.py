@@ -40,12 +40,14 @@ _FILE_ROLES = (
     "configuration",
     "mail configuration",
     "heartbeat",
+    "pull key",
+    "host key",
     "program",
     "attestations",
     "waivers",
     "history",
 )
-_FOLDER_ROLES = ("repository", "state", "log", "lock", "borg base", "rules", "program")
+_FOLDER_ROLES = ("repository", "state", "log", "scratch", "lock", "borg base", "rules", "program")
 
 ENTRIES = (
     space(

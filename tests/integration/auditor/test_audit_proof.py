@@ -136,7 +136,10 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     target: tank/copy
     identity_file: {root}/secrets/pull
     known_hosts: {root}/known_hosts
+    syncoid: /bin/true
 """
+    for name, mode in (("secrets/pull", 0o600), ("known_hosts", 0o644)):
+        (root / name).touch(mode)
     text += f"heartbeat: {{address_files: {{watch: {root}/secrets/heartbeat}}}}\n"
     server.config.write_text(f"{text}jobs: {{nightly: {{schedule: '02:30'}}}}\n{CONFIGURED}")
     assert server.program("bkp-run", "nightly").returncode in {0, 1}
@@ -385,6 +388,7 @@ VIOLATIONS: dict[str, tuple[Callable[[Server], None], str, set[str]]] = {
     "KEY-008": (without("recovery-drill"), "unattested", set()),
     "KEY-010": (edit("borg-key.txt", "BORG_KEY", "\nBORG_KEY"), "fail", set()),
     "KEY-011": (configure(", {name: locked.hc, medium: offline}, {name: paper}", ""), "fail", {"KEY-003", "KEY-005"}),
+    "PRM-017": (chmod("secrets/pull", 0o640), "fail", set()),
     "PRM-001": (chmod("secrets/env", 0o640), "fail", set()),
     "PRM-002": (chmod("borg-key.txt", 0o640), "fail", set()),
     "PRM-003": (chmod("repository", 0o755), "fail", set()),

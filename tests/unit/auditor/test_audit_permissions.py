@@ -174,7 +174,9 @@ def test_everything_that_the_programs_trust_is_looked_at(home: Path) -> None:
     (home / "base/.config/borg/keys/k").touch(mode=0o600)
     text = f"""
         schema: 1
-        paths: {{state: {home}/state, log: {home}/log, lock: {home}/lock}}
+        paths: {{state: {home}/state, log: {home}/log, lock: {home}/lock, scratch: {home}/scratch}}
+        replications:
+          live: {{source: "b@live:t/d", target: t/c, identity_file: {home}/pull, known_hosts: {home}/known}}
         repositories:
           main: {{path: {home}/r, base_dir: {home}/base, encryption: keyfile-blake2, sources: [s]}}
         sources: {{s: {{path: {home}/tree}}}}
@@ -185,7 +187,9 @@ def test_everything_that_the_programs_trust_is_looked_at(home: Path) -> None:
     assert {f"{place.space}.{place.instance}" for place in found} == {
         "file.config", "file.main.passphrase", "file.main.key-export", "file.main.keyfile-1", "file.borg", "file.msmtp",
         "file.python", "file.mail-config", "file.attestations", "file.waivers", "file.history", "dir.main",
-        "dir.main.base", "dir.bkp", "dir.auditor", "dir.runner", "dir.state", "dir.log", "dir.lock", "dir.rules",
+        "dir.main.base", "dir.bkp", "dir.auditor", "dir.exporter", "dir.runner", "dir.libraries", "dir.units",
+        "dir.state", "dir.log", "dir.lock", "dir.scratch", "dir.rules", "file.live.pull-key", "file.live.host-key",
+        "file.syncoid",
     }  # fmt: skip
     judged = {
         rule.each.namespace for rule in load_rules(ROOT / "rules").rules if rule.id.startswith("PRM") and rule.each
