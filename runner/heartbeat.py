@@ -37,6 +37,11 @@ _ENDS: dict[ExitCode, End] = {
 }
 _ADDRESS = re.compile(r"https?://[!-~]+")
 _MAX_ANSWER = 4096  # bytes
+# healthchecks answers 200 to what it does not take, too (https://healthchecks.io/docs/http_api/).
+_NOT_TAKEN = {
+    b"(not found)": "the service does not know the address",
+    b"(rate limited)": "the service was pinged too often",
+}
 _REMEDY = "write the ping address alone into it, mode 0600"
 
 
@@ -48,6 +53,11 @@ class Heartbeat:
         self._name = name
         self._limit = settings.timeout.total_seconds()
         self._begun: threading.Thread | None = None
+
+    @property
+    def pings(self) -> bool:
+        """Return whether there is an address to ping."""
+        return self._path is not None
 
     def start(self) -> None:
         """Say that it begins, in the background."""
@@ -93,7 +103,7 @@ class Heartbeat:
             address = base.rstrip("/") + _PATHS[what] + query + rest
             opener = urllib.request.build_opener(Refused)
             with opener.open(urllib.request.Request(address, data=text.encode()), timeout=self._limit) as answer:  # noqa: S310  # http and https only
-                answer.read(_MAX_ANSWER)
+                said = answer.read(_MAX_ANSWER)
         except SecretFileError as exc:
             found.append(exc.message)
         except urllib.error.HTTPError as exc:
@@ -103,7 +113,7 @@ class Heartbeat:
         except (OSError, ValueError, http.client.HTTPException) as exc:
             found.append(f"the service cannot be reached ({type(exc).__name__})")
         else:
-            found.append(None)
+            found.append(next((why for words, why in _NOT_TAKEN.items() if words in said), None))
 
 
 def read_address(path: str) -> str:

@@ -164,18 +164,19 @@ def collect_mail(builder: FactBuilder, mail: Mail, survey: Survey) -> None:
 
 
 def _add_waiting(facts: FactGroup, survey: Survey) -> None:
-    seen, source = survey.outbox, "state: outbox/"
-    if seen.problem is not None:
-        facts.fail(source, seen.problem, ("waiting", "oldest_waiting_at", "given_up"))
+    outbox, source = survey.outbox, "state: outbox/"
+    if outbox.problem is not None:
+        facts.fail(source, outbox.problem, ("waiting", "oldest_waiting_at", "given_up"))
     else:
-        waiting = {"waiting": seen.mails, "oldest_waiting_at": seen.oldest_at, "given_up": seen.given_up}
+        waiting = {"waiting": outbox.mails, "oldest_waiting_at": outbox.oldest_at, "given_up": outbox.given_up}
         facts.add(source, waiting)
     source = "state: watch.json"
     if isinstance(survey.watch, Unreadable):
-        facts.fail(source, f"watch.json {survey.watch.reason}", ("watched_at",))
+        facts.fail(source, f"watch.json {survey.watch.reason}", ("watched_at", "pinged_at"))
     else:
-        watched = survey.watch.value.looked_at if isinstance(survey.watch, Readable) else None
-        facts.add(source, {"watched_at": watched})
+        seen = survey.watch.value if isinstance(survey.watch, Readable) else None
+        looked, pinged = (seen.looked_at, seen.pinged_at) if seen else (None, None)
+        facts.add(source, {"watched_at": looked, "pinged_at": pinged})
 
 
 def _is_file(path: Path) -> bool:

@@ -10,12 +10,16 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import msgspec
+
 from bkp.errors import StateError
 from bkp.state.fields import Count, Record, UtcTime
 from bkp.state.files import read_record, write_record
 from bkp.state.reading import Readable
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from bkp.config.model import Config
     from bkp.state.reading import Reading
 
@@ -52,12 +56,16 @@ class Known(Record, frozen=True, kw_only=True):
 
 
 class WatchRecord(Record, frozen=True, kw_only=True):
-    """One look: when, and what is known after it. `mailed_at` is when the last mail was written."""
+    """One look: when, and what is known after it.
+
+    `mailed_at` is when the last mail was written, `pinged_at` when a service outside last took the watch's heartbeat.
+    """
 
     schema: Literal[1] = 1
     host: str
     looked_at: UtcTime
     mailed_at: UtcTime | None = None
+    pinged_at: UtcTime | None = None
     known: tuple[Known, ...] = ()
 
 
@@ -80,6 +88,13 @@ def write_watch(config: Config, record: WatchRecord) -> None:
             lock.unlink(missing_ok=True)
     else:
         write_record(lock, record, durable=False)
+
+
+def note_ping(config: Config, at: datetime) -> None:
+    """Note that a service outside has taken the heartbeat. Raise `StateError` if that cannot be written."""
+    reading = read_watch(config)
+    if isinstance(reading, Readable):
+        write_watch(config, msgspec.structs.replace(reading.value, pinged_at=at))
 
 
 def watch_paths(config: Config) -> tuple[Path, Path]:

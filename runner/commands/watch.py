@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 import click
@@ -9,7 +10,8 @@ import click
 from bkp.clock import local_zone, utc_now
 from bkp.config import load_config
 from bkp.config.watching import WATCH
-from bkp.errors import ExitCode
+from bkp.errors import ExitCode, StateError
+from bkp.state.watch import note_ping
 from runner.commands import options
 
 if TYPE_CHECKING:
@@ -56,6 +58,9 @@ def watch_command(config_path: Path, dry_run: bool, as_json: bool, quiet: bool, 
     )
     if why := beat.end("success" if seen.trouble is None else "fail", counts):
         click.echo(f"warning: {why}", err=True)
+    elif beat.pings:
+        with contextlib.suppress(StateError):  # the next look says that its record cannot be written
+            note_ping(config, utc_now())
     _show(seen, dry_run=dry_run, as_json=as_json, quiet=quiet)
     return ExitCode.WARNING if seen.trouble is not None and not unit else ExitCode.SUCCESS
 

@@ -77,6 +77,7 @@ def look(config: Config, clock: Clock, zone: tzinfo, *, tell: bool = True) -> Lo
         host=host,
         looked_at=seen.now,
         mailed_at=seen.now if told else record.mailed_at if record else None,
+        pinged_at=record.pinged_at if record else None,
         known=decision.told if told else decision.untold,
     )
     trouble = f"{_NOT_SENT}: {posted.reason}" if posted is not None and not told else None

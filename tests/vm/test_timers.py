@@ -48,7 +48,7 @@ UNWATCHED = {
 # other key before this one, no replication, no heartbeat, no Raspberry Pi.
 NOTHING_THERE = {
     *("ALR-004", "AUD-004", "PRM-010", "KEY-005", "KEY-007"),
-    *("REP-001", "REP-002", "REP-003", "REP-005", "REP-006", "ENC-004", "PRM-016", "PRM-017", "HST-001"),
+    *("REP-001", "REP-002", "REP-003", "REP-005", "REP-006", "ENC-004", "PRM-016", "PRM-017", "HST-001", "ALR-003"),
 }
 
 

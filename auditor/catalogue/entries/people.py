@@ -51,6 +51,12 @@ ENTRIES = (
         ),
         ("watched_at", T.TIME, "when the watch last looked", {"said": "last look of the watch"}),
         (
+            "pinged_at",
+            T.TIME,
+            "when a service outside last took the heartbeat of the watch",
+            {"said": "last heartbeat that a service outside took"},
+        ),
+        (
             "last_result",
             T.TEXT,
             "what became of the newest mail; kept: it waits in the outbox",

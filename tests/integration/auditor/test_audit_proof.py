@@ -31,6 +31,7 @@ from bkp.state.fields import Outcome
 from bkp.state.ledger import Ledger
 from bkp.state.results import ReplicaDataset, SyncResult
 from bkp.state.store import StateStore
+from bkp.state.watch import note_ping
 from bkp.zfs_health.model import Scan
 from dashboards.source.looks import alert_of
 from exporter.model import build_model
@@ -212,6 +213,7 @@ def a_disk_more(observer: Observer) -> None:
 def sound(host: Server) -> dict[str, str]:
     seen()(host)
     assert host.program("bkp-run", "watch").returncode == 0
+    pinged(host)
     return host.verdicts()
 
 
@@ -241,6 +243,7 @@ def kept(host: Server, tmp_path: Path) -> Iterator[Server]:
     subprocess.run(["cp", "-a", str(host.root), str(tmp_path / "kept")], check=True)
     seen()(host)
     assert host.program("bkp-run", "watch").returncode == 0
+    pinged(host)
     yield host
     shutil.rmtree(host.root)
     subprocess.run(["cp", "-a", str(tmp_path / "kept"), str(host.root)], check=True)
@@ -284,6 +287,14 @@ def a_mail_that_waits(server: Server) -> None:
 
 def no_look_of_the_watch(server: Server) -> None:
     (server.root / "state/watch.json").unlink()
+
+
+def pinged(server: Server, days: int = 0) -> None:
+    note_ping(load_config(server.config), utc_now() - timedelta(days=days))
+
+
+def a_heartbeat_that_does_not_arrive(server: Server) -> None:
+    pinged(server, days=2)
 
 
 def a_heartbeat_that_others_read(server: Server) -> None:
@@ -352,11 +363,12 @@ def another_passphrase(words: str) -> Callable[[Server], None]:
 # rule: what is done, the verdict that is wanted, and the rules that follow by their nature
 VIOLATIONS: dict[str, tuple[Callable[[Server], None], str, set[str]]] = {
     "ALR-001": (a_mail_that_did_not_leave, "fail", set()),
+    "ALR-003": (a_heartbeat_that_does_not_arrive, "fail", set()),
     "ALR-004": (without("report-read"), "unattested", set()),
     "DOC-001": (without("recovery-runbook"), "unattested", set()),
     "ALR-005": (configure("to: a@example.com", "to: b@example.com"), "fail", set()),
     "ALR-006": (a_mail_that_waits, "fail", set()),
-    "ALR-007": (no_look_of_the_watch, "fail", set()),
+    "ALR-007": (no_look_of_the_watch, "fail", {"ALR-003"}),
     "PRM-016": (a_heartbeat_that_others_read, "fail", set()),
     "AUD-001": (an_expired_waiver, "fail", set()),
     "AUD-004": (

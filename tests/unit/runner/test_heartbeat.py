@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 
+from bkp.config import load_config
 from bkp.config.values import Duration
 from bkp.config.watching import Heartbeat as Settings
 from bkp.errors import ExitCode, GoesOnError
 from bkp.jobs import SCRUB
 from bkp.state.fields import Outcome
+from bkp.state.reading import Readable
 from bkp.state.store import StateStore
+from bkp.state.watch import read_watch
 from runner.cli import cli
 from runner.heartbeat import Heartbeat
 from runner.jobs.model import RunnerJob
@@ -25,6 +28,7 @@ from tests.support.records import a_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
     from pathlib import Path
 
     from runner.lifecycle.context import RunContext
@@ -38,6 +42,7 @@ class Service:
     def __init__(self) -> None:
         self.asked: list[tuple[str, str]] = []
         self.status = 200
+        self.says = b"OK"
         service = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -48,6 +53,7 @@ class Service:
                 if service.status == 302:
                     self.send_header("Location", f"http://127.0.0.1:{service.port}/elsewhere/{SECRET}")
                 self.end_headers()
+                self.wfile.write(service.says)
 
             def log_message(self, *_args: Any) -> None:
                 pass
@@ -137,6 +143,41 @@ def test_follow_tells_the_end_of_a_scrub_that_its_timer_began(
         StateStore(tmp_path / "state").write_running(going_on, durable=True)  # by a process that is gone
         CliRunner().invoke(cli, ["--config", str(config), "follow", "--unit"], standalone_mode=False)
         assert service.asked == asked
+
+
+def test_a_service_that_says_ok_and_does_not_take_it_is_no_success(tmp_path: Path, service: Service) -> None:
+    for service.says, why in ((b"OK (not found)", "does not know the address"), (b"OK (rate limited)", "too often")):
+        told = heartbeat(tmp_path, f"http://127.0.0.1:{service.port}/{SECRET}").end("success", "")
+        assert why in str(told)
+        assert SECRET not in str(told)
+
+
+def test_the_watch_notes_when_a_service_last_took_its_heartbeat(tmp_path: Path, service: Service) -> None:
+    (tmp_path / "address").write_text(f"http://127.0.0.1:{service.port}/ping\n")
+    (tmp_path / "state").mkdir()
+    path = tmp_path / "config.yml"
+    path.write_text(
+        f"schema: 1\npaths: {{state: {tmp_path}/state, log: {tmp_path}/log, lock: {tmp_path}/lock}}\n"
+        "sources: {data: {path: /srv}}\nrepositories: {main: {path: /r, sources: [data]}}\nmail: {when: never}\n"
+        f"heartbeat: {{address_files: {{watch: {tmp_path}/address}}}}\n"
+    )
+
+    def watch(*more: str) -> datetime | None:
+        CliRunner().invoke(cli, ["--config", str(path), "watch", *more], standalone_mode=False)
+        found = read_watch(load_config(path))
+        assert isinstance(found, Readable)
+        return found.value.pinged_at
+
+    assert watch() is None, "by hand it pings nobody"
+    service.status = 404
+    assert watch("--unit") is None
+    service.status, service.says = 200, b"OK (not found)"
+    assert watch("--unit") is None
+    service.says = b"OK"
+    first = watch("--unit")
+    assert first is not None
+    service.status = 500
+    assert watch("--unit") == first, "what arrived then stays what arrived last"
 
 
 def test_who_has_no_address_pings_nobody() -> None:
