@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
 import sys
 from pathlib import Path
@@ -65,6 +67,7 @@ def run(
     `after_defect` says what a defect means for what the program has said before.
     """
     outlive_readers()
+    atexit.register(gc.freeze)  # what is left need not be searched for garbage: the process ends
     try:
         code = group.main(prog_name=program, standalone_mode=False, color=_colour())
     except BkpError as exc:

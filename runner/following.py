@@ -9,7 +9,7 @@ from bkp import pauses
 from bkp.state.fields import Outcome
 from bkp.state.store import value_of
 from bkp.status import deadline
-from runner.jobs.registry import OUTLIVING
+from runner.jobs.registry import outliving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -42,7 +42,7 @@ def to_follow(
     Each is looked at when the one before it has been dealt with: a test that begins keeps the next disk waiting. What
     is paused does not begin, and goes on where it had begun.
     """
-    for job in OUTLIVING:
+    for job in outliving():
         name = job.spec.name
         for target in config.targets(name):
             state = store.read_job(name, target)

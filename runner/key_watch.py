@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Literal
 from bkp.attestations import topics
 from bkp.attestations.duties import NO_KEY, Duty, LiveKey, stand
 from bkp.attestations.file import read_attestations
-from bkp.concerns.model import some
 from bkp.errors import BkpError
 from bkp.jobs import JOBS, Kind
 from bkp.tools.borg.live_key import live_key
+from bkp.words import some
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bkp.audit_due import audit_standing
-from bkp.concerns.model import Concern, some
+from bkp.concerns.model import Concern
 from bkp.quantities import format_duration
 from bkp.severity import SEVERITIES
 from bkp.state.reading import Unreadable
+from bkp.words import some
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bkp.concerns.model import Concern, some
+from bkp.concerns.model import Concern
 from bkp.other_schedules import scrub_schedulers, self_test_schedulers
+from bkp.words import some
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
 
 ConcernSeverity = Literal["critical", "warning", "info"]
 GRAVEST_FIRST: tuple[ConcernSeverity, ...] = ("critical", "warning", "info")
-MOST_NAMED = 3  # of many things of one kind
 
 # Every kind, and what it means. Alerts, runbooks and mails are held against this table.
 KINDS: dict[str, str] = {
@@ -119,12 +118,6 @@ class Concern:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(self.kind)
-
-
-def some(words: list[str]) -> str:
-    """Return the first words of a list that may be long, and how many more there are."""
-    more = f", and {len(words) - MOST_NAMED} more" if len(words) > MOST_NAMED else ""
-    return ", ".join(words[:MOST_NAMED]) + more
 
 
 def gravest_first(concerns: Iterable[Concern]) -> list[Concern]:

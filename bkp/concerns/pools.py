@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bkp.concerns import scrubs
-from bkp.concerns.model import Concern, some
+from bkp.concerns.model import Concern
 from bkp.inventory import leaves
 from bkp.quantities import format_size
+from bkp.words import some
 from bkp.zfs_health.model import UNKNOWN_STATE, every_vdev, gravity
 
 if TYPE_CHECKING:

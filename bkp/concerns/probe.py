@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bkp.concerns.model import Concern, some
+from bkp.concerns.model import Concern
 from bkp.inventory import EVERY, LOOKS_MISSED, is_ahead, is_old, parts_of
 from bkp.quantities import format_duration
 from bkp.state.reading import Missing, Unreadable
+from bkp.words import some
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

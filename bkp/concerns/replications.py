@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from bkp.concerns.model import Concern, some
+from bkp.concerns.model import Concern
 from bkp.jobs import NIGHTLY, SYNC
 from bkp.quantities import format_duration
 from bkp.state.archives import is_whole
 from bkp.status import Status
+from bkp.words import some
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bkp.concerns.model import Concern, some
+from bkp.concerns.model import Concern
 from bkp.holdings import holding_of
 from bkp.jobs import JOBS, NIGHTLY
 from bkp.listings import gone_remedy, gone_words
 from bkp.quantities import format_duration, format_size
 from bkp.state.archives import doubt, flaw, missing_sources
 from bkp.status import Status, deadline
+from bkp.words import some
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bkp.clock import CLOCK_TOLERANCE
-from bkp.concerns.model import some
 from bkp.quantities import format_duration, format_size
+from bkp.words import some
 from exporter.page.parts import Row, anchor_of, length, moment_of, tone_of
 
 if TYPE_CHECKING:

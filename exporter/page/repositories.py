@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from bkp.attestations import topics
 from bkp.attestations.duties import NO_KEY, State
-from bkp.concerns.model import some
 from bkp.escrow import escrow_standings, opened_by
 from bkp.jobs import JOBS, Kind
 from bkp.quantities import format_size
 from bkp.state.archives import doubt
 from bkp.state.descriptions import describe_archive
 from bkp.status import Status
+from bkp.words import some
 from exporter.page.jobs import UNUSED
 from exporter.page.parts import Bar, Row, bar_of, length, moment_of
 

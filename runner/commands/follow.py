@@ -42,7 +42,7 @@ def follow_command(config_path: Path, dry_run: bool, as_json: bool, quiet: bool,
     from bkp.state.store import StateStore
     from runner.following import to_follow
     from runner.heartbeat import Heartbeat
-    from runner.jobs.registry import RUNNER_JOBS
+    from runner.jobs.registry import runner_job
     from runner.lifecycle.context import NO_WAIT, Options
     from runner.lifecycle.job import exit_code
     from runner.lifecycle.signals import ending_signals_raise
@@ -60,7 +60,7 @@ def follow_command(config_path: Path, dry_run: bool, as_json: bool, quiet: bool,
             progress, log = voices(as_json=as_json, quiet=quiet)
             # a run that somebody follows at this very moment is left to them
             chosen = Options(0, progress, frozenset({NO_WAIT}))
-            runs.append(run_on(RUNNER_JOBS[each.job], config, each.target, chosen, log, signals, None))
+            runs.append(run_on(runner_job(each.job), config, each.target, chosen, log, signals, None))
             codes.append(exit_code(runs[-1]))
             if unit and runs[-1].outcome is not Outcome.RUNNING:
                 tell_outside(Heartbeat(config.heartbeat, each.job), runs[-1:], codes[-1])

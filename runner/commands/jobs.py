@@ -60,10 +60,10 @@ def _job_command(name: str) -> click.Command:
         config = load_config(config_path)
         targets = chosen_targets(config, target, JOBS[name].kind)
         wait = (config.lock_wait if lock_wait is None else lock_wait).total_seconds()
-        from runner.jobs.registry import RUNNER_JOBS
+        from runner.jobs.registry import runner_job
 
         if dry_run:
-            show_plans(RUNNER_JOBS[name], config, targets, wait, as_json=as_json)
+            show_plans(runner_job(name), config, targets, wait, as_json=as_json)
             return ExitCode.SUCCESS
         from runner.heartbeat import Heartbeat
         from runner.lifecycle.context import NO_WAIT, Options
@@ -83,9 +83,8 @@ def _job_command(name: str) -> click.Command:
                     codes.append(ExitCode.INTERRUPTED)
                     break
                 progress, log = voices(as_json=as_json, quiet=quiet)
-                runs.append(
-                    run_on(RUNNER_JOBS[name], config, each, Options(wait, progress, flags, unit), log, signals, doubt)
-                )
+                chosen = Options(wait, progress, flags, unit)
+                runs.append(run_on(runner_job(name), config, each, chosen, log, signals, doubt))
                 codes.append(exit_code(runs[-1]))
                 if not (as_json or quiet):
                     tell(runs[-1])

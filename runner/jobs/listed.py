@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bkp.concerns.model import some
 from bkp.errors import StateError
 from bkp.jobs import CHECK, NIGHTLY, PRUNE, VERIFY
 from bkp.listings import counted, gone_remedy, gone_words, missed, short_id
@@ -12,6 +11,7 @@ from bkp.state.results import Listed
 from bkp.state.store import value_of
 from bkp.tools.borg import commands
 from bkp.tools.borg.client import parse_listing
+from bkp.words import some
 from runner.jobs.nightly import ACCEPT_GONE
 
 if TYPE_CHECKING:

@@ -1,32 +1,46 @@
-"""All jobs by name, in the order of the table. A new job is one line here, and one in `bkp.jobs`."""
+"""All jobs by name. A new job is one line here, and one in `bkp.jobs`.
+
+A job's module is imported when the job is asked for: what disks and pools take is nothing that a nightly should load.
+"""
 
 from __future__ import annotations
 
+from functools import cache
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from bkp.jobs import JOBS
-from runner.jobs import check, drill, escrow_drill, prune
-from runner.jobs.nightly import job as nightly
-from runner.jobs.scrub import job as scrub
-from runner.jobs.selftest import job as selftest
-from runner.jobs.sync import job as sync
 
 if TYPE_CHECKING:
     from runner.jobs.model import RunnerJob
 
-_ALL: tuple[RunnerJob[Any], ...] = (
-    nightly.JOB,
-    check.CHECK_JOB,
-    check.VERIFY_JOB,
-    drill.JOB,
-    prune.JOB,
-    scrub.JOB,
-    selftest.SHORT_JOB,
-    selftest.LONG_JOB,
-    escrow_drill.JOB,
-    sync.JOB,
-)
-_BY_NAME = {job.spec.name: job for job in _ALL}
+_PLACES = {
+    "nightly": "nightly.job:JOB",
+    "check": "check:CHECK_JOB",
+    "verify": "check:VERIFY_JOB",
+    "drill": "drill:JOB",
+    "prune": "prune:JOB",
+    "scrub": "scrub.job:JOB",
+    "selftest-short": "selftest.job:SHORT_JOB",
+    "selftest-long": "selftest.job:LONG_JOB",
+    "escrow-drill": "escrow_drill:JOB",
+    "sync": "sync.job:JOB",
+}
 
-RUNNER_JOBS: dict[str, RunnerJob[Any]] = {name: _BY_NAME[name] for name in JOBS}
-OUTLIVING = tuple(job for job in RUNNER_JOBS.values() if job.spec.outlives_process)
+
+@cache
+def runner_job(name: str) -> RunnerJob[Any]:
+    """Return the job of that name."""
+    module, _, attribute = _PLACES[name].partition(":")
+    job: RunnerJob[Any] = getattr(import_module(f"runner.jobs.{module}"), attribute)
+    return job
+
+
+def runner_jobs() -> tuple[RunnerJob[Any], ...]:
+    """Return all jobs, in the order of the table."""
+    return tuple(runner_job(name) for name in JOBS)
+
+
+def outliving() -> tuple[RunnerJob[Any], ...]:
+    """Return the jobs whose work outlives their process."""
+    return tuple(runner_job(name) for name, spec in JOBS.items() if spec.outlives_process)

@@ -10,7 +10,7 @@ from bkp.observations import PROBE_EVERY
 from bkp.resources import data_dir
 from bkp.state.watch import WATCH_EVERY
 from runner.following import FOLLOW_EVERY
-from runner.jobs.registry import OUTLIVING, RUNNER_JOBS
+from runner.jobs.registry import outliving, runner_jobs
 from runner.jobs.repository import borg_folders
 from runner.sources.dataset import BUSY_SECONDS
 from runner.units import quoting, sandbox
@@ -100,7 +100,8 @@ def render(config: Config, facts: UnitFacts) -> dict[str, str]:
 
 def _units(config: Config, facts: UnitFacts) -> Iterator[_Unit]:
     """Yield the unit of every job that has a target, and that of the audit."""
-    for name, job in RUNNER_JOBS.items():
+    for job in runner_jobs():
+        name = job.spec.name
         if config.targets(name) and not job.spec.by_person:
             spec, words = job.spec, [facts.program("bkp-run"), "--config", facts.config, *job.spec.words, "--unit"]
             box = sandbox.of_job(job.rights(config, facts.home), config, facts)
@@ -108,7 +109,7 @@ def _units(config: Config, facts: UnitFacts) -> Iterator[_Unit]:
     look = bool(config.pools or config.disks)
     if look:
         words = [facts.program("bkp-run"), "--config", facts.config, FOLLOW.removeprefix("bkp-"), "--unit"]
-        box = sandbox.of_jobs([job.rights(config, facts.home) for job in OUTLIVING], config, facts)
+        box = sandbox.of_jobs([job.rights(config, facts.home) for job in outliving()], config, facts)
         yield _Unit(FOLLOW, "Follow scrubs and self-tests to their end", words, None, box)
     words = [facts.program("bkp-run"), "--config", facts.config, "watch", "--quiet", "--unit"]
     box = sandbox.of_watch(config, facts)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from bkp.concerns.model import some
+from bkp.words import some
 from runner.jobs.nightly.holding import Hold
 
 if TYPE_CHECKING:

@@ -200,7 +200,7 @@ def test_follow_begins_nothing_that_is_paused_and_looks_after_what_goes_on(
 ) -> None:
     settings, store = scrubs
     nothing_in_the_way = replace(scrub.JOB, hindrance=lambda _config, _target: None)
-    monkeypatch.setattr(following, "OUTLIVING", (nothing_in_the_way,))
+    monkeypatch.setattr(following, "outliving", lambda: (nothing_in_the_way,))
 
     def followed(now: datetime = NOW) -> list[str]:
         return [each.why for each in following.to_follow(settings, store, lambda: now, UTC, lambda _: False)]
