@@ -100,6 +100,11 @@ def by_hand(repository: Repository) -> str:
     return base + ("borg" if repository.borg == "/usr/bin/borg" else shlex.quote(repository.borg))
 
 
+def _remedy(problem: Problem, repository: Repository) -> str:
+    base = shlex.quote(repository.base_dir) if repository.base_dir else "~"
+    return problem.remedy(by_hand(repository), repository.path, base)
+
+
 class _Heard:
     """The messages of one call: the first ones, and the last errors, which often say what it came to.
 
@@ -200,7 +205,7 @@ class Borg:
         operation = arguments[0]
         self._tested = self._tested or completed.exit_code == 0
         judgement = judge(operation, completed.exit_code, heard.messages, timed_out=completed.timed_out)
-        remedy = judgement.problem and judgement.problem.remedy(by_hand(self.repository), self.repository.path)
+        remedy = judgement.problem and _remedy(judgement.problem, self.repository)
         return Reply(operation, completed, heard.messages, heard.dropped, judgement, remedy)
 
     def demand(self, arguments: tuple[str, ...], *, cwd: Path | None = None, secret: bool = True) -> Reply:

@@ -28,6 +28,7 @@ class Problem(StrEnum):
     NO_REPOSITORY = "there is no repository at that path"
     INVALID_REPOSITORY = "what lies at the path is not a usable repository"
     MOVED = "the repository was moved, or is another one than before"
+    OLDER = "the repository is older than what this server has seen of it"
     NO_SPACE = "there is not enough free space"
     TARGET_FULL = "there is not enough free space in the folder that is restored to"
     COMPACT_FULL = "there is not enough free space to compact, which needs some to begin with"
@@ -47,9 +48,12 @@ class Problem(StrEnum):
     CACHE = "borg's cache is damaged"
     OTHER = "borg failed"
 
-    def remedy(self, borg: str = "borg", repository: str = "REPOSITORY") -> str:
-        """Return what a person should do about it. `borg` is how borg is called by hand, with what it needs to know."""
-        return _REMEDIES[self].format(borg=borg, repository=repository)
+    def remedy(self, borg: str = "borg", repository: str = "REPOSITORY", base: str = "~") -> str:
+        """Return what a person should do about it.
+
+        `borg` is how borg is called by hand, with what it needs to know; below `base` lies what it remembers.
+        """
+        return _REMEDIES[self].format(borg=borg, repository=repository, base=base)
 
 
 _REMEDIES = {
@@ -58,6 +62,9 @@ _REMEDIES = {
     Problem.NO_REPOSITORY: "check that its file system is mounted and its key loaded; for a new one: `{borg} init`",
     Problem.INVALID_REPOSITORY: "check that its file system is mounted; if it is, treat this as damage",
     Problem.MOVED: "if you moved it yourself, run `{borg} info {repository}` once by hand and answer its question",
+    Problem.OLDER: "if you put an older copy there yourself: `{borg} delete --cache-only {repository}`, then "
+    "`rm {base}/.config/borg/security/$({borg} config {repository} id)/manifest-timestamp` (nothing else there); "
+    "if nobody did, treat it as an attack",
     Problem.NO_SPACE: "free space, or reduce retention and run `bkp-run prune`",
     Problem.TARGET_FULL: "free space there, or restore to another file system; the repository is not full",
     Problem.COMPACT_FULL: "free as much as borg requires there (old snapshots, other data), then run `bkp-run prune`",
@@ -114,7 +121,7 @@ _CLASSES: tuple[tuple[str, int | None, Problem], ...] = (
     ("Cache.EncryptionMethodMismatch", 61, Problem.NOT_AUTHENTIC),
     ("Cache.RepositoryAccessAborted", 62, Problem.MOVED),
     ("Cache.RepositoryIDNotUnique", 63, Problem.MOVED),
-    ("Cache.RepositoryReplay", 64, Problem.MOVED),
+    ("Cache.RepositoryReplay", 64, Problem.OLDER),
     ("LockError", 70, Problem.LOCKED),
     ("LockErrorT", 71, Problem.LOCKED),
     ("LockFailed", 72, Problem.LOCKED),
@@ -139,11 +146,13 @@ _BY_ID = {name: problem for name, _, problem in _CLASSES}
 _BY_CODE = {code: problem for _, code, problem in _CLASSES if code is not None}
 _MENDED = "a part of borg's cache was damaged, as a power cut may leave it; borg made it anew from the repository"
 _ERRNO = re.compile(r"\[Errno ([0-9]+)\]")  # as Python puts it into its messages
+_WARNINGS = range(100, 126)  # of 1.4; 126 and 127 are a shell's, which could not start borg (sh(1))
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _BY_ERRNO = dict.fromkeys(_FULL, Problem.NO_SPACE) | {errno.EROFS: Problem.READ_ONLY, errno.EIO: Problem.DISK}
 # A lock that cannot be made (borg.locking): nobody holds it.
 _NOT_MADE = "LockFailed"
 _BY_LOCK = _BY_ERRNO | {errno.EACCES: Problem.NO_PERMISSION, errno.EPERM: Problem.NO_PERMISSION}
+_FRAME = re.compile(r'/borg/([a-z]+)\.py"')  # of a traceback
 _HEADINGS = frozenset({"Local Exception", "Remote Exception (see remote log for the traceback)", "Remote Exception"})
 _BY_TEXT = (
     ("Data integrity error", Problem.CORRUPT),
@@ -173,7 +182,7 @@ def judge(operation: str, exit_code: int, messages: Sequence[Message], *, timed_
         return _failure(_problem(exit_code, errors, default=Problem.CORRUPT), errors)
     if exit_code == 0:
         return Judgement(Outcome.WARNING, None, _foremost(errors)) if errors else Judgement(Outcome.SUCCESS)
-    if exit_code == 1 or 100 <= exit_code <= 127:
+    if exit_code == 1 or exit_code in _WARNINGS:
         notable = errors + [message for message in messages if message.level == "warning"]
         full = [message for message in notable if _errno(message) in _FULL]
         if full:  # before 1.4.5 a full repository comes as a warning about each file, and all of them are lost
@@ -190,8 +199,16 @@ def _full(operation: str, messages: Iterable[Message]) -> Problem:
     """
     if operation == "compact":
         return Problem.COMPACT_FULL
-    own = any(message.msgid in _BY_ID or "/.cache/borg/" in message.text for message in messages)
+    own = any(
+        message.msgid in _BY_ID or "/.cache/borg/" in message.text or _is_of_repository(message) for message in messages
+    )
     return Problem.TARGET_FULL if operation == "extract" and not own else Problem.NO_SPACE
+
+
+def _is_of_repository(message: Message) -> bool:
+    """Return whether borg ends with a traceback from where it works on the repository, or locks it or its cache."""
+    frames = _FRAME.findall(message.text)
+    return bool(frames) and frames[-1] in {"locking", "repository", "cache"}
 
 
 def _errno(message: Message) -> int | None:

@@ -37,7 +37,7 @@ def hold(
         )
     if strange := _strangers(good, runs, since):
         return Hold(
-            f"{_named(strange)} not of this server's recorded nights, and has the same prefix: another server's?",
+            f"{_named(strange)} not of this server's recorded nights, under the same prefix: another server's?",
             "give each server an archive_prefix of its own; if all are this one's: "
             "`bkp-run nightly --accept-repository` once",
         )
@@ -53,5 +53,5 @@ def _strangers(good: Sequence[ArchiveListing], runs: Sequence[Run], since: datet
 
 
 def _named(archives: Sequence[ArchiveListing]) -> str:
-    more = f" and {len(archives) - 1:,} more" if len(archives) > 1 else ""
-    return f"archive {archives[0].name}{more} is"
+    first, more = archives[0].name, len(archives) - 1
+    return f"archive {first} and {more:,} more are" if more else f"archive {first} is"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -48,7 +49,7 @@ def test_a_full_target_of_a_restore_is_not_the_repository(world: World, small: P
     assert "prune" not in done.stderr
 
 
-def test_the_remedy_for_a_moved_repository_works_as_it_is_printed(world: World) -> None:
+def test_the_remedies_for_a_repository_that_was_moved_or_set_back_work_as_they_are_printed(world: World) -> None:
     world.succeed("nightly")
     moved = world.root / "moved"
     world.repository.rename(moved)
@@ -62,3 +63,15 @@ def test_the_remedy_for_a_moved_repository_works_as_it_is_printed(world: World) 
     passphrase = world.passphrase_file
     subprocess.run(["sh", "-c", f". {passphrase}; echo y | {command}"], check=True, capture_output=True)
     world.succeed("nightly")
+    older = world.root / "older"
+    shutil.copytree(moved, older)
+    world.succeed("nightly")
+    shutil.rmtree(moved)
+    older.rename(moved)
+    done = world.run("nightly")
+    assert done.returncode == 3
+    assert "the repository is older than what this server has seen of it" in done.stderr
+    remedy = next(line for line in done.stderr.splitlines() if "remedy: if you put an older copy" in line)
+    for command in remedy.split("`")[1::2]:
+        subprocess.run(["sh", "-c", f". {passphrase}; {command}"], check=True, capture_output=True)
+    assert "1 archive is gone that no prune of ours removed" in world.run("nightly").stderr

@@ -33,7 +33,7 @@ FAILURES = [
     ("list", "Repository.CheckNeeded", 2, 12, Problem.CORRUPT),
     ("list", "NoManifestError", 2, 26, Problem.CORRUPT),
     ("list", "RepoKeyNotFoundError", 2, 44, Problem.KEY),
-    ("list", "Cache.RepositoryReplay", 2, 64, Problem.MOVED),
+    ("list", "Cache.RepositoryReplay", 2, 64, Problem.OLDER),
     ("list", "Cache.EncryptionMethodMismatch", 2, 61, Problem.NOT_AUTHENTIC),
     ("list", "TAMInvalid", 2, 97, Problem.NOT_AUTHENTIC),
     ("list", "ConnectionClosed", 2, 80, Problem.CONNECTION),
@@ -73,11 +73,18 @@ def test_a_code_that_is_not_known_falls_back_to_the_text() -> None:
 
 
 @pytest.mark.parametrize("operation", ["create", "prune", "compact", "list", "extract", "rename"])
-@pytest.mark.parametrize("code", [1, 100, 101, 104, 107, 110, 127])
+@pytest.mark.parametrize("code", [1, 100, 101, 104, 107, 110, 125])
 def test_a_warning_code_is_a_warning_for_everything_but_check(operation: str, code: int) -> None:
     told = judge(operation, code, [_warning("/x: [Errno 13] Permission denied")])
     assert (told.outcome, told.problem, told.reason) == (Outcome.WARNING, None, "/x: [Errno 13] Permission denied")
     assert judge(operation, code, []).outcome is Outcome.WARNING
+
+
+@pytest.mark.parametrize("operation", ["create", "check", "prune", "rename", "list"])
+@pytest.mark.parametrize("code", [126, 127])
+def test_a_borg_that_a_shell_could_not_start_has_done_nothing(operation: str, code: int) -> None:
+    assert judge(operation, code, []).outcome is Outcome.FAILURE
+    assert judge(operation, code, [_warning("exec: borg: not found")]).outcome is Outcome.FAILURE
 
 
 @pytest.mark.parametrize("messages", [[], [_warning("x")], [_error("Finished full repository check, errors found.")]])
@@ -164,6 +171,14 @@ def test_a_full_target_of_a_restore_is_not_the_repository() -> None:
     assert judge("extract", 2, [cache]).problem is Problem.NO_SPACE
 
 
+@pytest.mark.parametrize(("innermost", "problem"), [("locking", Problem.NO_SPACE), ("archive", Problem.TARGET_FULL)])
+def test_a_restore_from_a_full_repository_is_not_told_as_a_full_target(innermost: str, problem: Problem) -> None:
+    places = ("archiver", "repository", innermost)
+    frames = "".join(f'  File "/usr/lib/python3/dist-packages/borg/{each}.py", line 1, in f\n' for each in places)
+    text = f"Traceback (most recent call last):\n{frames}OSError: [Errno 28] No space left on device\n"
+    assert judge("extract", 2, [_error("Local Exception"), _error(text)]).problem is problem
+
+
 def test_of_a_traceback_the_reason_is_what_it_ends_with() -> None:
     traceback = 'Traceback (most recent call last):\n  File "x.py", line 1, in f\nValueError: bad marshal data\n'
     told = judge("create", 2, [_error("Local Exception"), _error(traceback)])
@@ -184,7 +199,7 @@ def test_a_full_disk_that_comes_as_warnings_about_files_is_a_failure() -> None:
 
 def test_every_problem_has_a_remedy_and_a_reason_of_one_line() -> None:
     for problem in Problem:
-        remedy = problem.remedy("BORG_BASE_DIR=/b borg", "/r")
+        remedy = problem.remedy("BORG_BASE_DIR=/b borg", "/r", "/b")
         assert remedy
         assert "{" not in remedy
     assert "`BORG_BASE_DIR=/b borg info /r`" in Problem.MOVED.remedy("BORG_BASE_DIR=/b borg", "/r")
