@@ -6,7 +6,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from dashboards.source.looks import INFO
 from dashboards.source.panels import SOURCE, Panel
+from dashboards.source.query import query
 
 WIDTH = 24
 TAG = "bkp"
@@ -73,6 +75,34 @@ class Variable:
         }
 
 
+@dataclass(frozen=True)
+class Mark:
+    """Lines over the graphs (Grafana: annotations), one at each time that a series has as its value, in milliseconds.
+
+    Title and text may name labels, as legends do.
+    """
+
+    name: str
+    times: str
+    title: str
+    text: str
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as Grafana's data source for Prometheus has it."""
+        return {
+            "name": self.name,
+            "datasource": SOURCE,
+            "enable": True,
+            "iconColor": INFO,
+            "expr": query(self.times),
+            "step": "60s",
+            "titleFormat": self.title,
+            "textFormat": self.text,
+            "tagKeys": "",
+            "useValueForTime": True,
+        }
+
+
 DATASOURCE: dict[str, Any] = {
     "type": "datasource",
     "name": "datasource",
@@ -93,6 +123,7 @@ class Dashboard:
     about: str
     sections: tuple[Section, ...]
     variables: tuple[Variable, ...] = ()
+    marks: tuple[Mark, ...] = ()
     since: str = "now-7d"
 
     def as_json(self) -> dict[str, Any]:
@@ -122,7 +153,7 @@ class Dashboard:
             "templating": {
                 "list": [DATASOURCE, *(each.as_json() for each in (JOB, INSTANCE, *self.variables))],
             },
-            "annotations": {"list": []},
+            "annotations": {"list": [each.as_json() for each in self.marks]},
             "panels": self._panels(),
         }
 

@@ -38,10 +38,13 @@ class Board:
         return {each["name"]: each for each in self.content["templating"]["list"]}
 
     def questions(self) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-        """Yield each panel with each of its targets."""
+        """Yield each panel with each of its targets, and each mark over the graphs as if it were one."""
         for panel in self.panels:
             for target in panel.get("targets", ()):
                 yield panel, target
+
+        for mark in self.content["annotations"]["list"]:
+            yield {"title": mark["name"], "type": "timeseries"}, mark
 
     def links(self) -> Iterator[tuple[str, str]]:
         """Yield the title of a panel and the address of each link on its data."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dashboards.source.boards.shared import SERVER_KEY, bad, escrow
-from dashboards.source.dashboard import Dashboard, line, section
+from dashboards.source.dashboard import Dashboard, Mark, line, section
 from dashboards.source.looks import (
     CLEAN,
     CRITICAL,
@@ -137,5 +137,6 @@ BOARD = Dashboard(
             ),
         ),
     ),
+    marks=(Mark("Audits", milliseconds(newest("bkp_audit_judged_timestamp_seconds")), "Audit", "{{instance}}"),),
     since="now-90d",
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboards.source.boards.shared import SERVER_KEY, bad, escrow, sources
+from dashboards.source.boards.shared import SERVER_KEY, bad, escrow, runs, sources
 from dashboards.source.dashboard import Dashboard, Variable, line, section
 from dashboards.source.looks import (
     BYTES,
@@ -295,5 +295,6 @@ BOARD = Dashboard(
         ),
     ),
     (REPOSITORY,),
+    (runs(TARGET),),
     since="now-30d",
 )

@@ -13,6 +13,7 @@ from dashboards.source.boards.shared import (
     alerts,
     bad,
     concerns,
+    runs,
     sources,
 )
 from dashboards.source.dashboard import Dashboard, line, section
@@ -320,4 +321,5 @@ BOARD = Dashboard(
             ),
         ),
     ),
+    marks=(runs(),),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dashboards.source.dashboard import Mark
 from dashboards.source.looks import (
     COUNT,
     GOOD,
@@ -43,6 +44,16 @@ PARTS_WORK = f"min by ({SERVER}) (bkp_exporter_collector_success)"
 # Nothing is hidden: every server that is expected answers, and every part of its exporter works.
 ALL_TELL = f"min({ANSWERS}) == 1 and min({PARTS_WORK}) == 1"
 WATCHED = Look(COUNT, names=(("1", "yes", GOOD),), coloured=True)
+
+
+def runs(where: str = "") -> Mark:
+    """Return a mark at each end of a run, whatever became of it. One under way has no length yet. `where`: matchers."""
+    keys = f"{SERVER}, job_name, target"
+    began = newest("bkp_job_last_attempt_timestamp_seconds", keys, where)
+    took = newest("bkp_job_last_attempt_duration_seconds", keys, where)
+    outcome = f"max by ({keys}, outcome) (bkp_job_last_attempt_outcome{f'{{{where}}}' if where else ''} == 1)"
+    ended = f"{milliseconds(f'({began} + {took})')} * on ({keys}) group_left (outcome) {outcome}"
+    return Mark("Runs", ended, "{{job_name}} on {{target}}", "{{outcome}} ({{instance}})")
 
 
 def bad(title: str, found: str, look: Look, about: str, *links: Link) -> Panel:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboards.source.boards.shared import SERVER_KEY, bad
+from dashboards.source.boards.shared import SERVER_KEY, bad, runs
 from dashboards.source.dashboard import Dashboard, Variable, line, section
 from dashboards.source.looks import (
     BYTES,
@@ -331,4 +331,5 @@ BOARD = Dashboard(
         Variable("pool", "Pool", "label_values(bkp_pool_state{job=~'$job',instance=~'$instance'}, pool)"),
         Variable("disk", "Disk", "label_values(bkp_disk_health{job=~'$job',instance=~'$instance'}, disk)"),
     ),
+    (runs("job_name=~'scrub|selftest-.+'"),),
 )

@@ -29,6 +29,7 @@ GOLDEN = Path(__file__).resolve().parents[1] / "exporter/golden"
 RUNBOOKS = data_dir("dashboards").parent / "docs/runbooks"
 # Not ours: Prometheus' own, the client library's, and what the alert rules make.
 OTHERS = {"up", "ALERTS", "process_cpu_seconds_total", "process_resident_memory_bytes"}
+OF_PROMETHEUS = {"step", "titleFormat", "textFormat", "tagKeys", "useValueForTime"}
 OPTIONS: dict[str, Any] = {
     "stat": stat.Options,
     "table": table.Options,
@@ -60,8 +61,24 @@ def test_the_files_are_what_their_source_makes(tmp_path: Path) -> None:
 
 @every_board
 def test_grafanas_own_types_know_every_part_of_a_dashboard(board: Board) -> None:
-    read = json.loads(JSONEncoder().encode(Dashboard.from_json(json.loads(json.dumps(board.content)))))
-    assert not list(_lost(board.content, read, board.name))
+    content = json.loads(json.dumps(board.content))
+    for mark in content["annotations"]["list"]:
+        for field in OF_PROMETHEUS & set(mark):  # its own part of an annotation, which this release of the types lacks
+            del mark[field]
+    read = json.loads(JSONEncoder().encode(Dashboard.from_json(json.loads(json.dumps(content)))))
+    assert not list(_lost(content, read, board.name))
+
+
+@every_board
+def test_the_marks_are_what_the_data_source_for_prometheus_reads(board: Board) -> None:
+    marks = board.content["annotations"]["list"]
+    assert bool(marks) == (board.name != "fleet")
+    for mark in marks:
+        assert set(mark) > OF_PROMETHEUS
+        assert (mark["enable"], mark["useValueForTime"]) == (True, True)
+        assert " * 1000" in mark["expr"]  # the data source takes the value for milliseconds
+        named = set(re.findall(r"\{\{(\w+)\}\}", mark["titleFormat"] + mark["textFormat"]))
+        assert named <= set(re.findall(r"\w+", mark["expr"]))
 
 
 @every_board

@@ -301,3 +301,16 @@ def test_only_what_is_not_met_is_in_the_audits_timeline(tmp_path: Path) -> None:
     }
     wanted = {f'{{job="bkp", instance="a", rule="R-{name}"}}': float(code) for code, name in enumerate(verdicts[:3])}
     judge(tmp_path, series, (asked("compliance", "What is not met"), 0, wanted))
+
+
+def test_a_run_is_marked_where_it_ended_with_what_became_of_it_and_not_while_it_goes_on(tmp_path: Path) -> None:
+    labels = "job_name='nightly',target='main'"
+    series = {
+        f"bkp_job_last_attempt_timestamp_seconds{{{labels}}}": "1000 9000",
+        f"bkp_job_last_attempt_duration_seconds{{{labels}}}": "500 stale",
+        f"bkp_job_last_attempt_outcome{{{labels},outcome='failure'}}": "1 1",
+        f"bkp_job_last_attempt_outcome{{{labels},outcome='success'}}": "0 0",
+    }
+    (mark,) = BOARDS["server"].content["annotations"]["list"]
+    row = '{job="bkp", instance="a", job_name="nightly", target="main", outcome="failure"}'
+    judge(tmp_path, series, (expanded(mark["expr"]), 0, {row: 1_500_000.0}), (expanded(mark["expr"]), 1, {}))
