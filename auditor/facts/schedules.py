@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 TIMEOUT_SECONDS = 20.0
 ELAPSES = 400  # a year of nights: schedules that differ by season show
-_TIMER = ("timer_enabled", "timer_active", "timer_as_configured")
+_TIMER = ("timer_enabled", "timer_active", "timer_as_configured", "timer_starts")
 _DAY = timedelta(days=1)
 _CALENDAR = re.compile(r"OnCalendar=([^;}]+?)\s*;")
 
@@ -73,13 +73,13 @@ def collect_timers(
     for name, job in config.jobs.items():
         if not config.targets(name):  # it has no unit
             continue
-        unit = f"{JOBS[name].unit}.timer"
+        unit, service = f"{JOBS[name].unit}.timer", f"{JOBS[name].unit}.service"
         source = f"systemctl show {unit}"
         if not there:
             builder.of("schedule", name).add("systemd does not manage this host", dict.fromkeys(_TIMER))
             continue
         try:
-            said = ask(unit)
+            said, started = ask(unit), ask(service)
         except BkpError as exc:
             builder.of("schedule", name).fail(source, exc.message, _TIMER)
             continue
@@ -88,6 +88,7 @@ def collect_timers(
             "timer_enabled": said.get("UnitFileState") in {"enabled", "enabled-runtime"},
             "timer_active": said.get("ActiveState") == "active",
             "timer_as_configured": _same(calendars, job.schedule, builder.now, zone),
+            "timer_starts": said.get("Unit") == service and started.get("LoadState") == "loaded",
         }
         builder.of("schedule", name).add(source, values)
 
@@ -105,7 +106,7 @@ def _same(calendars: list[str], schedule: Schedule | None, now: datetime, zone: 
 
 
 def _show(unit: str) -> Show:
-    properties = "--property=UnitFileState,ActiveState,TimersCalendar"
+    properties = "--property=UnitFileState,ActiveState,TimersCalendar,Unit,LoadState"
     argv = (systemd.SYSTEMCTL, "show", properties, "--", unit)
     completed = run(Command(argv=argv, environment=clean_environment()), timeout=TIMEOUT_SECONDS)
     if completed.exit_code != 0 or completed.timed_out:

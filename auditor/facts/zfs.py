@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bkp.errors import BkpError
-from bkp.tools.mounts import MOUNTINFO, mount_table
+from bkp.tools.mounts import MOUNTINFO, mount_table, parse_mountinfo
 from bkp.tools.zfs.client import Zfs, dataset_of
 from bkp.tools.zfs.keys import keys_of
 
@@ -115,17 +115,27 @@ def _named(builder: FactBuilder, config: Config, mountinfo: Path) -> tuple[dict[
         if source.dataset is not None:
             named[name] = source.dataset
         elif source.path is not None:
+            path = os.path.realpath(source.path)
             try:
-                dataset = dataset_of(os.path.realpath(source.path), mount_table(mountinfo))
+                table = mount_table(mountinfo)
+                found = [dataset_of(path, table), *([] if source.one_file_system else _mounted_below(path, table))]
             except FileNotFoundError:
                 continue  # no such folder: whether the night found it is RUN-007's to say
             except OSError as exc:
                 problem = f"cannot tell where source {name} lies: {_reason(exc)}"
                 builder.of("zfs.dataset", f"source {name}").fail("stat(2), mountinfo (proc(5))", problem)
                 continue
-            if dataset is not None:
-                lying.setdefault(dataset, []).append(name)
+            for dataset in dict.fromkeys(found):
+                if dataset is not None:
+                    lying.setdefault(dataset, []).append(name)
     return named, lying
+
+
+def _mounted_below(path: str, table: str) -> list[str]:
+    """Return the datasets that are mounted below a folder: a source that crosses file systems has them, too."""
+    top = f"{path.rstrip('/')}/"
+    below = [each for each in parse_mountinfo(table) if each.kind == "zfs" and each.point.startswith(top)]
+    return [each.source.partition("@")[0] for each in below]  # a snapshot is as open as its dataset
 
 
 def _parents(builder: FactBuilder, zfs: Zfs, uses: Mapping[str, _Use]) -> None:

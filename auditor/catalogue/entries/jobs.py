@@ -51,6 +51,12 @@ ENTRIES = (
             "whether the timer elapses when the configuration says",
             {"said": "timer is as configured"},
         ),
+        (
+            "timer_starts",
+            T.BOOLEAN,
+            "whether the timer starts the job's own service, and that is there and not masked",
+            {"said": "timer starts the job's service"},
+        ),
         instance="a job, by its name",
     ),
     space(

@@ -16,6 +16,8 @@ from tests.support.audit_world import NOW
 ARMED = {
     "UnitFileState": "enabled",
     "ActiveState": "active",
+    "Unit": "borg-backup.service",
+    "LoadState": "loaded",
     "TimersCalendar": "{ OnCalendar=*-*-* 02:30:00 ; next_elapse=Sun 2026-02-01 02:30:00 UTC }",
 }
 
@@ -71,16 +73,21 @@ def test_a_job_that_has_nothing_to_work_on_has_no_timer_that_could_be_missed() -
     assert due == {"nightly", "check", "verify", "drill"} <= armed
 
 
-def timer(said: dict[str, str] | None = None, *, running: bool = True, problem: str | None = None) -> dict[str, Any]:
+def timer(
+    said: dict[str, str] | None = None,
+    *,
+    running: bool = True,
+    problem: str | None = None,
+    service: dict[str, str] | None = None,
+) -> dict[str, Any]:
     def show(unit: str) -> Show:
         if problem is not None:
             raise BkpError(problem)
-        assert unit.endswith(".timer")
-        return ARMED | (said or {})
+        return service or {"LoadState": "loaded"} if unit.endswith(".service") else ARMED | (said or {})
 
     builder = FactBuilder(NOW)
     collect_timers(builder, config(), UTC, running=lambda: running, show=show)
-    names = ("timer_enabled", "timer_active", "timer_as_configured")
+    names = ("timer_enabled", "timer_active", "timer_as_configured", "timer_starts")
     return {name: builder.facts[f"schedule.nightly.{name}"] for name in names} | {
         "systemd": builder.facts["host.systemd"].value
     }
@@ -105,6 +112,21 @@ def values(found: dict[str, Any]) -> tuple[Any, ...]:
 )
 def test_a_timer_is_told_as_systemd_has_it(said: dict[str, str], wanted: tuple[bool, bool, bool]) -> None:
     assert values(timer(said)) == wanted
+
+
+@pytest.mark.parametrize(
+    ("said", "service", "wanted"),
+    [
+        ({}, {"LoadState": "loaded"}, True),
+        ({}, {"LoadState": "masked"}, False),
+        ({}, {"LoadState": "not-found"}, False),
+        ({"Unit": "true.service"}, {"LoadState": "loaded"}, False),
+    ],
+)
+def test_a_timer_that_starts_nothing_of_the_job_is_told(
+    said: dict[str, str], service: dict[str, str], *, wanted: bool
+) -> None:
+    assert timer(said, service=service)["timer_starts"].value is wanted
 
 
 def test_what_systemd_does_not_answer_is_an_error_and_another_manager_is_none() -> None:

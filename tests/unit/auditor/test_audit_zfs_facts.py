@@ -319,6 +319,20 @@ def test_a_source_given_as_a_path_is_judged_by_the_dataset_it_lies_on(host: Host
     assert host.verdicts()["ENC-003"] is Verdict.FAIL
 
 
+def test_a_source_that_crosses_file_systems_is_judged_by_the_datasets_below_it_too(host: Host) -> None:
+    host.table.pool("tank")
+    host.table.dataset("tank/open", encryption="off default", encryptionroot="- -", keystatus="- -")
+    folder = host.repository.parent.parent
+    host.mountinfo.write_text(
+        f"90 27 0:99 / {folder}/below rw - zfs tank/open rw\n91 90 0:98 / {folder}/below/.zfs/snapshot/a rw"
+        f" - zfs tank/open@a rw\n92 27 0:97 / {folder}-beside rw - zfs tank/other rw\n"
+    )
+    assert value(host.facts(), "zfs.source_datasets") == ()
+    host.source += "\n    one_file_system: false"
+    assert value(host.facts(), "zfs.source_datasets") == ("tank/open",)
+    assert host.verdicts()["ENC-003"] is Verdict.FAIL
+
+
 def test_an_open_dataset_above_an_encrypted_one_is_told_but_not_the_pool_itself(server: Host) -> None:
     server.table.dataset("tank", encryption="off default", encryptionroot="- -", keystatus="- -")
     assert server.verdicts()["ENC-003"] is Verdict.PASS
