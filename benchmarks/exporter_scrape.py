@@ -33,7 +33,8 @@ from tests.support.records import a_night, steps
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SERIES_OF_A_REPOSITORY = 222
+SERIES_OF_A_REPOSITORY = 240
+_UNIT = Path(__file__).resolve().parents[1] / "systemd/bkp-exporter.service.j2"
 STEPS = ("prepare", "create", "confirm", "sample", "prune", "compact")
 OPENMETRICS = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"
 
@@ -64,9 +65,10 @@ def make_world(folder: Path, repositories: int, nights: int) -> World:
 
 @contextlib.contextmanager
 def exporter(config: Path) -> Iterator[tuple[int, str, int]]:
-    """Start bkp-exporter; give its pid and address once it is ready."""
+    """Start bkp-exporter with the environment of its unit; give its pid and address once it is ready."""
     command = [sys.executable, "-m", "exporter.cli", "--config", str(config), "--listen", "127.0.0.1:0"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    of_unit = re.findall(r"(?m)^Environment=(\w+)=(\S+)$", _UNIT.read_text())
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **dict(of_unit)})
     try:
         assert process.stdout is not None
         match = re.search(r"//([^:]+):(\d+)/", process.stdout.readline())

@@ -1,5 +1,8 @@
 """One look of the probe, and the exporter at what it wrote: by default 200 datasets with 100 snapshots, and 40 disks.
 
+The exporter also has the records of a scrub, of a short and a long self-test of each disk, and of nights, as such a
+server has after a month: 6,700 series and more.
+
     python -m benchmarks probe
     python -m benchmarks probe --disks 4 --datasets 20
 
@@ -20,7 +23,7 @@ from pathlib import Path
 
 from benchmarks.exporter_scrape import OPENMETRICS, ask, exporter, idle_share, measure, memory_mib
 from benchmarks.measure import Cost, cost, table
-from benchmarks.probe_site import ProbeSite, environment, make_site
+from benchmarks.probe_site import ProbeSite, environment, make_site, record_runs
 from bkp.clock import utc_now
 from exporter.reading import ConfigWatch
 from exporter.service import make_refresher
@@ -45,6 +48,7 @@ def main(argv: list[str]) -> None:
         ]
         header = ["look", "programs started", "wall s", "wall s beyond them", "CPU s", "CPU s beyond them", "peak MiB"]
         table(f"A look of the probe: {what}; median of {options.runs} in pairs", header, rows)
+        record_runs(site, options.disks)
         _exporter(site, options.scrapes, options.idle)
 
 

@@ -9,11 +9,15 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from bkp.clock import utc_now
+from bkp.state.store import StateStore
 from runner.probe import commands
 from tests.support.probe_world import SPACE, ProbeWorld, dataset, recorded
+from tests.support.records import a_run, steps
 
 _FIXTURES = Path(__file__).resolve().parents[1] / "tests/fixtures"
 _ROWS, _TESTS = 24, 21  # attributes and entries of the self-test log, as a disk of some years has them
@@ -126,6 +130,22 @@ def make_site(folder: Path, datasets: int, snapshots: int, disks: int) -> ProbeS
     ]
     (folder / "config.yml").write_text("\n".join([*lines, ""]))
     return ProbeSite(folder, tuple(f"/dev/{device}" for device in devices))
+
+
+def record_runs(site: ProbeSite, disks: int) -> None:
+    """Record what such a server has done: nights, a scrub, and self-tests of each disk, each with its steps."""
+    store, now = StateStore(site.folder / "state"), utc_now()
+    tested = [f"disk{number}" for number in range(disks)]
+    done = {"selftest-long": tested, "selftest-short": tested, "scrub": ["tank"]}
+    done |= {job: ["main"] for job in ("verify", "drill", "check", "nightly")}
+    names = {"nightly": ("prepare", "create", "confirm", "sample", "prune"), "scrub": ("start", "scrub")}
+    hours = 24 * len(done)
+    for job, targets in done.items():
+        hours -= 24
+        for target in targets:
+            began = now - timedelta(hours=hours + 6)
+            worked = steps(began, *names.get(job, ("start", "selftest")))
+            store.write_ended(a_run(job, began, target=target, run_id=f"{job}-{target}", steps=worked))
 
 
 def _programs(folder: Path) -> None:

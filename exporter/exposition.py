@@ -8,8 +8,9 @@ from __future__ import annotations
 import gzip
 import platform
 import time
+import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from prometheus_client import ProcessCollector
 from prometheus_client.exposition import generate_latest
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from exporter.model import Model
 
 GZIP_LEVEL = 6  # level 9 takes three times as long and saves only a few per cent
+_GZIP = 31  # zlib's number for gzip's frame and the largest window
+_EOF = b"# EOF\n"
 
 
 class DuplicateSampleError(Exception):
@@ -37,11 +40,16 @@ class DuplicateSampleError(Exception):
 
 @dataclass(frozen=True)
 class Body:
-    """One rendered format, plain and compressed."""
+    """One rendered format. `kept` is it not compressed, where somebody asks for that: a megabyte for 10,000 series."""
 
     content_type: str
-    plain: bytes
     gzipped: bytes
+    kept: bytes | None = None
+
+    @property
+    def plain(self) -> bytes:
+        """Return it as it was before it was compressed."""
+        return gzip.decompress(self.gzipped) if self.kept is None else self.kept
 
 
 @dataclass(frozen=True)
@@ -79,18 +87,20 @@ class Exposer:
 
     def expose(self, model: Model) -> Exposition:
         """Return the exposition of `model`. If a collector fails, only its own metrics are left out."""
-        samples: list[Sample] = []
+        growing = _Growing()
         collected = {}
         for name, collect in self._collectors.items():
             begun = self._stopwatch()
             found = self._run(name, collect, model)
             seconds = self._stopwatch() - begun
             if found is not None:
-                samples += found
+                growing.add(_families(found))
                 self._last_success[name] = model.survey.now
             collected[name] = own.Collected(found is not None, seconds, self._last_success.get(name))
-        samples += own.SECTION.collect(own.Own(*self._build, model.survey.now, collected))
-        return self._render(samples, tuple(name for name, one in collected.items() if not one.succeeded))
+        growing.add(_families(own.SECTION.collect(own.Own(*self._build, model.survey.now, collected))))
+        if self._process is not None:
+            growing.add(self._process.collect())
+        return growing.finished(tuple(name for name, one in collected.items() if not one.succeeded))
 
     def _run(self, name: str, collect: Collect, model: Model) -> list[Sample] | None:
         """Return all samples of a collector, or None if it failed. Some of its samples would look like all of them."""
@@ -103,36 +113,72 @@ class Exposer:
         self._once.well(f"collector {name}")
         return found
 
-    def _render(self, samples: list[Sample], failed: tuple[str, ...]) -> Exposition:
-        own = list(self._process.collect()) if self._process is not None else []
-        families = _Families(samples, own)
-        openmetrics: bytes = generate_openmetrics(families)  # type: ignore[no-untyped-call]
-        return Exposition(
-            text=_body(TEXT_TYPE, generate_latest(families)),
-            openmetrics=_body(OPENMETRICS_TYPE, openmetrics),
-            series=len(samples) + sum(len(family.samples) for family in own),
-            failed=failed,
-        )
+
+class _Growing:
+    """Both formats, rendered section by section: all samples of ten thousand series at once would take much memory."""
+
+    def __init__(self) -> None:
+        self._text = _GrowingBody(TEXT_TYPE, generate_latest, keep_plain=True)
+        # Prometheus asks for this one, and takes it compressed
+        self._openmetrics = _GrowingBody(OPENMETRICS_TYPE, generate_openmetrics, keep_plain=False)
+        self._series = 0
+
+    def add(self, families: Iterable[Family]) -> None:
+        """Render the families of one section."""
+        for family in families:
+            self._series += len(family.samples)
+            self._text.add(family)
+            self._openmetrics.add(family)
+
+    def finished(self, failed: tuple[str, ...]) -> Exposition:
+        """Return what has been rendered."""
+        return Exposition(self._text.finished(b""), self._openmetrics.finished(_EOF), self._series, failed)
 
 
-class _Families:
-    """Has the one method of a registry that the client library's renderers call.
+class _GrowingBody:
+    """One format while it is rendered."""
 
-    Makes the families one after the other: those of ten thousand series take much memory if they are there at once.
-    """
+    def __init__(self, content_type: str, render: Callable[[_One], bytes], *, keep_plain: bool) -> None:
+        self._content_type = content_type
+        self._render = render
+        self._pieces: list[bytes] | None = [] if keep_plain else None
+        self._packer = zlib.compressobj(GZIP_LEVEL, wbits=_GZIP)
+        self._packed: list[bytes] = []
 
-    def __init__(self, samples: Iterable[Sample], more: Iterable[Family]) -> None:
-        self._more = more
-        self._by_metric: dict[str, list[Sample]] = {name: [] for name in OWNERS}
-        for sample in samples:
-            self._by_metric[sample.metric.name].append(sample)
+    def add(self, family: Family) -> None:
+        """Render one family. The renderer of OpenMetrics ends each with the mark that stands after the last."""
+        self._put(self._render(_One(family)).removesuffix(_EOF))
+
+    def _put(self, piece: bytes) -> None:
+        if self._pieces is not None:
+            self._pieces.append(piece)
+        self._packed.append(self._packer.compress(piece))
+
+    def finished(self, end: bytes) -> Body:
+        """Return it; without the time in gzip's frame, the same samples give the same bytes."""
+        self._put(end)
+        kept = None if self._pieces is None else b"".join(self._pieces)
+        return Body(self._content_type, b"".join(self._packed) + self._packer.flush(), kept)
+
+
+class _One(NamedTuple):
+    """Has the one method of a registry that the client library's renderers call."""
+
+    family: Family
 
     def collect(self) -> Iterator[Family]:
-        """Yield the families that have samples, in the order of the sections."""
-        for samples in self._by_metric.values():
-            if samples:
-                yield _family(samples)
-        yield from self._more
+        """Yield the family."""
+        yield self.family
+
+
+def _families(samples: Iterable[Sample]) -> Iterator[Family]:
+    """Yield the families of one section's samples, one after the other."""
+    by_metric: dict[str, list[Sample]] = {}
+    for sample in samples:
+        by_metric.setdefault(sample.metric.name, []).append(sample)
+    for name in OWNERS:  # in the order of the sections
+        if name in by_metric:
+            yield _family(by_metric[name])
 
 
 def _family(samples: list[Sample]) -> Family:
@@ -151,7 +197,3 @@ def check_samples(collector: str, samples: Iterable[Sample]) -> None:
         if key in seen or OWNERS.get(metric.name) != collector or len(labels) != len(metric.labels):
             raise DuplicateSampleError(f"{metric.name}{labels!r} from collector {collector}")
         seen.add(key)
-
-
-def _body(content_type: str, plain: bytes) -> Body:
-    return Body(content_type, plain, gzip.compress(plain, GZIP_LEVEL, mtime=0))
