@@ -10,16 +10,15 @@ import re
 from typing import TYPE_CHECKING
 
 from bkp.device_names import disk_key
+from bkp.started_work import devices_in, scrubs_in, self_tests_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
+    from bkp.started_work import Named
+
 _TIMER = re.compile(r"@(?P<instance>.+)\.timer$")
 _ESCAPED = re.compile(r"\\x([0-9a-f]{2})")  # systemd-escape(1)
-_SCRUB = re.compile(r"\bzpool\s+scrub\b([^;&|<>]*)")
-_DEVICE = re.compile(r"/dev/[^\s;&|<>\"']+")
-_POOL = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]*")
-_OPEN = frozenset("$*?[{`(")
 
 
 def scrub_schedulers(schedules: Iterable[str], pool: str) -> tuple[str, ...]:
@@ -33,7 +32,7 @@ def self_test_schedulers(schedules: Iterable[str], paths: Collection[str]) -> tu
 
 
 def _schedulers(
-    schedules: Iterable[str], named: Callable[[str, str], list[str] | None], names: Collection[str]
+    schedules: Iterable[str], named: Callable[[str, str], Named], names: Collection[str]
 ) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for schedule in schedules:
@@ -44,21 +43,20 @@ def _schedulers(
     return tuple(found)
 
 
-def _pools_named(place: str, line: str) -> list[str] | None:
+def _pools_named(place: str, line: str) -> Named:
     """Return the pools that a schedule names; None: all of them."""
     if (timer := _TIMER.search(place)) is not None:
-        return [_ESCAPED.sub(lambda match: chr(int(match[1], 16)), timer["instance"])]
-    words = [word.strip("\"'") for call in _SCRUB.findall(line) for word in call.split() if not word.startswith("-")]
-    if any(_OPEN & set(word) for word in words):
-        return None
-    return [word for word in words if _POOL.fullmatch(word)] or None
+        return (_ESCAPED.sub(lambda match: chr(int(match[1], 16)), timer["instance"]),)
+    return _together(scrubs_in(line))
 
 
-def _devices_named(_place: str, line: str) -> list[str] | None:
-    """Return the devices that a schedule names; None: all of them."""
-    devices = _DEVICE.findall(re.sub(r"[0-9&]*>+\s*\S+", "", line))
-    return (
-        None
-        if not devices or any(_OPEN & set(device) for device in devices)
-        else [disk_key(device) for device in devices]
-    )
+def _devices_named(_place: str, line: str) -> Named:
+    """Return the devices that a schedule names; None: all of them. A line of smartd's is no call, but begins so."""
+    devices = _together(self_tests_in(line) or (devices_in(line),))
+    return None if devices is None else tuple(disk_key(device) for device in devices)
+
+
+def _together(found: tuple[Named, ...]) -> Named:
+    """Return what all calls of a line name."""
+    named = [each for each in found if each is not None]
+    return None if not found or len(named) < len(found) else tuple(name for each in named for name in each)

@@ -1,4 +1,7 @@
-"""Who schedules scrubs and self-tests: cron's files and folders, systemd's timers (bkp's among them), smartd."""
+"""Who schedules scrubs and self-tests: cron's files and folders, systemd's timers (bkp's among them), smartd.
+
+Which of their lines start one is `bkp.started_work`'s to say.
+"""
 
 from __future__ import annotations
 
@@ -7,25 +10,31 @@ from typing import TYPE_CHECKING
 
 from bkp.jobs import SCRUB, SELFTEST_LONG, SELFTEST_SHORT
 from bkp.observations import Schedulers
+from bkp.started_work import scrubs_in, self_tests_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
+    from bkp.started_work import Named
     from runner.probe.devices import Host
 
+    Starts = Callable[[str], tuple[Named, ...]]
+
 _CRON_FOLDER = "/etc/cron.d"
-_CRON_FILES = ("/etc/crontab", "/var/spool/cron/crontabs/root")
+_CRON_FILES = ("/etc/crontab", "/etc/anacrontab")
+_CRONTABS = "/var/spool/cron/crontabs"
 _RUN_PARTS = tuple(f"/etc/cron.{often}" for often in ("hourly", "daily", "weekly", "monthly", "yearly"))
-_RUN_PARTS_NAME = re.compile(r"[A-Za-z0-9_-]+")  # run-parts(8) passes over all other names
+_RUN_PARTS_NAME = re.compile(r"[A-Za-z0-9_-]+")  # run-parts(8), and cron(8) in its folder, pass over all other names
 _UNITS = ("/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system")
 _SCRUB_TIMER = re.compile(r"zfs-scrub-[a-z]+@.+\.timer|zpool-scrub.*\.timer")
 _OURS = "bkp-run"
 _OUR_SCRUBS = frozenset({f"{SCRUB.unit}.timer"})
 _OUR_TESTS = frozenset({f"{SELFTEST_SHORT.unit}.timer", f"{SELFTEST_LONG.unit}.timer"})
 _SMARTD = "/etc/smartd.conf"
-_SCRUB = re.compile(r"\bzpool\s+scrub\b|zfs-linux/scrub\b")
-_SELF_TEST = re.compile(r"\bsmartctl\b.*\s(?:-t|--test)\b")
+_SMARTD_UNITS = frozenset({"smartd.service", "smartmontools.service"})
 _SMARTD_TEST = re.compile(r"\s-s\s+(\S+)")
+_SMARTD_KIND = re.compile(r"(?:^|[(|])([A-Za-z.\[])")  # smartd.conf(5): the letter of a test, or a pattern for it
+_OFFLINE = {"O"}  # collects data, and tests nothing
 _EXEC = re.compile(r"Exec[A-Za-z]+=[-@:+!|]*(.*)")
 _UNIT = re.compile(r"Unit=(.+)")
 _SHOWN = 200
@@ -35,33 +44,37 @@ _SCRIPT_BYTES = 64 << 10  # what is larger is no script
 def look_for_schedulers(host: Host) -> Schedulers:
     """Return what schedules scrubs and self-tests, each as the file and its own line.
 
-    Looked into are cron's files, and the scripts and commands that cron's folders and enabled timers start; not what
-    those start in their turn. bkp's own timers are one scheduler, however many there are.
+    Looked into are cron's files, and the scripts and commands that cron's lines and folders and enabled timers start;
+    not what those start in their turn. bkp's own timers are one scheduler, however many there are.
     """
     timers = list(_timers(host))
     ours = [timer.rpartition("/")[2] for timer in timers]
     named = tuple(timer for timer in timers if _SCRUB_TIMER.fullmatch(timer.rpartition("/")[2]))
-    others = [timer for timer in timers if timer not in named]
+    own = _OUR_SCRUBS | _OUR_TESTS
+    others = [timer for timer in timers if timer not in named and timer.rpartition("/")[2] not in own]
     return Schedulers(
         scrubs=(
             *(f"{_OURS}: {name}" for name in ours if name in _OUR_SCRUBS),
             *named,
-            *_found(host, others, _SCRUB),
+            *_found(host, others, scrubs_in),
         ),
         self_tests=(
             *(f"{_OURS}: {name}" for name in ours if name in _OUR_TESTS),
             *_smartd(host),
-            *_found(host, others, _SELF_TEST),
+            *_found(host, others, self_tests_in),
         ),
     )
 
 
-def _found(host: Host, timers: list[str], wanted: re.Pattern[str]) -> Iterator[str]:
-    cron = [f"{_CRON_FOLDER}/{name}" for name in host.names(_CRON_FOLDER)] + list(_CRON_FILES)
-    for path in (*cron, *_scripts(host)):
-        yield from _matching(path, _lines(host, path), wanted)
+def _found(host: Host, timers: list[str], starts: Starts) -> Iterator[str]:
+    cron = [f"{_CRON_FOLDER}/{name}" for name in host.names(_CRON_FOLDER) if _RUN_PARTS_NAME.fullmatch(name)]
+    tables = [f"{_CRONTABS}/{name}" for name in host.names(_CRONTABS)]
+    for path in (*cron, *_CRON_FILES, *tables):
+        yield from _matching(path, _with_scripts(host, _lines(host, path)), starts)
+    for path in _scripts(host):
+        yield from _matching(path, _lines(host, path), starts)
     for timer in timers:
-        yield from _matching(timer, _commands(host, timer), wanted)
+        yield from _matching(timer, _with_scripts(host, _commands(host, timer)), starts)
 
 
 def _scripts(host: Host) -> Iterator[str]:
@@ -77,7 +90,9 @@ def _is_script(host: Host, path: str) -> bool:
         found = host.file(path).stat()
     except OSError:
         return False
-    return bool(found.st_mode & 0o111) and found.st_size <= _SCRIPT_BYTES
+    if not found.st_mode & 0o111 or found.st_size > _SCRIPT_BYTES:
+        return False
+    return (host.text(path) or "").startswith("#!")
 
 
 def _timers(host: Host) -> Iterator[str]:
@@ -88,16 +103,22 @@ def _timers(host: Host) -> Iterator[str]:
 
 
 def _commands(host: Host, timer: str) -> Iterator[str]:
-    """Yield what a timer's service starts, and the lines of the scripts that it names."""
+    """Yield what a timer's service starts."""
     name = timer.rpartition("/")[2]
+    instance = name.partition("@")[2].removesuffix(".timer")
     service = next((match[1] for line in _unit(host, name) if (match := _UNIT.fullmatch(line))), None)
     for line in _unit(host, service or f"{name.removesuffix('.timer')}.service"):
-        if (match := _EXEC.fullmatch(line)) is None:
-            continue
-        yield match[1]
-        program = match[1].partition(" ")[0]
-        if program.startswith("/") and _is_script(host, program):
-            yield from _lines(host, program)
+        if (match := _EXEC.fullmatch(line)) is not None:
+            yield re.sub("%[iI]", lambda _: instance, match[1])
+
+
+def _with_scripts(host: Host, lines: Iterable[str]) -> Iterator[str]:
+    """Yield lines, each before those of the scripts that it names."""
+    for line in lines:
+        yield line
+        for word in line.split():
+            if word.startswith("/") and _is_script(host, word):
+                yield from _lines(host, word)
 
 
 def _unit(host: Host, name: str) -> list[str]:
@@ -111,16 +132,17 @@ def _unit(host: Host, name: str) -> list[str]:
     return []
 
 
-def _matching(path: str, lines: Iterator[str], wanted: re.Pattern[str]) -> Iterator[str]:
-    for line in lines:
-        if wanted.search(line):
-            yield f"{path}: {line[:_SHOWN]}"
+def _matching(path: str, lines: Iterable[str], starts: Starts) -> Iterator[str]:
+    yield from (f"{path}: {line[:_SHOWN]}" for line in lines if starts(line))
 
 
 def _smartd(host: Host) -> Iterator[str]:
+    wanted = {name for folder in _UNITS for name in host.names(f"{folder}/multi-user.target.wants")}
+    if not wanted & _SMARTD_UNITS:  # nothing starts it
+        return
     for each in _lines(host, _SMARTD):
         line = each.partition("#")[0]  # smartd.conf(5): the rest of a line is a comment
-        if found := _SMARTD_TEST.search(line):
+        if (found := _SMARTD_TEST.search(line)) and set(_SMARTD_KIND.findall(found[1])) != _OFFLINE:
             yield f"{_SMARTD}: {line.split()[0]} -s {found[1][:_SHOWN]}"
         if line.startswith("DEVICESCAN"):  # smartd reads no further
             return

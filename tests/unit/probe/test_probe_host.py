@@ -143,6 +143,7 @@ def test_who_else_schedules_scrubs_and_self_tests_is_named_with_file_and_line(wo
     write(world, "etc/cron.d/zfsutils-linux", f"PATH=/usr/bin\n# TRIM\n#0 0 * * * root zpool scrub old\n{debian}\n")
     write(world, "etc/systemd/system/timers.target.wants/zfs-scrub-weekly@tank.timer")
     write(world, "var/spool/cron/crontabs/root", "0 3 * * 0 smartctl -t long /dev/sda\n")
+    write(world, SMARTD)
     write(
         world, "etc/smartd.conf", "# -s none\nDEVICESCAN -a \\\n -s (S/../.././02|L/../../6/03) -m root\n/dev/x -s no\n"
     )
@@ -158,7 +159,23 @@ def test_who_else_schedules_scrubs_and_self_tests_is_named_with_file_and_line(wo
     )
 
 
+SMARTD = "etc/systemd/system/multi-user.target.wants/smartmontools.service"
+
+
+def test_a_smartd_that_nothing_starts_or_that_only_collects_data_tests_no_disk(world: ProbeWorld) -> None:
+    conf = "/dev/sda -s (O/../.././(00|12))\n/dev/sdb -s (S/../.././02|O/../.././12)\n"
+    write(world, "etc/smartd.conf", conf)
+    found = seen(world).schedulers
+    assert found is not None
+    assert found.self_tests == ()
+    write(world, SMARTD)
+    found = seen(world).schedulers
+    assert found is not None
+    assert found.self_tests == ("/etc/smartd.conf: /dev/sdb -s (S/../.././02|O/../.././12)",)
+
+
 def test_what_a_comment_says_in_smartds_configuration_schedules_nothing(world: ProbeWorld) -> None:
+    write(world, SMARTD)
     write(world, "etc/smartd.conf", "/dev/sda -m root  # later: -s (S/../.././02)\n")
     found = seen(world).schedulers
     assert found is not None
@@ -166,6 +183,7 @@ def test_what_a_comment_says_in_smartds_configuration_schedules_nothing(world: P
 
 
 def test_debians_own_smartd_schedules_no_self_test(world: ProbeWorld) -> None:
+    write(world, SMARTD)
     write(world, "etc/smartd.conf", "DEVICESCAN -d removable -n standby -m root -M exec /usr/share/smartmontools/x\n")
     found = seen(world).schedulers
     assert found is not None
@@ -185,6 +203,11 @@ def script(world: ProbeWorld, path: str, text: str, mode: int = 0o755) -> None:
 
 
 def test_scripts_of_crons_folders_and_timers_of_ones_own_are_looked_into(world: ProbeWorld) -> None:
+    script(world, "usr/local/sbin/of-cron", "#!/bin/sh\nzpool scrub -s tank\n/sbin/zpool scrub tank\n")
+    write(world, "etc/cron.d/of-cron", "0 5 * * 0 root /usr/local/sbin/of-cron --all\n")
+    write(world, "etc/cron.d/of-cron.dpkg-old", "0 5 * * 0 root zpool scrub tank\n")  # cron passes over it
+    write(world, "etc/anacrontab", "7 10 scrub zpool scrub tank\n")
+    write(world, "var/spool/cron/crontabs/root", "0 7 * * 1 zpool scrub -p tank\n0 8 * * 1 smartctl -X /dev/sda\n")
     script(world, "etc/cron.weekly/scrub", "#!/bin/sh\nzpool scrub tank\n")
     script(world, "etc/cron.monthly/test.sh", "#!/bin/sh\nsmartctl -t long /dev/sda\n")  # run-parts passes over it
     script(world, "etc/cron.daily/off", "zpool scrub tank\n", mode=0o644)
@@ -200,7 +223,12 @@ def test_scripts_of_crons_folders_and_timers_of_ones_own_are_looked_into(world: 
     found = seen(world).schedulers
     assert found is not None
     own = f"/{wants}/mine.timer: /usr/sbin/zpool scrub tank"
-    assert found.scrubs == ("/etc/cron.weekly/scrub: zpool scrub tank", own)
+    assert found.scrubs == (
+        "/etc/cron.d/of-cron: /sbin/zpool scrub tank",
+        "/etc/anacrontab: 7 10 scrub zpool scrub tank",
+        "/etc/cron.weekly/scrub: zpool scrub tank",
+        own,
+    )
     places = [each.partition(": ")[0] for each in found.self_tests]
     assert places == [f"/{wants}/script.timer", f"/{wants}/test@sda.timer"]
 

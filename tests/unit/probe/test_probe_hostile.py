@@ -1,5 +1,6 @@
 """Whatever the programs print, the probe raises nothing, and says nothing good that was not printed."""
 
+import json
 import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,11 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bkp.disk_health.model import Health
+from bkp.disk_health.second import SecondReading
 from bkp.state.observed import write_observation
 from bkp.zfs_health.attached import read_attached as read_pools
+from runner.probe import commands
 from runner.probe.asking import ToolAnswer
 from runner.views import probe as view
-from tests.support.probe_world import ProbeWorld, recorded
+from tests.support.probe_world import ONE, ProbeWorld, recorded
 
 ANY = st.binary(max_size=300) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass"))
 GOOD = [recorded(f"zfs/trixie/{name}.zpool-status-j") for name in ("online-scrubbed", "data-errors", "suspended")]
@@ -69,11 +72,34 @@ def test_a_disk_of_which_nothing_is_read_is_never_healthy(printed: bytes) -> Non
         assert value is None or value.health is None or value.health.health is not Health.PASSED
 
 
+SECOND = SecondReading(assessment="FAIL", serial="QM00001")
+
+
+@settings(max_examples=60, deadline=None)
+@given(spoilt([msgspec.json.encode(SECOND).decode()]) | ANY, st.integers(0, 255))
+def test_a_second_reading_that_was_spoilt_hides_nothing(printed: bytes, exit_code: int) -> None:
+    with TemporaryDirectory() as folder:
+        world = ProbeWorld(Path(folder))
+        path = f"/dev/disk/by-id/{ONE}"
+        failing = json.loads(recorded("smartctl/trixie/sata-hdd"))
+        failing["smart_status"] = {"passed": False}
+        world.say(commands.smart(path, None), json.dumps(failing))
+        second = commands.second("/dev/sda", failing["device"]["type"])
+        world.answers[second] = ToolAnswer(second, printed, "", exit_code)
+        value = world.look().disks["one"].value
+        assert value is not None
+        assert value.second is not None
+        assert value.health is not None
+        assert value.health.health is Health.FAILED
+        if value.second.assessment not in {None, "FAIL"}:
+            assert value.disagreements
+
+
 def test_a_file_whose_name_is_no_text_is_named_all_the_same(tmp_path: Path) -> None:
     world = ProbeWorld(tmp_path)
-    folder = tmp_path / "etc/cron.d"
+    folder = tmp_path / "var/spool/cron/crontabs"
     folder.mkdir(parents=True)
-    (folder / os.fsdecode(b"odd\xff")).write_text("0 0 * * * root zpool scrub tank\n")
+    (folder / os.fsdecode(b"odd\xff")).write_text("0 0 * * * zpool scrub tank\n")
     seen = world.look()
-    assert b"odd\\\\udcff: 0 0 * * * root zpool scrub tank" in view.as_json(seen)
+    assert b"odd\\\\udcff: 0 0 * * * zpool scrub tank" in view.as_json(seen)
     write_observation(tmp_path / "state", "host", "h", seen.host)
