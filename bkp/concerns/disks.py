@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bkp.observations import DiskSeen
     from bkp.state.observed import Part
 
+_LEAST_SPARE = 0.1  # for a disk that does not tell from where on it warns itself
 _REPLACE = "keep a copy of what is on it elsewhere, and replace the disk"
 
 
@@ -84,7 +85,9 @@ def _verdict(entry: DiskEntry, settings: Disk, health: DiskHealth) -> Iterator[C
     if health.health is Health.FAILED:
         said = f": {', '.join(failing)}" if failing else ""
         yield _about(entry, "disk_failing", "critical", f"it says that it fails{said}", _REPLACE)
-    elif health.health is Health.UNKNOWN:
+    elif failing:  # a sign of use, not of a failure to come: else it would have failed
+        yield _about(entry, "disk_failing", "warning", ", ".join(failing), "watch it; run a long self-test")
+    if health.health is Health.UNKNOWN:
         said = f": {health.messages[0]}" if health.messages else ""
         yield _about(entry, "disk_unknown", "warning", f"its health is not told{said}", _ask(settings))
     if health.failed_before or ExitBit.PAST_ATTRIBUTES in (health.exit_bits or ()):
@@ -109,7 +112,7 @@ def _counters(entry: DiskEntry, settings: Disk, health: DiskHealth) -> Iterator[
     if values.wear_ratio is not None and values.wear_ratio >= settings.wear_warning:
         worn.append(f"{values.wear_ratio:.0%} of the promised writes are used up")
     spare, least = values.spare_ratio, values.spare_threshold_ratio
-    if spare is not None and least is not None and spare <= least:
+    if spare is not None and spare <= (_LEAST_SPARE if least is None else least):
         worn.append(f"only {spare:.0%} of its spare blocks are left")
     if worn:
         yield _about(entry, "disk_worn", "warning", " and ".join(worn), "replace the disk soon")
@@ -129,10 +132,11 @@ def _self_tests(entry: DiskEntry, health: DiskHealth) -> Iterator[Concern]:
     judged = [test for test in health.self_tests or () if test.result in {SelfTestResult.PASSED, SelfTestResult.FAILED}]
     # a short one that passed outdoes no long one
     failed = [test for test in newest_of_each_kind(judged).values() if test.result is SelfTestResult.FAILED]
-    untold = health.self_tests is None and ExitBit.SELF_TEST_LOG in (health.exit_bits or ())
+    shown = any(test.result is SelfTestResult.FAILED for test in health.self_tests or ())
+    untold = ExitBit.SELF_TEST_LOG in (health.exit_bits or ()) and not shown
     if failed or untold:
-        words = [_test_words(test) for test in failed]
-        why = f"its last self-test failed{': ' if words else ''}{', '.join(words)}"
+        why = f"its last self-test failed: {', '.join(_test_words(test) for test in failed)}"
+        why = why if failed else "smartctl found a failed self-test in its log, and does not show it"
         yield _about(entry, "disk_selftest_failed", "critical", why, _REPLACE)
 
 
@@ -148,7 +152,7 @@ def _aborted(entry: DiskEntry, health: DiskHealth) -> Iterator[Concern]:
 def _test_words(test: SelfTest) -> str:
     place = f" at block {test.first_bad_lba}" if test.first_bad_lba is not None else ""
     age = f", {test.age_hours} powered hours ago" if test.age_hours is not None else ""
-    return f"{test.kind.value} ({test.result_said}{place}{age})"
+    return f"{test.kind.value} ({test.result_said or 'failed'}{place}{age})"
 
 
 def _ask(settings: Disk) -> str:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from bkp.zfs_health.model import PoolHealth, Vdev
 
 WELL = frozenset({"ONLINE", "AVAIL", "INUSE"})
+# what zpool says where an upgrade is possible, or was done against the pool's own list: neither is trouble
+_HARMLESS = ("some features are unavailable", "despite not being requested")
 
 
 def concerns(inventory: Inventory, now: datetime) -> Iterator[Concern]:
@@ -108,12 +110,15 @@ def _errors(entry: PoolEntry, health: PoolHealth) -> Iterator[Concern]:
 
 
 def _status(entry: PoolEntry, health: PoolHealth) -> Iterator[Concern]:
-    """What zpool itself remarks. That an upgrade is possible is no trouble."""
-    if health.status not in {None, "OK"}:
+    """What zpool itself remarks, and a spare that stands in for a device of which nothing bad is told."""
+    spares = [vdev for vdev in every_vdev(health) if vdev.vdev_class == "spare" and vdev.state == "INUSE"]
+    if spares:
+        why = f"a spare is in use: {some([device_name(vdev) for vdev in spares])}"
+        remedy = f"replace the device that it stands in for, or `zpool detach {entry.name}` the spare"
+        yield _about(entry, "pool_status", "warning", why, remedy)
+    elif health.status not in {None, "OK"}:
         remedy = health.action or f"`zpool status {entry.name}` says more"
-        severity: ConcernSeverity = (
-            "info" if any(word in str(health.status) for word in ("feature", "format")) else "warning"
-        )
+        severity: ConcernSeverity = "info" if any(words in str(health.status) for words in _HARMLESS) else "warning"
         yield _about(entry, "pool_status", severity, f"zpool remarks: {health.status}", remedy)
 
 
@@ -126,7 +131,7 @@ def _room(entry: PoolEntry, settings: Pool, health: PoolHealth) -> Iterator[Conc
         yield _about(entry, "pool_full", severity, f"{space.capacity:.0%} of it is in use{free}", remedy)
     held = health.checkpoint
     occupied = held.size if held is not None and held.size is not None else space.checkpoint if space else None
-    if (held is not None and held.state != "discarding") or occupied:
+    if held.state != "discarding" if held is not None else occupied:
         size = f" ({format_size(occupied)})" if occupied else ""
         why = f"it has a checkpoint, which keeps everything that was deleted since{size}"
         remedy = f"`zpool checkpoint -d {entry.name}` discards it"

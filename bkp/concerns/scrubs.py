@@ -37,15 +37,15 @@ def _age(health: PoolHealth, settings: Pool, now: datetime) -> Iterator[Finding]
     scrub = health.scrub
     start = f"`zpool scrub {health.name}` starts one"
     limit = format_duration(settings.scrub_age)
-    if scrub.state == "paused":
-        if scrub.paused_at is not None and timedelta() <= now - scrub.paused_at <= PAUSED_AT_MOST:
-            return  # it may stand aside for a night
+    # it may stand aside for a night, but not for one night after the other
+    aside = scrub.paused_at is not None and timedelta() <= now - scrub.paused_at <= PAUSED_AT_MOST
+    if scrub.state == "paused" and not aside:
         remedy = f"`zpool scrub {health.name}` goes on with it"
         why = "its scrub has been paused for more than a day, and goes on only if somebody says so"
         yield Finding("scrub_stuck", why, remedy, scrub.paused_at)
     elif scrub.state == "canceled":
         yield Finding("scrub_stuck", "its last scrub was canceled: not all of it was read", start, scrub.end)
-    elif scrub.state == "in progress":
+    elif scrub.state in {"in progress", "paused"}:
         remedy = "see whether a disk is slow: `zpool iostat -v`"
         if scrub.start is None or scrub.start > now:
             yield Finding("scrub_stuck", "how long its scrub has been running is not known", remedy)

@@ -28,13 +28,23 @@ _RESULTS = (
 
 # An ATA disk's status byte: this nibble, and the tenths that remain (ATA ACS, SMART self-test execution status).
 _RUNNING = 0xF
-_BY_NIBBLE = {
+_ATA = {
     0x0: SelfTestResult.PASSED,
     0x1: SelfTestResult.ABORTED,
     0x2: SelfTestResult.INTERRUPTED,
     **dict.fromkeys(range(0x3, 0x9), SelfTestResult.FAILED),
     _RUNNING: SelfTestResult.IN_PROGRESS,
 }
+# NVMe base specification, device self-test log: 2 is a reset, 5 to 7 are failures, the rest ends it for other reasons
+_NVME = {
+    **dict.fromkeys((0x1, 0x3, 0x4, 0x8, 0x9), SelfTestResult.ABORTED),
+    **dict.fromkeys((0x5, 0x6, 0x7), SelfTestResult.FAILED),
+    0x0: SelfTestResult.PASSED,
+    0x2: SelfTestResult.INTERRUPTED,
+}
+# SPC, self-test results log page: as for ATA, but for the failures, which end at 7
+_SCSI = {code: result for code, result in _ATA.items() if code != 0x8}
+_BY_CODE = {Protocol.ATA: _ATA, Protocol.NVME: _NVME, Protocol.SCSI: _SCSI}
 
 
 def newest_of_each_kind(tests: Iterable[SelfTest]) -> dict[SelfTestKind, SelfTest]:
@@ -90,14 +100,19 @@ def result_of(words: str, protocol: Protocol | None) -> SelfTestResult:
 
 
 def ata_result(status: int | None, words: str) -> SelfTestResult:
-    """Return what an ATA disk's status byte and smartctl's words for it agree on.
+    """Return what an ATA disk's status byte and smartctl's words for it agree on."""
+    return agreed(Protocol.ATA, None if status is None else status >> 4, words)
+
+
+def agreed(protocol: Protocol, code: int | None, words: str) -> SelfTestResult:
+    """Return what a disk's code for a test's end and smartctl's words for it agree on.
 
     Where they do not, the test failed if either says so, and else its result is unknown.
     """
-    by_words = result_of(words, Protocol.ATA)
-    if status is None:
+    by_words = result_of(words, protocol)
+    if code is None:
         return by_words
-    by_number = _BY_NIBBLE.get(status >> 4, SelfTestResult.UNKNOWN)
+    by_number = _BY_CODE[protocol].get(code, SelfTestResult.UNKNOWN)
     if not words or by_words is by_number:
         return by_number
     return SelfTestResult.FAILED if SelfTestResult.FAILED in {by_number, by_words} else SelfTestResult.UNKNOWN
@@ -166,13 +181,15 @@ def entry(
 def with_current(log: tuple[SelfTest, ...] | None, current: SelfTest | None) -> tuple[SelfTest, ...] | None:
     """Return the log with what the disk says of its current or latest test, if the log does not have it.
 
-    `current` counts where it runs, or where there is no log to tell how it ended.
+    `current` counts where it runs, where there is no log to tell how it ended, or where it failed and the log's newest
+    did not: some disks do not log every test.
     """
     if current is None or current.result is SelfTestResult.PASSED:
         return log
-    if current.result is not SelfTestResult.IN_PROGRESS:
-        return log or (current,)
     newest = log[0] if log else None
+    if current.result is not SelfTestResult.IN_PROGRESS:
+        unlogged = current.result is SelfTestResult.FAILED and newest and newest.result is not SelfTestResult.FAILED
+        return (current, *(log or ())) if unlogged else log or (current,)
     if newest is None or newest.result is not SelfTestResult.IN_PROGRESS:
         return (current, *(log or ()))
     known = current if newest.percent_done is None else newest

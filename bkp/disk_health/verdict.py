@@ -53,10 +53,16 @@ def _judge(said: DiskHealth, rows: tuple[Attribute, ...], *, in_doubt: bool) -> 
     if said.passed is False or said.critical_warning or bits & _FAILING or failing:
         return Health.FAILED
     impossible = said.exit_status is not None and said.exit_bits is None
-    odd = any((row.failed_said or "PAST").upper() not in _NOW | _BEFORE for row in rows)
-    if said.passed is None or odd or in_doubt or said.health_from_attributes or impossible or bits & _NOT_READ:
+    odd = any((row.failed_said or "PAST").upper() not in _NOW | _BEFORE or _contradicts(row) for row in rows)
+    off = False in {said.smart_available, said.smart_enabled}
+    if said.passed is None or odd or off or in_doubt or said.health_from_attributes or impossible or bits & _NOT_READ:
         return Health.UNKNOWN
     return Health.PASSED
+
+
+def _contradicts(row: Attribute) -> bool:
+    """Whether a row is at or below its threshold by its numbers, and has no remark. A threshold of 0 is none."""
+    return not row.failed_said and row.value is not None and bool(row.threshold) and row.value <= (row.threshold or 0)
 
 
 def fails_now(remark: str | None) -> bool:

@@ -58,6 +58,11 @@ def total(counts: Iterable[int | None]) -> int | None:
     return sum(known) if known and len(known) == len(found) else None
 
 
+def largest(*counts: int | None) -> int | None:
+    """Return the largest of several sources of one count: the disk is as bad as the worst says; None if none does."""
+    return max((count for count in counts if count is not None), default=None)
+
+
 def protocol_named(word: str | None) -> Protocol | None:
     """Return the protocol that smartctl calls by this word, in upper or lower case."""
     return _PROTOCOLS.get((word or "").lower())

@@ -8,9 +8,20 @@ from bkp.disk_health import attributes, selftests
 from bkp.disk_health.as_json import tree
 from bkp.disk_health.attributes import AttributeTable
 from bkp.disk_health.model import Attribute, Identity, Protocol, SelfTest, Values
-from bkp.disk_health.words import clean, first_known, hours_to_seconds, leading_number, plausible_celsius
+from bkp.disk_health.words import (
+    clean,
+    first_known,
+    hours_to_seconds,
+    largest,
+    leading_number,
+    percent_ratio,
+    plausible_celsius,
+)
 
+# the disk's own statistics, which mean the same for every maker
 _ENDURANCE = "Percentage Used Endurance Indicator"
+_REALLOCATED = "Number of Reallocated Logical Sectors"
+_UNCORRECTABLE = "Number of Reported Uncorrectable Errors"
 
 
 def table(document: tree.Tree) -> AttributeTable:
@@ -57,7 +68,8 @@ def values(document: tree.Tree, rows: tuple[Attribute, ...] | None, identity: Id
         tree.whole(document, "power_on_time", "hours"), tree.whole(document, "power_on_time", "minutes")
     )
     said = plausible_celsius(tree.signed(document, "temperature", "current"))
-    wear = [value for value in (_endurance(document), found.wear_ratio) if value is not None]
+    endurance = percent_ratio(_statistic(document, _ENDURANCE))
+    wear = [value for value in (endurance, found.wear_ratio) if value is not None]
     log = tree.at(document, "ata_smart_error_log")
     return msgspec.structs.replace(
         found,
@@ -65,16 +77,18 @@ def values(document: tree.Tree, rows: tuple[Attribute, ...] | None, identity: Id
         power_on_seconds=first_known(power_on, found.power_on_seconds),
         power_cycles=first_known(tree.whole(document, "power_cycle_count"), found.power_cycles),
         wear_ratio=max(wear, default=None),
+        reallocated_sectors=largest(found.reallocated_sectors, _statistic(document, _REALLOCATED)),
+        pending_sectors=largest(found.pending_sectors, tree.whole(document, "ata_pending_defects_log", "count")),
+        media_errors=largest(found.media_errors, _statistic(document, _UNCORRECTABLE)),
         error_log_count=first_known(tree.whole(log, "extended", "count"), tree.whole(log, "summary", "count")),
     )
 
 
-def _endurance(document: tree.Tree) -> float | None:
-    """Return the wear by the disk's own statistics, which mean the same for every maker."""
+def _statistic(document: tree.Tree, name: str) -> int | None:
     for page in tree.rows(document, "ata_device_statistics", "pages") or ():
         for item in tree.rows(page, "table") or ():
-            if tree.text(item, "name") == _ENDURANCE and tree.flag(item, "flags", "valid") is not False:
-                return tree.percent(item, "value")
+            if tree.text(item, "name") == name and tree.flag(item, "flags", "valid") is not False:
+                return tree.whole(item, "value")
     return None
 
 

@@ -58,10 +58,12 @@ def _current(document: tree.Tree, said: str | None) -> SelfTest | None:
 
 
 def _entry(item: object, power_on: int | None) -> SelfTest:
+    said = clean(tree.text(item, "self_test_result", "string") or "")
     return selftests.entry(
         Protocol.NVME,
         clean(tree.text(item, "self_test_code", "string") or ""),
-        clean(tree.text(item, "self_test_result", "string") or ""),
+        said,
+        result=selftests.agreed(Protocol.NVME, tree.whole(item, "self_test_result", "value"), said),
         at_hours=tree.whole(item, "power_on_hours"),
         power_on=power_on,
         lba=tree.whole(item, "lba"),

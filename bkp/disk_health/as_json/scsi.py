@@ -29,6 +29,7 @@ def values(document: tree.Tree) -> Values:
             tree.percent(document, "endurance_used", "current_percent"),
         ),
         reallocated_sectors=tree.whole(document, "scsi_grown_defect_list"),
+        pending_sectors=tree.whole(document, "scsi_pending_defects", "count"),
         media_errors=_media_errors(document),
     )
 
@@ -54,11 +55,13 @@ def self_tests(document: tree.Tree, power_on: int | None) -> tuple[str | None, t
 
 def _entry(item: object, power_on: int | None) -> SelfTest:
     running = tree.flag(item, "self_test_in_progress")
+    said = clean(tree.text(item, "result", "string") or "")
+    ended = selftests.agreed(Protocol.SCSI, tree.whole(item, "result", "value"), said)
     return selftests.entry(
         Protocol.SCSI,
         clean(tree.text(item, "code", "string") or ""),
-        clean(tree.text(item, "result", "string") or ""),
-        result=SelfTestResult.IN_PROGRESS if running else None,
+        said,
+        result=SelfTestResult.IN_PROGRESS if running else ended,
         at_hours=tree.whole(item, "power_on_time", "hours"),
         power_on=power_on,
         lba=tree.whole(item, "lba_first_failure", "value"),

@@ -10,7 +10,15 @@ import msgspec
 from bkp.disk_health import attributes, selftests
 from bkp.disk_health.attributes import AttributeTable
 from bkp.disk_health.model import Attribute, Identity, Protocol, SelfTest, SelfTestResult, Values
-from bkp.disk_health.words import block_number, clean, first_known, leading_number, percent_ratio, plausible_celsius
+from bkp.disk_health.words import (
+    block_number,
+    clean,
+    first_known,
+    largest,
+    leading_number,
+    percent_ratio,
+    plausible_celsius,
+)
 
 if TYPE_CHECKING:
     from bkp.disk_health.as_text.lines import Text
@@ -26,7 +34,11 @@ _ROW = re.compile(
     r"\s+(?P<failed>\S+)\s+(?P<raw>\S.*)"
 )
 _SCT_TEMPERATURE = re.compile(r"Current Temperature:\s+(-?[0-9]{1,4}) Celsius")
-_ENDURANCE = re.compile(r"0x07\s+0x008\s+1\s+(\d{1,3})\s+\S+\s+Percentage Used Endurance Indicator")
+# the disk's own statistics, which mean the same for every maker
+_STATISTIC = r"0x0{}\s+0x{}\s+[0-9]\s+(\d{{1,12}})\s+\S+\s+{}"
+_ENDURANCE = re.compile(_STATISTIC.format(7, "008", "Percentage Used Endurance Indicator"))
+_REALLOCATED = re.compile(_STATISTIC.format(3, "020", "Number of Reallocated Logical Sectors"))
+_UNCORRECTABLE = re.compile(_STATISTIC.format(4, "008", "Number of Reported Uncorrectable Errors"))
 _ERRORS = re.compile(r"(?:ATA|Device) Error Count: (\d+).*")
 _NO_ERRORS = re.compile(r"No Errors Logged")
 _TEST_LOG = re.compile(r"Num\s+Test_Description\s+Status\s+Remaining\b")
@@ -75,14 +87,20 @@ def values(text: Text, rows: tuple[Attribute, ...] | None, identity: Identity) -
     """Return what an ATA disk measures."""
     found = attributes.values_of(rows or (), identity)
     sct = next((plausible_celsius(int(match[1])) for match in text.matches(_SCT_TEMPERATURE)), None)
-    told = [percent_ratio(int(match[1])) for match in text.matches(_ENDURANCE)]
+    told = [percent_ratio(percent) for percent in _statistics(text, _ENDURANCE)]
     wear = [value for value in (*told, found.wear_ratio) if value is not None]
     return msgspec.structs.replace(
         found,
         temperature_celsius=first_known(found.temperature_celsius, sct),
         wear_ratio=max(wear, default=None),
+        reallocated_sectors=largest(found.reallocated_sectors, *_statistics(text, _REALLOCATED)),
+        media_errors=largest(found.media_errors, *_statistics(text, _UNCORRECTABLE)),
         error_log_count=_errors(text),
     )
+
+
+def _statistics(text: Text, wanted: re.Pattern[str]) -> list[int]:
+    return [int(match[1]) for match in text.matches(wanted)]
 
 
 def _errors(text: Text) -> int | None:

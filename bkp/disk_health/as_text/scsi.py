@@ -36,6 +36,7 @@ def values(text: Text) -> Values:
         power_cycles=leading_number(text.first("accumulated start-stop cycles") or ""),
         wear_ratio=text.percent("percentage used endurance indicator"),
         reallocated_sectors=leading_number(text.first("elements in grown defect list") or ""),
+        pending_sectors=leading_number(text.first("pending defect count") or ""),
         media_errors=total(leading_number(match["uncorrected"] or "") for match in text.matches(_COUNTERS)),
     )
 

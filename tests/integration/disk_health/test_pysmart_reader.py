@@ -68,6 +68,17 @@ def test_the_reading_of_a_failing_sas_disk_agrees_with_ours(smartctl: FakeSmartc
     assert disagreements(disk(text), found) == ()
 
 
+def test_a_failing_disks_text_that_was_spoilt_never_passes(smartctl: FakeSmartctl) -> None:
+    """Cut, garbled, its lines moved, its words renamed: pySMART says FAIL, or nothing that is believed."""
+    text = written("sata-failing.txt")
+    lines = text.splitlines(keepends=True)
+    spoilt = (text[: len(text) // 3], text[200:2600], "".join(reversed(lines)), text.replace("FAILED!", "FA\0LED"))
+    for each in spoilt:
+        smartctl.answer("-n standby -d sat --all /dev/sda", each, ends_with=24)
+        found = _read(smartctl, "/dev/sda", "sat")
+        assert found.error or found.assessment != "PASS"
+
+
 def test_another_disk_in_its_place_is_a_disagreement(smartctl: FakeSmartctl) -> None:
     text = written("sata-failing.txt")
     smartctl.answer("-n standby -d sat --all /dev/sda", text.replace("NWTEST0001", "NWTEST0009"))

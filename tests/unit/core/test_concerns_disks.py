@@ -67,8 +67,14 @@ def server(tmp_path: Path) -> Server:
         ),
         (
             {"self_tests": None, "exit_bits": (ExitBit.SELF_TEST_LOG,)},
-            *("disk_selftest_failed", "critical", "its last self-test failed"),
+            *("disk_selftest_failed", "critical", "smartctl found a failed self-test in its log"),
         ),
+        (
+            {"self_tests": (PASSED,), "exit_bits": (ExitBit.SELF_TEST_LOG,)},
+            *("disk_selftest_failed", "critical", "smartctl found a failed self-test in its log"),
+        ),
+        ({"failing_now": ("Start_Stop_Count",)}, "disk_failing", "warning", "attribute Start_Stop_Count is below"),
+        ({"values": {"spare_ratio": 0.05}}, "disk_worn", "warning", "only 5% of its spare blocks are left"),
     ],
 )
 def test_every_bad_state_of_a_disk_is_said_with_its_place_in_the_backup(

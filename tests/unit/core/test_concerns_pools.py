@@ -42,6 +42,10 @@ def test_all_is_well_and_nothing_is_said(server: Server) -> None:
     assert server.seen() == []
 
 
+WARNS = ("pool_status", "warning")
+LONG_AGO = NOW - 40 * DAY
+
+
 @pytest.mark.parametrize(
     ("changes", "kind", "severity", "words"),
     [
@@ -54,7 +58,17 @@ def test_all_is_well_and_nothing_is_said(server: Server) -> None:
         ({"data_errors": 7}, "pool_data_errors", "critical", "files on it are damaged (7 errors)"),
         ({"data_errors": "some"}, "pool_data_errors", "critical", "files on it are damaged"),
         ({"status": "Mismatch between pool hostid and system hostid."}, "pool_status", "warning", "hostid"),
-        ({"status": "Some supported features are not enabled."}, "pool_status", "info", "features"),
+        (
+            {"status": "Some features are not enabled. It can still be used, but some features are unavailable."},
+            *("pool_status", "info", "features"),
+        ),
+        ({"status": "The pool can only be accessed in read-only mode: it uses features"}, *WARNS, "read-only"),
+        ({"status": "Errata #4 detected. An on-disk format incompatibility."}, *WARNS, "Errata"),
+        (
+            {"vdevs": (*a_tree(), a_vdev("ata-S", "INUSE", vdev_class="spare", guid="101"))},
+            *WARNS,
+            "a spare is in use: ata-S",
+        ),
         ({"space": SPACE}, "pool_full", "warning", "85% of it is in use, 150 B are free"),
         ({"space": msgspec.structs.replace(SPACE, capacity=0.91)}, "pool_full", "critical", "91% of it is in use"),
         ({"checkpoint": Checkpoint(state="exists", size=4096)}, "pool_checkpoint", "warning", "(4.0 KiB)"),
@@ -73,6 +87,7 @@ def test_all_is_well_and_nothing_is_said(server: Server) -> None:
         ({"scrub": msgspec.structs.replace(FINISHED, end=NOW + DAY)}, "scrub_old", "warning", "is not known"),
         ({"scrub": msgspec.structs.replace(FINISHED, end=NOW - 37 * DAY)}, "scrub_old", "warning", "ended 37d ago"),
         ({"scrub": Scan(state="paused", paused_at=NOW - 2 * DAY)}, "scrub_stuck", "warning", "for more than a day"),
+        ({"scrub": Scan(state="paused", paused_at=NOW, start=LONG_AGO)}, "scrub_stuck", "warning", "more than 36d"),
         ({"scrub": Scan(state="paused")}, "scrub_stuck", "warning", "for more than a day"),
         ({"scrub": Scan(state="canceled", end=NOW - DAY)}, "scrub_stuck", "warning", "was canceled"),
         ({"scrub": Scan(state="in progress", start=NOW - 37 * DAY)}, "scrub_stuck", "warning", "more than 36d"),
@@ -104,7 +119,8 @@ def test_every_bad_state_of_a_pool_is_said(
     [
         {"scrub": Scan(state="in progress", start=NOW - DAY, progress=0.3)},
         {"resilver": Scan(state="finished", end=NOW - DAY, errors=0)},
-        {"checkpoint": Checkpoint(state="discarding")},
+        {"scrub": Scan(state="paused", start=NOW - DAY, paused_at=NOW - DAY / 2)},
+        {"checkpoint": Checkpoint(state="discarding", size=4096)},
         {"vdevs": (*a_tree(), a_vdev("ata-S", "AVAIL", vdev_class="spare", read=None, guid="101"))},
     ],
 )

@@ -102,6 +102,26 @@ def test_a_failing_document_with_one_part_garbled_is_never_healthy(
     assert _health(json.dumps(changed).encode()) is not Health.PASSED
 
 
+@given(document=st.sampled_from(BAD_DOCUMENTS), name=st.text(max_size=8), data=st.data())
+def test_a_failing_document_with_a_renamed_part_is_never_healthy(
+    document: dict[str, Any], name: str, data: st.DataObject
+) -> None:
+    changed: Any = copy.deepcopy(document)
+    *way, last = data.draw(st.sampled_from([path for path in _paths(document) if isinstance(path[-1], str)]))
+    place = changed
+    for key in way:
+        place = place[key]
+    place[name] = place.pop(last)
+    assert _health(json.dumps(changed).encode()) is not Health.PASSED
+
+
+@given(number=st.integers(1, 10**12), text=st.booleans())
+def test_a_number_as_text_is_the_same_or_unknown_and_never_less(number: int, text: bool) -> None:
+    found = read_attached(json.dumps(nvme({"media_errors": str(number) if text else number})).encode())
+    assert isinstance(found, DiskHealth)
+    assert found.values.media_errors == (None if text else number)
+
+
 @given(document=st.sampled_from(BAD_DOCUMENTS), share=st.floats(0, 0.999))
 def test_a_document_that_was_cut_is_unknown(document: dict[str, Any], share: float) -> None:
     whole = json.dumps(document).encode()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from bkp.disk_health.attached import read_attached
@@ -165,6 +167,27 @@ def test_a_remark_that_nobody_knows_is_a_doubt(remark: object) -> None:
     rows = [attribute(5, "Reallocated_Sector_Ct", raw="0", when_failed=remark)]
     found = reading(ata(ata_smart_attributes={"table": rows}))
     assert (found.health, found.failed_before) == (Health.UNKNOWN, ("Reallocated_Sector_Ct",))
+
+
+def test_an_attribute_at_its_threshold_without_a_remark_is_a_doubt() -> None:
+    rows = [attribute(5, "Reallocated_Sector_Ct", raw="2000", value=10, prefail=True)]
+    assert reading(ata(ata_smart_attributes={"table": rows})).health is Health.UNKNOWN
+
+
+@pytest.mark.parametrize("said", [{"available": True, "enabled": False}, {"available": False}])
+def test_a_disk_whose_smart_is_off_vouches_for_nothing(said: dict[str, bool]) -> None:
+    assert reading(ata(smart_support=said)).health is Health.UNKNOWN
+
+
+def test_a_disks_statistics_and_its_log_of_defects_count_where_its_attributes_say_less() -> None:
+    def page(name: str, value: int) -> dict[str, Any]:
+        return {"table": [{"name": name, "value": value, "flags": {"valid": True}}]}
+
+    pages = [page("Number of Reallocated Logical Sectors", 55), page("Number of Reported Uncorrectable Errors", 7)]
+    document = ata(ata_device_statistics={"pages": pages}, ata_pending_defects_log={"size": 1, "count": 9})
+    values = reading(document).values
+    assert (values.reallocated_sectors, values.media_errors, values.pending_sectors) == (55, 7, 9)
+    assert reading(scsi(scsi_pending_defects={"count": 12})).values.pending_sectors == 12
 
 
 def test_an_attribute_without_a_threshold_never_failed() -> None:

@@ -21,6 +21,24 @@ def test_a_running_self_test_stands_first_with_its_progress() -> None:
     assert (tests[1].result, tests[1].age_hours) == (SelfTestResult.PASSED, 21)
 
 
+def test_a_failed_test_that_the_disk_did_not_log_is_its_newest() -> None:
+    status = {"status": {"value": 0x79, "string": "completed with read failure"}}
+    tests = reading(ata(ata_smart_data={"self_test": status})).self_tests
+    assert tests is not None
+    assert [test.result for test in tests] == [SelfTestResult.FAILED, SelfTestResult.PASSED]
+
+
+@pytest.mark.parametrize("words", ["", "Completed without error", "Completed: failed segments"])
+def test_a_test_that_failed_by_its_code_or_by_its_words_failed(words: str) -> None:
+    ended = {"value": 7, "string": words}
+    log = {"table": [{"self_test_code": {"value": 1, "string": "Short"}, "self_test_result": ended}]}
+    sas = {"code": {"value": 1, "string": "Background short"}, "result": ended}
+    for document in (nvme(nvme_self_test_log=log), scsi(scsi_self_test_0=sas)):
+        tests = reading(document).self_tests
+        assert tests is not None
+        assert tests[0].result is SelfTestResult.FAILED
+
+
 def test_an_nvme_self_test_tells_what_is_done_and_its_log_has_holes() -> None:
     entry = {
         "self_test_code": {"value": 1, "string": "Short"},

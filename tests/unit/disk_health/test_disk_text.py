@@ -259,3 +259,16 @@ def test_thousands_may_be_set_off_in_any_locale(blank: str) -> None:
 )
 def test_a_number_ends_where_it_is_no_group_of_three(text: str, number: int | None) -> None:
     assert grouped_number(text) == number
+
+
+def test_the_disks_own_statistics_and_defects_are_read_of_text_as_of_json() -> None:
+    lines = (
+        "0x03  0x020  4              55  ---  Number of Reallocated Logical Sectors\n"
+        "0x04  0x008  4               7  ---  Number of Reported Uncorrectable Errors\n"
+    )
+    values = disk(written("sata-failing.txt").replace("0x07  0x008", lines + "0x07  0x008") + lines).values
+    assert (values.media_errors, (values.reallocated_sectors or 0) >= 55) == (max(values.media_errors or 0, 7), True)
+    sas = written("sas-failing.txt").replace(
+        "Error counter log:", "Pending defect count:12 Pending Defects\n\nError counter log:"
+    )
+    assert disk(sas).values.pending_sectors == 12

@@ -229,6 +229,45 @@ def test_json_without_some_value_or_with_another_kind_reads_no_healthier(
         assert all(pool.suspended for pool in reading.pools)
 
 
+def shuffled(value: Any, turn: int) -> Any:
+    """Return nested objects with their keys in another order."""
+    if not isinstance(value, dict):
+        return value
+    keys = sorted(value, key=lambda key: hash((key, turn)))
+    return {key: shuffled(value[key], turn) for key in keys}
+
+
+@given(st.integers())
+def test_json_in_another_order_reads_the_same(turn: int) -> None:
+    assert read_status_json(json.dumps(shuffled(SICK, turn))) == read_status_json(json.dumps(SICK))
+
+
+@given(st.sampled_from(PLACES), NAMES)
+def test_json_with_a_renamed_key_reads_no_healthier(place: tuple[str, ...], name: str) -> None:
+    changed = copy.deepcopy(SICK)
+    holder = changed
+    for key in place[:-1]:
+        holder = holder[key]
+    holder[name] = holder.pop(place[-1])
+    assert not any(looks_healthy(pool) for pool in read_status_json(json.dumps(changed)).pools)
+
+
+@given(
+    st.integers(1, 999), st.integers(0, 99), st.sampled_from("KMGTP"), st.sampled_from(["error_count", "read_errors"])
+)
+def test_a_scaled_number_in_json_is_never_zero_nor_below_its_printed_value(
+    whole: int, part: int, unit: str, key: str
+) -> None:
+    said = f"{whole}.{part:02}{unit}"
+    changed = copy.deepcopy(SICK)
+    pool = changed["pools"]["cellar"]
+    (pool if key == "error_count" else pool["vdevs"]["cellar"])[key] = said
+    found = read_status_json(json.dumps(changed)).pools[0]
+    number = found.data_errors if key == "error_count" else found.vdevs[0].read
+    assert isinstance(number, int)
+    assert number >= whole * 1024 ** ("KMGTP".index(unit) + 1)
+
+
 @given(st.integers(0, len(json.dumps(SICK)) - 1))
 def test_cut_json_gives_no_pool_and_the_reason(end: int) -> None:
     reading = read_status_json(json.dumps(SICK)[:end])
