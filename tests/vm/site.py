@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.vm.lab.guest import Guest, Result
     from tests.vm.lab.pool import Pool
 
-PASSPHRASE = "lab passphrase of the repository"
+PASSPHRASE = "lab granite otter lamp violin tundra"
 FILES, IN_CHILD = 300, 100
 
 _CONFIG = """\
