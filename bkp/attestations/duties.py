@@ -54,9 +54,10 @@ class Duty:
 
     @property
     def command(self) -> str:
-        """Return what attests it."""
-        return f"bkp-audit attest {self.topic.word} {self.location.name}" + (
-            f" --target {self.target}" if self.target is not None else ""
+        """Return what attests it, but for who vouches for it."""
+        target = ("--target", self.target) if self.target is not None else ()
+        return " ".join(
+            filter(None, ("bkp-audit attest", self.topic.word, self.location.name, *target, self.topic.given))
         )
 
 

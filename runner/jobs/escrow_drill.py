@@ -143,7 +143,10 @@ def _work(escrow: _Escrow) -> None:
     with recorder.step("attest"):
         records = _records(escrow, live, len(sample.files))
         append_attestations(Path(context.config.attestations_path), records)
-        context.log.info(f"attested: {brought.location} opened {context.target}")
+        until = f"{min(each.valid_until for each in records):%Y-%m-%d}"
+        context.log.info(
+            f"attested: {brought.location} opened {context.target}; counts until {until} unless its key changes"
+        )
 
 
 def _insist_on_same(escrow: _Escrow) -> LiveKey:

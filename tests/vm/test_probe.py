@@ -187,25 +187,76 @@ def test_corruption_that_a_scrub_finds_is_counted_on_the_disk_that_it_was_on(
     assert _look(site) == {}
 
 
-def test_a_dataset_whose_key_is_not_loaded_is_locked_and_a_new_key_is_not_the_one_that_was_attested(
-    site: Site, server: VirtualMachine, pool: Pool
-) -> None:
-    server.write(site.config, server.read(site.config).replace("online, holds: [", "online, holds: [zfs-key, "))
-    copy = ("attest", "zfs-key", "vaultwarden", "--by", "A. Operator", "--file", KEYFILE)
-    server.run("bkp-audit", "--config", site.config, *copy)
+def test_a_dataset_whose_key_is_not_loaded_is_locked(site: Site, server: VirtualMachine, pool: Pool) -> None:
     server.run(f"zfs unmount -f {pool.secure} && zfs unload-key {pool.secure}")
 
     found, verdicts = _look(site), _verdicts(site)
 
     pool.unlock()
-    assert (verdicts["ENC-007"], verdicts["KEY-009"]) == ("fail", "pass")
+    assert verdicts["ENC-007"] == "fail"
     below = (pool.backup, f"{pool.backup}/child", pool.borg)
     assert set(found) == {f"dataset_locked dataset {each}" for each in below}
     assert _look(site) == {}
-    new = "/root/new.key"
-    server.write(new, "another lab passphrase\n", mode=0o600)
-    server.run(f"zfs change-key -o keylocation=file://{new} -o pbkdf2iters={KEY_ROUNDS} {pool.secure}")
+
+
+def _attest_zfs_key(site: Site, copy: str, *target: str) -> int:
+    """Try the copy of a ZFS key in a file as that of vaultwarden; return the exit code."""
+    words = ("attest", "zfs-key", "vaultwarden", "--by", "A. Operator", "--file", copy)
+    return site.guest.run("bkp-audit", "--config", site.config, *words, *target, check=False).code
+
+
+def _of_keys(site: Site) -> set[str]:
+    """Let the probe look; return kind and object of each concern about a ZFS key outside the server."""
+    _look(site)
+    told = json.loads(site.bkp_run("status", "--json", check=False).stdout)["concerns"]
+    found = {f"{each['kind']} {each['object']}" for each in told if each["kind"].startswith("escrow")}
+    return {each for each in found if "encryption root" in each}
+
+
+def test_a_zfs_key_is_tried_as_it_lies_at_its_place_and_a_new_one_is_told_by_the_next_look(
+    site: Site, server: VirtualMachine, pool: Pool
+) -> None:
+    """A passphrase, and the raw key of a child that has one of its own."""
+    vault, raw = f"{pool.backup}/vault", "/root/raw.key"
+    server.script(
+        f"""
+        umask 077
+        head -c 32 /dev/urandom > {raw}; head -c 32 /dev/urandom > {raw}.other; head -c 31 {raw} > {raw}.short
+        echo 'no passphrase of this pool' > {KEYFILE}.other
+        zfs create -o encryption=on -o keyformat=raw -o keylocation=file://{raw} {vault}
+        """
+    )
+    server.write(site.config, server.read(site.config).replace("online, holds: [", "online, holds: [zfs-key, "))
+    own, child = ("--target", pool.secure), ("--target", vault)
+    assert _of_keys(site) == {f"escrow_lapsed encryption root {each}" for each in (pool.secure, vault)}
     assert _verdicts(site)["KEY-009"] == "unattested"
+
+    assert _attest_zfs_key(site, KEYFILE) == 2, "which of the two is meant?"
+    assert _attest_zfs_key(site, f"{KEYFILE}.other", *own) == 1
+    assert _attest_zfs_key(site, f"{raw}.other", *child) == 1
+    assert _attest_zfs_key(site, f"{raw}.short", *child) != 0
+    assert _attest_zfs_key(site, raw, *own) != 0, "the key of the other one"
+    assert not server.run(f"grep -c zfs-key {site.state}/attestations.jsonl", check=False).text.strip("0")
+    server.run(f"zfs unmount {vault} && zfs unload-key {vault}")
+    assert _attest_zfs_key(site, KEYFILE, *own) == 0
+    assert _attest_zfs_key(site, raw, *child) == 0
+    assert pool.property("keystatus", vault) == "unavailable", "it was tried, and not loaded"
+    server.run(f"zfs load-key {vault} && zfs mount {vault}")
+    assert _of_keys(site) == set()
+    assert _verdicts(site)["KEY-009"] == "pass"
+    passphrase = server.read(KEYFILE).strip()
+    assert passphrase not in server.read(f"{site.state}/attestations.jsonl")
+    assert passphrase not in server.read(f"{site.state}/observed/datasets.json")
+
+    server.run(f"zfs change-key -o keylocation=file://{KEYFILE} -o pbkdf2iters={KEY_ROUNDS} {pool.secure}")
+    assert _of_keys(site) == {f"escrow_outdated encryption root {pool.secure}"}, "even for the same passphrase again"
+    assert _verdicts(site)["KEY-009"] == "unattested"
+    assert _attest_zfs_key(site, KEYFILE, *own) == 0
+    assert (_of_keys(site), _verdicts(site)["KEY-009"]) == (set(), "pass")
+
+    server.run(f"zfs change-key -o keylocation=file://{raw}.other {vault}")
+    assert (_of_keys(site), _verdicts(site)["KEY-009"]) == (set(), "unattested"), "of a raw key only the audit can tell"
+    server.run(f"zfs destroy -r {vault}")
     site.configure()
 
 

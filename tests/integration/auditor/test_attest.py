@@ -53,7 +53,8 @@ def test_three_locations_are_attested_and_a_change_of_passphrase_ends_that(serve
     found = states(server)
     assert found.pop(("vaultwarden", "passphrase")) == "never"
     assert set(found.values()) == {"held"}
-    assert attest(server, "list").returncode == 3, "something is missing"
+    listed = attest(server, "list")
+    assert (listed.returncode, "attest passphrase vaultwarden --target main --by" in listed.stdout) == (3, True)
     content = attestation_file(server).read_text()
     assert len(content.splitlines()) == 5
     assert PASSPHRASE not in content
