@@ -58,9 +58,19 @@ def _of_repository(config: Config, survey: Survey, name: str, found: list[Standi
     yield from outdated
     yield from _lapses(thing, found)
     lapsed = outdated or any(each.state in _LAPSED for each in found)
-    if not lapsed and any(each.duty.topic is topics.KEY for each in found) and opened_by(config, survey, name) is None:
+    if not lapsed and any(each.duty.topic is topics.KEY for each in found):
+        yield from _proof(thing, opened_by(config, survey, name), any(each.state is State.ENDING for each in found))
+
+
+def _proof(thing: str, opened: Standing | None, ending: bool) -> Iterator[Concern]:
+    """Tell that a drill is due; `ending`: something of the same locations ends soon and is told already."""
+    remedy = "take one, and run `bkp-run escrow-drill`"
+    if opened is None:
         why = f"{thing}: no copy of its key was proven to open it within a year"
-        yield Concern("escrow_unproven", "warning", thing, why, "take one, and run `bkp-run escrow-drill`")
+        yield Concern("escrow_unproven", "warning", thing, why, remedy)
+    elif opened.state is State.ENDING and opened.ends is not None and not ending:
+        why = f"{thing}: from {opened.ends:%Y-%m-%d} on no copy of its key is proven to open it"
+        yield Concern("escrow_ending", "info", thing, why, remedy)
 
 
 def _of_root(thing: str, found: list[Standing]) -> Iterator[Concern]:

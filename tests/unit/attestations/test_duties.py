@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from auditor.cli.attest_interactive import in_order
 from auditor.engine.rule import judge_rule
 from auditor.evidence import Evidence, Facts
 from auditor.facts.builder import FactBuilder
@@ -104,6 +105,15 @@ def test_a_repository_that_was_opened_stays_so_for_a_year_unless_its_key_changes
     assert opened(config, "main", LiveKey(KEY.id, "2" * 64), [record], NOW) is None
     assert opened(config, "main", KEY, [record], NOW + timedelta(days=66)) is None
     assert opened(config, "main", KEY, [attestation(**BOUND)], NOW) is None, "compared is not opened"
+
+
+def test_a_person_is_asked_first_for_what_does_not_count_then_for_what_ends_first() -> None:
+    days = (170, None, 10, 175)
+    found = [
+        stand(DUTY, [] if age is None else [attestation(**(BOUND | {"at": NOW - timedelta(days=age)}))], NOW)
+        for age in days
+    ]
+    assert [found.index(each) for each in in_order(found)] == [1, 3, 0, 2]
 
 
 def test_what_is_to_be_held_follows_the_configuration() -> None:

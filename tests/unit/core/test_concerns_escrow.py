@@ -183,6 +183,23 @@ def test_copies_that_were_only_compared_prove_no_passphrase(tmp_path: Path) -> N
     assert seen(store, escrow="[{name: codes.hc}]") == []
 
 
+def test_that_a_drill_is_due_is_told_before_the_year_is_over_and_once(tmp_path: Path) -> None:
+    store = StateStore(tmp_path)
+    found(store, KEY, 0)
+    for topic in ("borg-key", "borg-passphrase"):
+        attest(store, topic=topic, level="opened")
+    for topic in ("borg-key", "borg-passphrase"):
+        attest(store, topic=topic, at=START + timedelta(days=300), valid_until=START + timedelta(days=660))
+    place = "[{name: codes.hc, valid_for: 300d}]"
+    assert seen(store, 345, escrow=place) == []
+    concern = one(store, 355, escrow=place)
+    assert (concern.kind, concern.severity) == ("escrow_ending", "info")
+    assert concern.sentence.endswith("on no copy of its key is proven to open it")
+    assert one(store, 370, escrow=place).kind == "escrow_unproven"
+    (concern,) = seen(store, 355, escrow="[{name: codes.hc, valid_for: 60d}]")
+    assert "nobody vouches" in concern.sentence, "what ends on the same day is told once"
+
+
 def test_what_cannot_be_trusted_counts_for_nothing_and_is_never_silence(store: StateStore) -> None:
     path = store.root / "attestations.jsonl"
     path.write_bytes(path.read_bytes().replace(b"compared", b"confused", 1))
