@@ -15,11 +15,12 @@ from msgspec import Meta
 from auditor.catalogue import UnknownFactError, resolve
 from auditor.evidence import Evidence, Fact, Facts
 from auditor.operators import OperandError
-from auditor.operators.values import printable, typed
+from auditor.operators.values import typed
 from auditor.rules.place import read_input
 from bkp import decoding
 from bkp.attestations.model import Attestation, Attestations
 from bkp.errors import InputFileError
+from bkp.printable import printable
 from bkp.state.files import MAX_BYTES
 
 if TYPE_CHECKING:

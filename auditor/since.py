@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from auditor.operators.values import printable, show_time
+from auditor.operators.values import show_time
 from auditor.report import Since
 from bkp.clock import CLOCK_TOLERANCE
+from bkp.printable import printable
 from bkp.state.reading import Missing, Readable
 from bkp.verdict import Verdict
 

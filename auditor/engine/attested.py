@@ -7,9 +7,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from auditor.durations import shifted
-from auditor.operators.values import SHOWN_DIGITS, printable, quoted, show_list, show_time
+from auditor.operators.values import SHOWN_DIGITS, quoted, show_list, show_time
 from bkp.attestations.model import LEVELS, WARN_DAYS, Attestation
 from bkp.clock import CLOCK_TOLERANCE
+from bkp.printable import printable
 from bkp.verdict import Verdict
 from bkp.words import words
 

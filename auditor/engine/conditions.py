@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from auditor.operators.values import printable, show, show_time
+from auditor.operators.values import show, show_time
 from auditor.report import Observation
 from auditor.rules.model import Check, Condition, Group
 from bkp.clock import CLOCK_TOLERANCE
+from bkp.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from auditor.operators.values import printable, show_time
+from auditor.operators.values import show_time
 from auditor.report import Proof
 from bkp.clock import CLOCK_TOLERANCE
+from bkp.printable import printable
 from bkp.verdict import Verdict
 
 if TYPE_CHECKING:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 from auditor.exit_codes import AuditExit
 from auditor.mail.parts import Parts, parts_of
 from auditor.mail.text import mail_text
-from auditor.operators.values import printable, show_time
+from auditor.operators.values import show_time
 from auditor.render.words import BADGES, SUPPORT_NOTE, floor_line, headline, said
 from bkp.mail.compose import compose
 from bkp.mail.templating import html_environment
+from bkp.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from auditor.operators.values import printable
 from auditor.render.first_screen import FirstScreen, first_screen, needs_somebody
 from auditor.render.words import said
+from bkp.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,8 +5,9 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
-from auditor.operators.values import printable, show_time
+from auditor.operators.values import show_time
 from auditor.render.words import BADGES, SUPPORT_NOTE, floor_line, said
+from bkp.printable import printable
 from bkp.verdict import Verdict
 
 if TYPE_CHECKING:

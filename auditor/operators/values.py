@@ -10,18 +10,13 @@ from auditor.catalogue import FactSpec, FactType, Value
 from auditor.catalogue.model import TYPE_FORMS
 from auditor.operators.registry import OperandError
 from bkp.errors import did_you_mean
+from bkp.printable import printable
 
 MODE_FORM = re.compile(r"[0-7]{4}", re.ASCII)
 FINGERPRINT_FORM = re.compile(r"[0-9a-f]{64}", re.ASCII)
 SHOWN_DIGITS = 12
 SHOWN_ITEMS = 10
 SHOWN_TEXT = 200
-
-# Controls, what changes the direction, and what takes no room on the screen: tags (U+E0000) can hold whole sentences.
-_CONTROLS = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164"
-    r"\ud800-\udfff\ufeff\uffa0\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
-)
 
 
 def typed(spec: FactSpec, value: Any, kind: FactType | None = None) -> Value:
@@ -110,15 +105,6 @@ def describe(value: Any) -> str:
 def quoted(text: str) -> str:
     """Put text in quotes with every control character visible: evidence is untrusted."""
     return "'" + printable(text) + "'"
-
-
-def printable(text: str) -> str:
-    """Return text with control, direction-changing and invisible characters replaced by their escapes."""
-    return _CONTROLS.sub(lambda match: _escape(ord(match[0])), text)
-
-
-def _escape(code: int) -> str:
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def show(spec: FactSpec, value: Value | None, now: datetime | None = None) -> str:

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from auditor.operators.values import printable, show_time
+from auditor.operators.values import show_time
 from auditor.render.first_screen import first_screen
 from auditor.render.palette import DARK, LIGHT, RULE_DARK, RULE_LIGHT
 from auditor.render.words import BADGES, CHAIN_NOTE, SUPPORT_NOTE, Badge, floor_line, headline, said
+from bkp.printable import printable
 from bkp.verdict import Verdict
 
 if TYPE_CHECKING:

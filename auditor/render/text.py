@@ -6,8 +6,9 @@ import textwrap
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from auditor.operators.values import printable, show_time
+from auditor.operators.values import show_time
 from auditor.render.words import BADGES, floor_line, headline, said, totals_line, waiver_line
+from bkp.printable import printable
 from bkp.verdict import Verdict
 
 if TYPE_CHECKING:

@@ -8,6 +8,8 @@ from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
 from typing import TYPE_CHECKING
 
+from bkp.printable import printable
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -34,7 +36,7 @@ def compose(
 ) -> EmailMessage:
     """Return the whole message. `subject` is put after `[bkp] `; `at` (UTC) is when it happened.
 
-    What no mail may hold is shown instead of sent. Text that is too long is cut, HTML that is too long left out.
+    What nobody could see is shown instead of sent. Text that is too long is cut, HTML that is too long left out.
     """
     message = EmailMessage()
     message["Subject"] = f"[bkp] {one_line(subject, MAX_SUBJECT)}"
@@ -48,22 +50,16 @@ def compose(
         message[RUN_HEADER] = run_id
     if urgent:
         message["X-Priority"] = "2"
-    plain = printable(text)
+    plain = printable(text, keep="\n")
     message.set_content(plain if len(plain) <= MAX_TEXT else plain[:MAX_TEXT] + _CUT, cte="quoted-printable")
     if html is not None and len(html) <= MAX_TEXT:
-        message.add_alternative(printable(html), subtype="html", cte="quoted-printable")
+        message.add_alternative(printable(html, keep="\n"), subtype="html", cte="quoted-printable")
     return message
-
-
-def printable(text: str) -> str:
-    r"""Return the text with what no mail may hold shown as `\x1b`: names need not be UTF-8, and may hold anything."""
-    shown = "".join(char if char.isprintable() or char == "\n" else f"\\x{ord(char):02x}" for char in text)
-    return shown.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def one_line(text: str, limit: int) -> str:
     """Return the text as one line of at most so many characters."""
-    line = " ".join(printable(text).split())
+    line = " ".join(printable(text, keep="\n").split())
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 

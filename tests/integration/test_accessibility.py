@@ -27,6 +27,7 @@ from runner.watch.decide import decide
 from runner.watch.message import build as build_watch_mail
 from tests.support.audit_world import NOW, report_on, rule
 from tests.support.axe import complaints
+from tests.support.chromium import insist_that_it_fits
 from tests.support.exporter_world import World, every_status, healthy
 from tests.support.fake_msmtp import FakeMsmtp
 from tests.support.mailbox import text_of
@@ -115,3 +116,9 @@ def test_axe_finds_nothing_of_level_a_or_aa_by_day_and_by_night(tmp_path: Path, 
     night = complaints(tmp_path, documents | {"unreadable": page}, dark=True)
     assert night.pop("unreadable") == ["violations: color-contrast: <p>a word</p>"], "axe does look"
     assert night == nothing
+
+
+def test_mails_fit_a_phone_and_a_wide_window(tmp_path: Path, documents: dict[str, str]) -> None:
+    mails = [page for name, page in documents.items() if "mail" in name]
+    assert len(mails) == 7
+    insist_that_it_fits(tmp_path, *mails, height=100)

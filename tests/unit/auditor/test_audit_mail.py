@@ -240,7 +240,8 @@ def test_more_findings_than_fit_are_named_with_a_count_and_none_is_lost(value: s
         assert full >= 6
 
 
-HOSTILE = "</style><script>alert(1)</script>\x1b[2J\u202eevil\u202c\u200b\U000e0048\U000e0049\ud800\r\nBcc: x@y\n\n.\n"
+HOSTILE = "</style><script>alert(1)</script>\x1b[2J\u202eevil\u202c\u200b\U000e0048\U000e0049\U000e0101\u3164\ud800"
+HOSTILE += "\r\nBcc: x@y\n\n.\n"
 
 
 def test_hostile_evidence_is_harmless_in_both_parts_and_the_headers() -> None:
@@ -257,7 +258,7 @@ def test_hostile_evidence_is_harmless_in_both_parts_and_the_headers() -> None:
     assert message["Bcc"] is None
     assert "\n" not in message["Subject"]
     for part in (text_of(message, "plain"), text_of(message, "html")):
-        assert not re.search("[\x1b\u202a-\u202e\u200b\U000e0000-\U000e0fff\ud800-\udfff]", part)
+        assert not re.search("[\x1b\u202a-\u202e\u200b\u3164\U000e0000-\U000e0fff\ud800-\udfff]", part)
         assert r"\U000e0048" in part, "what cannot be seen is shown"
     html = text_of(message, "html")
     assert "<script" not in html

@@ -268,16 +268,18 @@ def test_ninety_days_without_a_concern_are_ninety_days_without_a_mail() -> None:
 
 def test_hostile_names_are_shown_and_not_followed() -> None:
     story = Story()
-    bad = Concern(
-        "disk_hot", "warning", "disk\n<b>", "disk <script>x</script>\r\nBcc: x@example.com \x1b[31m\udcff", "do"
-    )
-    story.look(bad)
+    hidden = "\u202e\u200b\u3164\U000e0048\U000e0149"  # turned round, without width, filler, tag, selector
+    sentence = f"disk <script>x</script>\r\nBcc: x@example.com \x1b[31m\udcff{hidden}"
+    story.look(Concern("disk_hot", "warning", "disk\n<b>", sentence, f"do{hidden}"))
     mail = story.mail()
     raw = mail.as_bytes()
     assert mail["Bcc"] is None
     assert "\n" not in mail["Subject"]
     assert "<script>" not in text_of(mail, "html")
     assert "&lt;script&gt;" in text_of(mail, "html")
+    for part in ("plain", "html"):
+        assert not set(text_of(mail, part)) & set(f"\x1b{hidden}")
+        assert r"\U000e0149" in text_of(mail, part), "what cannot be seen is shown"
     assert max(map(len, raw.splitlines())) <= 998
 
 

@@ -13,11 +13,11 @@ from click.testing import CliRunner
 from bkp.config import load_config
 from bkp.config.values import Duration
 from bkp.config.watching import Heartbeat as Settings
-from bkp.errors import ExitCode, GoesOnError
+from bkp.errors import ExitCode, GoesOnError, StateError
 from bkp.jobs import SCRUB
 from bkp.state.fields import Outcome
 from bkp.state.reading import Readable
-from bkp.state.store import StateStore
+from bkp.state.store import StateStore, value_of
 from bkp.state.watch import read_watch
 from runner.cli import cli
 from runner.heartbeat import Heartbeat
@@ -144,6 +144,35 @@ def test_follow_tells_the_end_of_a_scrub_that_its_timer_began(
         StateStore(tmp_path / "state").write_running(going_on, durable=True)  # by a process that is gone
         CliRunner().invoke(cli, ["--config", str(config), "follow", "--unit"], standalone_mode=False)
         assert service.asked == asked
+
+
+@pytest.mark.parametrize(("fails", "wanted"), [(False, ExitCode.SUCCESS), (True, ExitCode.FAILURE)])
+def test_a_service_that_cannot_be_had_changes_neither_a_run_nor_its_exit_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: bool, wanted: ExitCode
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        (tmp_path / "address").write_text(f"http://127.0.0.1:{closed.getsockname()[1]}/{SECRET}\n")
+    config = tmp_path / "config.yml"
+    config.write_text(
+        f"schema: 1\npaths: {{state: {tmp_path}/state, log: {tmp_path}/log, lock: {tmp_path}/lock}}\n"
+        "sources: {data: {path: /srv}}\nrepositories: {main: {path: /r, sources: [data]}}\nmail: {when: never}\n"
+        f"clock_wait: 0s\npools: {{tank: {{}}}}\nheartbeat: {{address_files: {{scrub: {tmp_path}/address}}}}\n"
+    )
+
+    def work(_context: RunContext) -> None:
+        if fails:
+            raise StateError("the pool is gone")
+
+    job = RunnerJob(SCRUB, lambda context: context, work, scrub.JOB.dry_run, scrub.JOB.rights)
+    monkeypatch.setattr(registry, "runner_job", lambda _name: job)
+    done = CliRunner().invoke(cli, ["--config", str(config), "scrub", "--unit", "--quiet"], standalone_mode=False)
+    assert done.return_value == wanted
+    assert "warning: the heartbeat of scrub could not be sent" in done.stderr
+    run = value_of(StateStore(tmp_path / "state").read_job("scrub", "tank").latest)
+    assert run is not None
+    assert run.outcome is (Outcome.FAILURE if fails else Outcome.SUCCESS)
+    written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and path.name != "address")
+    assert SECRET.encode() not in written + done.output.encode()
 
 
 def test_a_service_that_says_ok_and_does_not_take_it_is_no_success(tmp_path: Path, service: Service) -> None:
