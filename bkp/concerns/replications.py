@@ -75,7 +75,7 @@ def _gate(name: str, settings: Replication, synced: Synced, now: datetime) -> It
         why = "the live server runs commands that it must refuse: whoever has this server's key can do more than pull"
         yield _about(name, "replica_gate_open", "critical", why, remedy, result.gate_tested_at)
     elif settings.gate_test_every:
-        tested = result.gate_tested_at
+        tested = result.gate_tested_at if result.gate is not None else None
         if tested is None or not timedelta(0) <= now - tested <= 3 * settings.gate_test_every:
             why = "nobody has tried for too long whether the live server refuses what it must refuse"
             yield _about(

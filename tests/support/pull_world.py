@@ -36,10 +36,10 @@ def made(hours: float) -> int:
 
 
 class PullWorld:
-    """Both servers. `live` and `here` are their datasets, `play` how ssh and syncoid behave."""
+    """Both servers: `live` and `here` are their datasets, `host` the live one's name, `play` what programs do."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.now, self.settings = folder, NOW, ""
+        self.folder, self.now, self.settings, self.host = folder, NOW, "", "live"
         self.live: dict[str, Any] = {
             name: {"snapshots": [["old", f"1{name}", made(25)], ["new", f"2{name}", made(1)]]}
             for name in (LIVE, f"{LIVE}/child")
@@ -56,7 +56,7 @@ class PullWorld:
             ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / "key")], check=True, capture_output=True
         )
         public = " ".join((folder / "key.pub").read_text().split()[:2])
-        (folder / "hosts").write_text(f"live {public}\n")
+        (folder / "hosts").write_text(f"live,other {public}\n")
 
     def run(self, *flags: str) -> Run:
         """Pull once, at `now`, and return the record."""
@@ -65,7 +65,7 @@ class PullWorld:
         config = parse_config(
             f"schema: 1\nmail: {{when: never}}\nrepositories: {{main: {{path: /r, sources: [data]}}}}\n"
             f"paths: {{state: {self.folder}/state, log: {self.folder}/log, lock: {self.folder}/lock}}\n"
-            f"sources: {{data: {{dataset: {HERE}}}}}\nreplications: {{live: {{source: 'bkp@live:{LIVE}', "
+            f"sources: {{data: {{dataset: {HERE}}}}}\nreplications: {{live: {{source: 'bkp@{self.host}:{LIVE}', "
             f"target: {HERE}, identity_file: {self.folder}/key, known_hosts: {self.folder}/hosts, "
             f"syncoid: {self.folder}/bin/syncoid{self.settings}}}}}\n"
         )

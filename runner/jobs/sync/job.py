@@ -83,7 +83,7 @@ class _Pull:
             source=own.source,
             target=own.target,
             raw=own.raw,
-            datasets=before.datasets if before is not None and before.target == own.target else None,
+            datasets=gated.datasets if gated is not None and gated.target == own.target else None,
             partial=before.partial if before is not None and before.target == own.target else (),
             gate=gated.gate if gated is not None else None,
             gate_tested_at=gated.gate_tested_at if gated is not None else None,

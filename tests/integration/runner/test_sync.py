@@ -163,6 +163,14 @@ def test_a_failed_pull_is_measured_all_the_same(world: PullWorld) -> None:
     assert steps(found)["measure"] == "success"
 
 
+def test_what_was_measured_of_one_live_server_says_nothing_of_another(world: PullWorld) -> None:
+    assert result_of(world.run()).newest_common_at is not None
+    world.host, world.live = "other", {}
+    run = world.run()
+    assert run.outcome is Outcome.FAILURE
+    assert (result_of(run).gate, result_of(run).datasets) == ("refused", None)
+
+
 def test_a_replica_that_has_what_the_live_server_has_no_more_was_not_changed_here(world: PullWorld) -> None:
     world.run()
     older = world.live[LIVE]["snapshots"][0]
