@@ -1,35 +1,45 @@
 """Five faults at once, from the fault to the phone and back, through the real programs.
 
-A repository is corrupted and borg's own check finds it; the disk of another is full when its night ends; the timer of a
-third was stopped days ago; a pool is degraded; the exporter of another server dies. Then all of it is mended.
+A repository is corrupted and borg's own check finds it; the disk of another is full when its night ends; nobody starts
+the nightly of a third, and its deadline passes; zpool says that a pool is degraded, and the probe looks; the exporter
+of another server dies. Then all of it is mended.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
+import platform
 import re
+import shutil
 import subprocess
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import yaml
+from click.testing import CliRunner
 
 from bkp.clock import utc_now
 from bkp.jobs import JOBS
+from runner.cli import cli
+from runner.probe import commands
 from tests.integration.exporter.conftest import running
 from tests.support.alert_rules import ALERTS, RULES
 from tests.support.alertmanager import Hook, alertmanager
+from tests.support.fake_programs import FakePrograms
+from tests.support.hardware_site import STATUS, pool
 from tests.support.http import get, wait_until
 from tests.support.mailbox import Mailbox, text_of
 from tests.support.mounts import in_own_mounts
-from tests.support.observed import CONFIGURED, LEFT, Observer, a_leaf, a_tree
+from tests.support.probe_world import ONE, TWO, WATCHED, ProbeWorld, recorded
 from tests.support.prometheus import free_port, prometheus
-from tests.support.records import a_night, a_repository, a_run, an_archive, roots
 from tests.support.runner_world import BKP_RUN, World, make_repository
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+    import pytest
 
 FAULTS = {
     ("BkpJobFailed", "check on main"),
@@ -37,6 +47,12 @@ FAULTS = {
     ("BkpJobLate", "nightly on photos"),
     ("BkpPoolNotOnline", "pool tank"),
     ("BkpExporterDown", None),
+}
+# The host as the probe finds it: scrubs and self-tests have a schedule, and the kernel has its module.
+WELL = {
+    "etc/cron.d/zfsutils-linux": "24 0 8-14 * * root zpool scrub tank\n",
+    "etc/smartd.conf": "DEVICESCAN -s (S/../.././02|L/../../6/03) -m root\n",
+    f"lib/modules/{platform.release()}/kernel/zfs/zfs.ko": "",
 }
 # A night on a file system with room, for borg's compact wants half a gigabyte; one when it is nearly full; one when
 # there is room again. A tmpfs takes only what is in it, whatever its size.
@@ -65,20 +81,38 @@ def unscheduled(jobs: set[str]) -> dict[str, dict[str, None]]:
 class Site(World):
     """A server with three repositories and a pool."""
 
-    def __init__(self, root: Path, template: Path) -> None:
+    def __init__(self, root: Path, template: Path, patch: pytest.MonkeyPatch) -> None:
         super().__init__(root, template)
         (root / "small").mkdir()
-        (root / "base of small").mkdir()
-        small = {"path": str(root / "small/repo"), "base_dir": str(root / "base of small")}
+        small, photos = (
+            {"path": str(root / path), "base_dir": str(root / f"base of {path}")} for path in ("small/repo", "photos")
+        )
+        for each in (small, photos):
+            Path(each["base_dir"]).mkdir(parents=True)
         # the machine's own disk may be as full as it likes
         self.main.update(free_warning=0.0002, free_critical=0.0001)
         self.config["repositories"] |= {
             "small": {**self.main, **small, "free_warning": 0.4, "free_critical": 0.3},
-            "photos": {**self.main, "path": str(root / "photos")},
+            "photos": {**self.main, **photos},
         }
-        self.config |= yaml.safe_load(CONFIGURED)
+        shutil.copytree(template, root / "photos")
+        self.config |= yaml.safe_load(WATCHED)
         self.config["jobs"] = unscheduled(set(JOBS) - {"nightly"})
         self.write_config()
+        world = ProbeWorld(root / "host")
+        for name, disk in (("LABNVME1", ONE), ("LABNVME2", TWO)):
+            health = json.loads(recorded("smartctl/trixie/nvme"))
+            health |= {"serial_number": name, "temperature": {"current": 31}}
+            health["nvme_smart_health_information_log"] |= {"temperature": 31, "available_spare": 100}
+            world.say(commands.smart(f"/dev/disk/by-id/{disk}", None), json.dumps(health))
+        for path, content in WELL.items():
+            (root / "host" / path).parent.mkdir(parents=True, exist_ok=True)
+            (root / "host" / path).write_text(content)
+        self.programs = FakePrograms(root / "bin", "zpool", "zfs", "smartctl", "journalctl")
+        for argv, answer in world.answers.items():
+            self.programs.answer(" ".join(argv), answer.text, ends_with=answer.exit_code or 0)
+        patch.setattr("bkp.tools.process.SAFE_PATH", f"{self.programs.folder}:/usr/bin:/bin")
+        patch.setattr("runner.probe.devices.ROOT", root / "host")
 
     @property
     def config_path(self) -> Path:
@@ -95,20 +129,20 @@ class Site(World):
     def segment(self) -> Path:
         return max(self.files_below(self.repository / "data"), key=lambda path: path.stat().st_size)
 
-    def night_of_photos(self, ago: timedelta) -> None:
-        """Record a good night as bkp-run does."""
-        started = utc_now() - ago
-        archive = an_archive(started, roots=roots("docs"))
-        facts = a_repository(newest_archive_at=started, archives=1, incomplete_archives=0)
-        self.store.write_ended(a_run("nightly", started, target="photos", result=a_night(archive, facts)))
+    def let_pass(self, job: str, target: str) -> None:
+        """Have the job be due a second after its last success began, and never since: nobody has started it."""
+        due = self.last_success(job, target).started_at.astimezone() + timedelta(seconds=1)
+        self.config["jobs"][job] = {"schedule": f"{due:%H:%M:%S}", "grace": "0s"}
+        self.write_config()
 
-    def look(self, *, degraded: bool) -> None:
-        """Write what the probe sees."""
-        observer = Observer(self.state, utc_now())
-        if degraded:
-            gone = a_leaf("ata-RIGHT_02", "102", "REMOVED")
-            observer.pool(state="DEGRADED", vdevs=a_tree(LEFT, gone, state="DEGRADED"))
-        observer.write()
+    def look(self, recording: str) -> None:
+        """Have the probe look while zpool says what it said when this was recorded; its last scrub was just now."""
+        now = str(int(utc_now().timestamp()))
+        scan = {"function": "SCRUB", "start_time": now, "end_time": now, "processed": "0"}
+        self.programs.answer(STATUS, pool(recording, **scan))
+        done = CliRunner().invoke(cli, ["--config", str(self.config_file), "probe"], standalone_mode=False)
+        assert done.exception is None, done.exception
+        assert done.return_value == 0, done.output
 
 
 @contextlib.contextmanager
@@ -154,10 +188,12 @@ def example_prometheus(folder: Path, port: int, *targets: str) -> str:
     return text.replace("127.0.0.1:9093", f"127.0.0.1:{port}").replace("127.0.0.1:10045", ", ".join(targets))
 
 
-def test_five_faults_are_told_to_webhook_and_mailbox_and_so_is_that_they_are_mended(tmp_path: Path) -> None:
+def test_five_faults_are_told_to_webhook_and_mailbox_and_so_is_that_they_are_mended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     make_repository(tmp_path / "template", tmp_path)
     (tmp_path / "site").mkdir()
-    site = Site(tmp_path / "site", tmp_path / "template")
+    site = Site(tmp_path / "site", tmp_path / "template", monkeypatch)
     other = tmp_path / "other.yml"
     idle = {"jobs": unscheduled(set(JOBS))}
     (tmp_path / "other").mkdir()
@@ -165,11 +201,12 @@ def test_five_faults_are_told_to_webhook_and_mailbox_and_so_is_that_they_are_men
     lone = {key: value for key, value in site.config.items() if key not in {"pools", "disks"}}
     other.write_text(yaml.safe_dump({**lone, **paths, **idle}), encoding="utf-8")
 
+    site.succeed("nightly", "--target", "photos")
+    site.let_pass("nightly", "photos")  # the nights of the others are after that
     site.succeed("nightly", "--target", "main")
     whole = site.corrupt()
     assert site.run("check", "--target", "main").returncode == 3
-    site.night_of_photos(timedelta(days=3))
-    site.look(degraded=True)
+    site.look("degraded-removed")
 
     mailbox, port, other_port = Mailbox(), free_port(), free_port()
     mailbox.start()
@@ -209,8 +246,8 @@ def test_five_faults_are_told_to_webhook_and_mailbox_and_so_is_that_they_are_men
         small.stdin.write("\n")
         small.stdin.flush()
         assert small.wait() == 0
-        site.night_of_photos(timedelta(minutes=15))  # it took twelve
-        site.look(degraded=False)
+        site.succeed("nightly", "--target", "photos")
+        site.look("online-scrubbed")
         others.enter_context(running(Lonely(other), f"127.0.0.1:{other_port}"))
 
         wait_until(lambda: told("resolved") >= FAULTS)
