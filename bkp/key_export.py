@@ -20,10 +20,11 @@ from dataclasses import dataclass, field
 MAX_BYTES = 256 << 10  # a QR page has 67 kB
 SHOWN_DIGITS = 12
 
-_PLAIN = re.compile(r"\s*BORG_KEY\s+([0-9a-f]{64})\s+([A-Za-z0-9+/\s]+={0,2})\s*")
+_PLAIN = re.compile(r"\s*BORG_KEY\s+([0-9A-Fa-f]{64})\s+([A-Za-z0-9+/\s]+={0,2})\s*")
 _IMPORTABLE = re.compile(rb"BORG_KEY [0-9a-f]{64}\r?\n")
 _PAGE = re.compile(r"<textarea[^>]*>(.*?)</textarea>", re.DOTALL | re.IGNORECASE)
-_PAPER = re.compile(r"BORG PAPER KEY v1\s")
+_PAPER = re.compile(r"BORG PAPER KEY v1\s", re.IGNORECASE)
+_BEGIN = "BORG_KEY "
 _PAPER_ID = re.compile(r"id:([0-9]+)/([0-9a-f]{18})/([0-9a-f]{12})-([0-9a-f]{2})")
 _PAPER_LINE = re.compile(r"([0-9]+):([0-9a-f]{2,36})-([0-9a-f]{2})")
 _BYTE_ORDER_MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
@@ -70,6 +71,11 @@ def parse_key_export(content: bytes) -> ExportedKey:
         return _paper(text)
     page = _PAGE.search(text)
     match = _PLAIN.fullmatch(html.unescape(page[1]) if page else text)
+    if match is None and _BEGIN in text:  # such as the notes of a password manager
+        if len(text.split()) == 2:
+            raise ValueError("is a damaged key export: it is cut short")
+        what = "several exports" if text.count(_BEGIN) > 1 else "something besides, or foreign characters"
+        raise ValueError(f"is no key export alone, but has {what}: give the lines of one, from BORG_KEY on")
     if match is None:
         raise ValueError("is not a key export: wanted a line BORG_KEY with the repository's id, then base64 lines")
     try:
@@ -77,7 +83,7 @@ def parse_key_export(content: bytes) -> ExportedKey:
     except binascii.Error:
         raise ValueError("is a damaged key export: its base64 part does not decode") from None
     usable = page is None and _IMPORTABLE.match(content) is not None
-    return _whole("page" if page else "plain", match[1], blob, usable)
+    return _whole("page" if page else "plain", match[1].lower(), blob, usable)
 
 
 def _text(content: bytes) -> str:

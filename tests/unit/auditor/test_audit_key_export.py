@@ -40,6 +40,7 @@ FINGERPRINT = hashlib.sha256(BLOB).hexdigest()
         ("  " + EXPORT, False),
         (EXPORT.replace("\n", " "), False),
         ("\ufeff" + EXPORT, False),
+        (EXPORT.replace(ID, ID.upper()), False),
     ],
 )
 def test_the_same_key_however_wrapped(content: str, usable: bool) -> None:
@@ -64,6 +65,25 @@ def test_what_is_no_export_is_refused_and_never_quoted(content: str) -> None:
     with pytest.raises(ValueError, match="key export") as caught:
         parse_key_export(content.encode())
     assert TEXT[:16] not in str(caught.value)
+
+
+def test_an_export_that_is_cut_off_after_its_first_line_is_damaged() -> None:
+    with pytest.raises(ValueError, match="it is cut short"):
+        parse_key_export(f"BORG_KEY {ID}\n".encode())
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (f"The server's key\n\n{EXPORT}", "something besides"),
+        (f"{EXPORT}\n-- \nthe passphrase is elsewhere!\n", "something besides"),
+        (f"```\n{EXPORT}```\n", "something besides"),
+        (EXPORT + EXPORT, "several exports"),
+    ],
+)
+def test_an_export_among_notes_or_other_exports_is_to_be_taken_out(content: str, why: str) -> None:
+    with pytest.raises(ValueError, match=f"is no key export alone, but has {why}"):
+        parse_key_export(content.encode())
 
 
 @given(st.binary(max_size=200))
@@ -111,7 +131,7 @@ def paper(blob: bytes = BLOB, **changes: str) -> str:
 
 
 def test_a_paper_key_is_the_same_key_even_if_typed_in_capitals() -> None:
-    for text in (paper(), paper().upper().replace("ID:", "id:").replace("BORG PAPER KEY V1", "BORG PAPER KEY v1")):
+    for text in (paper(), paper().upper()):
         key = parse_key_export(text.encode())
         assert (key.form, key.fingerprint, key.repository_id) == ("paper", FINGERPRINT, ID[:18])
 
