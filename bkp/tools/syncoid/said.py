@@ -164,7 +164,8 @@ _UNKNOWN = Problem("unknown", "person", "syncoid failed", "its log says why")
 _WARNING = re.compile(r"(?:WARN(?:ING)?\b|CRITICAL|INFO: clone creation failed|cannot (?:destroy|unmount|mount)\b)")
 # What is chosen here, and so no news: nothing is buffered or compressed on the live server.
 _EXPECTED = re.compile(r"WARN: (?:mbuffer|lzop) not available on source")
-_BUSY = re.compile(r"cannot destroy snapshot (.+): dataset is busy")
+# ZFS 2.1, and ZFS 2.3, which says why.
+_BUSY = re.compile(r"cannot destroy snapshot (.+): (?:dataset is busy|it's being held\. Run 'zfs holds .*)")
 _NOT_REMOVED = re.compile(r"WARNING: +zfs destroy .* failed")
 _NAMED = re.compile(r"zfs destroy '([^']+)'(@[^ ;]+)")
 _COUNT = re.compile(r"([0-9]+\.[0-9]+) ([0-9]+)")

@@ -91,9 +91,16 @@ def test_warnings_that_0_hides_are_kept_up_to_a_bound_and_what_is_chosen_here_is
     assert many.warnings[-1] == "7 more warnings are in the log"
 
 
-def test_a_snapshot_that_a_nightly_run_holds_is_left_to_the_next_pull_without_a_warning() -> None:
+@pytest.mark.parametrize(
+    "busy",
+    [
+        "cannot destroy snapshot {}: dataset is busy\n",
+        "cannot destroy snapshot {0}: it's being held. Run 'zfs holds -r {0}' to see holders.\n",
+    ],
+    ids=["2.1", "2.3"],
+)
+def test_a_snapshot_that_a_nightly_run_holds_is_left_to_the_next_pull_without_a_warning(busy: str) -> None:
     ours, other = "tank/two words@syncoid_x_1", "tank/copy@syncoid_x_1"
-    busy = "cannot destroy snapshot {}: dataset is busy\n"
     failed = "WARNING:   zfs destroy 'tank/two words'@syncoid_x_1{} failed: 256 at /usr/sbin/syncoid line 1380.\n"
     both = failed.format(";  zfs destroy 'tank/copy'@syncoid_x_1")
     assert busy_snapshot(busy.format(ours)) == ours
