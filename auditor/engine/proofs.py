@@ -53,7 +53,7 @@ def _each(
     return Proof(
         what=what,
         verdict=min(verdicts, key=_WORST.index) if said else Verdict.ERROR,
-        text=text + more + unjudged if names else "not known: no repository is known",
+        text=text + more + unjudged if names else "no repository is known",
         rules=tuple(result.id for result in judging),
     )
 
@@ -92,7 +92,7 @@ def _escrow(results: Sequence[RuleResult]) -> Proof:
     asked = [result for result in results if result.verdict is not Verdict.NOT_APPLICABLE]
     lacking = [result for result in asked if result.verdict is not Verdict.PASS]
     if not asked:
-        return Proof(what="Keys outside this server", verdict=Verdict.ERROR, text="not known: no rule asks")
+        return Proof(what="Keys outside this server", verdict=Verdict.ERROR, text="no rule asks about them")
     if not lacking:
         text = f"all {len(asked)} rules on them are met" if len(asked) > 1 else "the rule on them is met"
     else:

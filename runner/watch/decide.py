@@ -104,7 +104,7 @@ def decide(
     urgent = [each for each in due if each.is_urgent]
     if may_wait and (not urgent or is_quiet(settings.quiet, now, zone)):
         due = urgent
-    due.sort(key=lambda each: (each.is_over, GRAVEST_FIRST.index(each.known.severity)))
+    due.sort(key=lambda each: (each.is_over, GRAVEST_FIRST.index(each.known.severity), each.what == "reminder"))
     telling = {each.known.key: each for each in due}
     return Decision(
         changes=tuple(due),

@@ -283,6 +283,15 @@ def test_hostile_names_are_shown_and_not_followed() -> None:
     assert max(map(len, raw.splitlines())) <= 998
 
 
+def test_what_is_new_leads_a_mail_that_also_reminds() -> None:
+    story, old = Story(), a_concern("pool_full", "critical", "pool a")
+    story.look(old)
+    story.looks(95, old)
+    told = story.look(old, a_concern(severity="critical"), a_concern("disk_hot", about="disk b"))
+    assert told == [("new", "pool tank"), ("reminder", "pool a"), ("new", "disk b")]
+    assert story.mail()["Subject"].startswith("[bkp] CRITICAL on vault: pool tank")
+
+
 def test_the_gravest_comes_first_and_what_is_over_last() -> None:
     story = Story()
     story.look(a_concern("disk_worn", about="disk old"))
