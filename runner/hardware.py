@@ -66,6 +66,13 @@ def disk_names(config: Config) -> dict[str, str]:
     return {path: name for name, path in real.items() if path is not None}
 
 
+def members(config: Config, name: str, seen: PoolSeen | Unseen) -> tuple[str, ...]:
+    """Return the disks of a configured pool: those that the configuration gives it, and those that it lies on."""
+    names = {} if isinstance(seen, Unseen) else disk_names(config)
+    found = () if isinstance(seen, Unseen) else (names[path] for path in seen.devices.values() if path in names)
+    return tuple(dict.fromkeys((*config.pools[name].disks, *found)))
+
+
 def running_test(seen: DiskSeen | Unseen) -> SelfTest | None:
     """Return the self-test that runs in a disk now, as far as it tells."""
     if isinstance(seen, Unseen) or seen.health is None or seen.asleep:

@@ -161,8 +161,3 @@ def in_chunks(paths: Sequence[str], limit: int) -> Iterator[list[str]]:
 def key_export(repository: Repository, *, lock_wait: float) -> tuple[str, ...]:
     """Return `borg key export` to stdout; it needs no passphrase."""
     return ("key", "export", *_common(lock_wait), repository.path, "-")
-
-
-def init(repository: Repository) -> tuple[str, ...]:
-    """Return `borg init` with the configured encryption, creating parent folders."""
-    return ("init", "--log-json", "--make-parent-dirs", "--encryption", repository.encryption, repository.path)

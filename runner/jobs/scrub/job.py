@@ -23,7 +23,7 @@ from bkp.state.store import value_of
 from bkp.tools.borg.events import Progress
 from bkp.tools.zfs.client import Zfs, ZfsError
 from bkp.tools.zfs.commands import Programs, pause_scrub, pool_status, scrub
-from runner.hardware import disk_names, see_pool, tested_disks
+from runner.hardware import disk_names, members, see_pool, tested_disks
 from runner.jobs.deadlines import too_late
 from runner.jobs.model import READ_EVERYTHING, DryRun, Rights, RunnerJob
 from runner.jobs.scrub.judgement import Standing, hindrance, standing
@@ -82,6 +82,8 @@ def _work(session: PoolSession) -> None:
             for name in ("errors", "repaired_bytes", "examined_bytes", "seconds")
             if (value := getattr(now.result, name)) is not None
         }
+        if (speed := now.result.bytes_per_second) is not None:
+            notes.counters["bytes_per_second"] = int(speed)
         if (warning := _verdict(session, now)) is not None:
             session.tell("warning", [warning])
             notes.warn(warning)
@@ -131,7 +133,7 @@ def _why_not(config: Config, target: str, seen: PoolSeen | Unseen) -> str | None
         return f"the pool cannot be seen: {seen.reason}"
     if seen.health.scrub.state == "in progress":
         return None
-    return hindrance(seen.health, tested_disks(config, config.pools[target].disks))
+    return hindrance(seen.health, tested_disks(config, members(config, target, seen)))
 
 
 def _look(session: PoolSession) -> Standing:

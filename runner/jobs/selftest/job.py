@@ -22,7 +22,7 @@ from bkp.state.records import LockHolder
 from bkp.state.results import SelfTestRecord
 from bkp.state.store import value_of
 from bkp.tools.borg.events import Progress
-from runner.hardware import disk_names, running_test, see_disk, see_pool, start_test, tested_disks
+from runner.hardware import disk_names, members, running_test, see_disk, see_pool, start_test, tested_disks
 from runner.jobs.deadlines import too_late
 from runner.jobs.model import READ_EVERYTHING, DryRun, Rights, RunnerJob
 from runner.jobs.selftest.judgement import kind_in_log, log_marks, standing, why_aborted
@@ -79,7 +79,8 @@ def _begin(session: DiskSession) -> None:
             try:
                 held.enter_context(_pool_lock(session, pool))
             except LockHeldError as exc:
-                raise DeferredError(f"pool {pool}: {exc.message}") from exc
+                why = f"pool {pool}: {exc.message}"
+                raise too_late(session, why) or DeferredError(why) from exc
         _begin_alone(session)
 
 
@@ -158,17 +159,24 @@ def _why_not(config: Config, target: str, seen: DiskSeen | Unseen) -> str | None
         return "smartctl tells nothing of it"
     if running_test(seen) is not None:
         return "a self-test runs in it already"
-    for name in _pools(config, target):
-        pool = see_pool(config.zpool(name))
-        if isinstance(pool, Unseen):  # it may be exported: that is no reason not to test its disks
-            continue
+    found = (_pool_in_the_way(config, target, name) for name in config.pools)
+    return next((why for why in found if why is not None), None)
+
+
+def _pool_in_the_way(config: Config, target: str, name: str) -> str | None:
+    """Return what a pool, if the disk belongs to it, has against a test."""
+    pool = see_pool(config.zpool(name))
+    disks = members(config, name, pool)
+    if target not in disks:
+        return None
+    if not isinstance(pool, Unseen):
         for what, scan in (("scrubbed", pool.health.scrub), ("resilvered", pool.health.resilver)):
             if scan.state in {"in progress", "paused"}:
                 return f"pool {name} is being {what}"
-        others = tuple(disk for disk in config.pools[name].disks if disk != target)
-        if testing := tested_disks(config, others):
-            return f"a self-test runs on {', '.join(testing)}, of the same pool"
-    return None
+    elif not pool.missing:  # that it is exported is no reason not to test its disks
+        return f"pool {name} cannot be seen, and may be scrubbed: {pool.reason}"
+    testing = tested_disks(config, tuple(disk for disk in disks if disk != target))
+    return f"a self-test runs on {', '.join(testing)}, of the same pool" if testing else None
 
 
 def _look(session: DiskSession) -> SelfTestRecord:

@@ -11,7 +11,7 @@ import pytest
 from bkp.clock import utc_now
 from runner.probe import commands
 from tests.support.hardware_site import SCRUBBED, STATUS, HardwareSite, pool
-from tests.support.probe_world import ONE, TWO, recorded
+from tests.support.probe_world import ONE, TWO, WATCHED, recorded
 from tests.support.records import a_run
 
 if TYPE_CHECKING:
@@ -217,13 +217,21 @@ def test_a_disk_that_has_a_log_of_self_tests_is_not_one_without_them_because_pys
 
 
 def test_no_test_begins_beside_a_scrub_and_no_scrub_beside_a_test(site: HardwareSite) -> None:
+    site.programs.answer(STATUS, "", ends_with=1, stderr="cannot get status: internal error")
+    _, run = site.job("selftest", "short", "--no-wait", "--target", "one")
+    assert (run["outcome"], "cannot be seen, and may be scrubbed" in run["reason"]) == ("deferred", True)
     site.programs.answer(STATUS, pool("scrub-in-progress"))
     _, run = site.job("selftest", "short", "--no-wait", "--target", "one")
     assert (run["outcome"], run["reason"]) == ("deferred", "pool tank is being scrubbed")
     site.programs.answer(STATUS, pool(SCRUBBED))
     site.job("selftest", "short", "--target", "one", "--no-wait")
-    _, run = site.job("scrub")
-    assert (run["outcome"], run["reason"]) == ("deferred", "a self-test runs on one")
+    # whatever the configuration says, the pool lies on its disks
+    for watched in (WATCHED, WATCHED.replace("disks: [one, two]", "disks: []")):
+        site.configure(watched)
+        _, run = site.job("scrub")
+        assert (run["outcome"], run["reason"]) == ("deferred", "a self-test runs on one")
+        _, run = site.job("selftest", "short", "--no-wait", "--target", "two")
+        assert (run["outcome"], run["reason"]) == ("deferred", "a self-test runs on one, of the same pool")
     assert site.asked("zpool scrub") == []
 
 
