@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bkp.state.ledger import ChainReport, Ledger
-    from bkp.state.records import MailNote, Run
+    from bkp.state.records import Ended, MailNote, Run
     from bkp.state.store import JobState
 
 MOST_TESTS = 20
@@ -96,6 +96,7 @@ class Past:
         listed: what each repository listed when it was last asked, by target.
         made: the newest night of each repository that made an archive and has ended, however it did.
         attempts, successes: the id of the newest run, and of the newest that ended well, of each job on each target.
+        ends: how the newest run of each job on each target ended; of a deferred one, how the one before it did.
         begun: start of the earliest run there is, whatever became of it.
         until_last: the latest end of any run there is (UTC).
         hosts: the names of the hosts that ran them.
@@ -118,6 +119,7 @@ class Past:
     made: dict[str, Run] = field(default_factory=dict)
     attempts: dict[JobTarget, str] = field(default_factory=dict)
     successes: dict[JobTarget, str] = field(default_factory=dict)
+    ends: dict[JobTarget, Ended] = field(default_factory=dict)
     keys: dict[str, tuple[KeySeen, ...]] = field(default_factory=dict)
     begun: datetime | None = None
     until_last: datetime | None = None
@@ -139,6 +141,8 @@ class Past:
             self.made[run.target] = run
         key = (run.job, run.target)
         self.attempts[key] = run.run_id
+        if run.end is not None:
+            self.ends[key] = run.end
         if run.outcome.is_good:
             self.succeeded.add(key)
             self.successes[key] = run.run_id
@@ -214,6 +218,7 @@ class Past:
             made=dict(self.made),
             attempts=dict(self.attempts),
             successes=dict(self.successes),
+            ends=dict(self.ends),
             keys=dict(self.keys),
             hosts=set(self.hosts),
         )
@@ -263,6 +268,9 @@ def record_doubt(run: Run, state: JobState, past: Past, *, alive: bool, as_succe
     if as_success and not run.outcome.is_good:
         return f"is no success: it ended in {run.outcome}"
     line = past.run_ids.get(run.run_id)
+    if line is None and run.outcome is Outcome.RUNNING:
+        hides = _hides(run.before, past.ends.get(key))
+        return "says something else of the run before it than the history" if hides else None
     if line is None:
         known = run.ended_at is None or past.until_last is None or run.ended_at > past.until_last
         return None if known else "is of a run that the history does not know, and the history goes on after it"
@@ -274,6 +282,13 @@ def record_doubt(run: Run, state: JobState, past: Past, *, alive: bool, as_succe
     latest = value_of(state.latest)
     ending = as_success and alive and latest is not None and newest == latest.run_id  # its line comes first
     return None if newest == run.run_id or ending else "is older than what the history tells of"
+
+
+def _hides(before: Ended | None, told: Ended | None) -> bool:
+    """Return whether a run that goes on leaves out the trouble in which the last one ended, as the history tells."""
+    if told is None or not told.outcome.is_trouble:
+        return False
+    return before is None or (not before.outcome.is_trouble and before.ended_at <= told.ended_at)
 
 
 def _is_of(key: JobTarget, jobs: set[str], target: str) -> bool:

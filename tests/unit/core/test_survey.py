@@ -187,6 +187,16 @@ def test_a_record_of_a_run_that_the_history_never_knew_is_not_evidence(
     assert "a run that the history does not know" in found.standings[1].status.explanation
 
 
+def test_a_run_that_goes_on_cannot_leave_out_the_failure_before_it(store: StateStore) -> None:
+    store.write_ended(a_run("check", START - timedelta(hours=2)))
+    failed = store.write_ended(a_run("check", START - timedelta(hours=1), Outcome.FAILURE))
+    running = a_run("check", START, Outcome.RUNNING, before=failed.end)
+    store.write_running(running, durable=True)
+    assert status(look(store, alive=True), "check") is Status.FAILED
+    store.write_running(msgspec.structs.replace(running, before=None), durable=True)
+    assert status(look(store, alive=True), "check") is Status.UNKNOWN
+
+
 def test_what_is_of_another_host_is_no_evidence_of_this_one_until_it_has_that_name_in_its_own_history(
     store: StateStore,
 ) -> None:
