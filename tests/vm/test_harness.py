@@ -101,7 +101,7 @@ def test_an_image_is_the_right_one_only_while_nothing_of_its_recipe_changed(tmp_
 def test_a_red_run_in_a_tree_is_red_shows_its_python_and_leaves_nothing(other_lab: Lab) -> None:
     debian, progress = recipe.release_named("trixie"), Progress("trixie")
     root, _tree_held = tree.ensure(debian, lab(), progress)
-    wheels.wheelhouse(debian.python, lab(), progress, inside.LOCK)
+    wheels.wheelhouse(debian.python, lab(), progress, inside.LOCK, alone=inside.AXE)
     other_lab.root.mkdir()
     for shared in (lab().trees, lab().wheels):
         (other_lab.root / shared.name).symlink_to(shared)

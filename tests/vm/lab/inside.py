@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .recipe import Release
 
 LOCK = CHECKOUT / "requirements" / "dev.txt"
+AXE = CHECKOUT / "requirements" / "axe.txt"
 _MARK = "in-use"
 # Process 1 of the run's own namespace: as bash it also waits for orphans, which tests expect to be gone when they end.
 _SCRIPT = r"""
@@ -64,7 +65,7 @@ def run_tests(release: Release, progress: Progress, pytest_args: str) -> int:
     prerequisites.require(prerequisites.TO_ENTER)
     where = lab()
     root, _tree_held = tree.ensure(release, where, progress)
-    house, _house_held = wheels.wheelhouse(release.python, where, progress, LOCK)
+    house, _house_held = wheels.wheelhouse(release.python, where, progress, LOCK, alone=AXE)
     work = _work_folder(where, release)
     held = share(work / _MARK)
     try:

@@ -32,20 +32,22 @@ def _pip(*arguments: str) -> None:
         )
 
 
-def lock_digest(lock: Path = LOCK) -> str:
-    """Return the hash of the locked dependencies: the runtime's, or those of another lock."""
-    return hashlib.sha256(lock.read_bytes()).hexdigest()[:12]
+def lock_digest(*locks: Path) -> str:
+    """Return the hash of the locked dependencies: the runtime's, or those of other locks."""
+    return hashlib.sha256(b"".join(lock.read_bytes() for lock in locks or (LOCK,))).hexdigest()[:12]
 
 
-def wheelhouse(python: str, where: Lab, progress: Progress, lock: Path = LOCK) -> tuple[Path, Hold]:
+def wheelhouse(
+    python: str, where: Lab, progress: Progress, lock: Path = LOCK, *, alone: Path | None = None
+) -> tuple[Path, Hold]:
     """Return the folder with every locked dependency as a wheel for this Python (`3.11`), held; fetched on first use.
 
-    The lock lies in it too.
+    The lock lies in it too. What `alone` locks is fetched without what it depends on.
 
     Raises:
         LabError: pip could not fetch one, or its hash is not the locked one.
     """
-    final = where.wheels / f"{python}-{lock_digest(lock)}"
+    final = where.wheels / f"{python}-{lock_digest(lock, *([alone] if alone is not None else []))}"
     with exclusive(where.root / "wheels.lock", waiting=progress.say):
         if final.is_dir():
             return final, shelf.use(final)
@@ -54,7 +56,10 @@ def wheelhouse(python: str, where: Lab, progress: Progress, lock: Path = LOCK) -
         try:
             platforms = [f"--platform=manylinux_{glibc}_x86_64" for glibc in _GLIBC]
             version = ["--python-version", python, "--implementation", "cp", "--only-binary", ":all:"]
-            _pip("download", "--quiet", "--dest", str(work), "--require-hashes", *version, *platforms, "-r", str(lock))
+            fetch = ["download", "--quiet", "--dest", str(work), "--require-hashes", *version, *platforms]
+            _pip(*fetch, "-r", str(lock))
+            if alone is not None:
+                _pip(*fetch, "--no-deps", "-r", str(alone))
             shutil.copy(lock, work / lock.name)
             work.rename(final)
         finally:
