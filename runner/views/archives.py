@@ -27,7 +27,7 @@ def marks(listing: Listing, made: Mapping[str, Run], prefix: str, now: datetime)
         if kind is not None:
             found[each.id] = f"{kind.rstrip('-')}: does not count"
         elif not is_good_name(each.name, prefix):
-            found[each.id] = "not named by this server"
+            found[each.id] = "another prefix: does not count"
         elif of_the_future([each], now):
             found[each.id] = "dated in the future"
         elif run is not None and run.archive is not None and (why := flaw(run.archive) or run.archive.size_suspicion):

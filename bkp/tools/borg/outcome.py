@@ -31,6 +31,7 @@ class Problem(StrEnum):
     OLDER = "the repository is older than what this server has seen of it"
     NO_SPACE = "there is not enough free space"
     TARGET_FULL = "there is not enough free space in the folder that is restored to"
+    CACHE_FULL = "there is not enough free space for borg's cache"
     COMPACT_FULL = "there is not enough free space to compact, which needs some to begin with"
     READ_ONLY = "the file system of the repository, or of borg's cache, is read-only"
     DISK = "a disk could not be read or written"
@@ -46,6 +47,7 @@ class Problem(StrEnum):
     SIGNAL = "borg was ended by a signal"
     TIMEOUT = "borg took longer than its time limit"
     CACHE = "borg's cache is damaged"
+    NOT_STARTED = "borg could not be started"
     OTHER = "borg failed"
 
     def remedy(self, borg: str = "borg", repository: str = "REPOSITORY", base: str = "~") -> str:
@@ -67,6 +69,8 @@ _REMEDIES = {
     "if nobody did, treat it as an attack",
     Problem.NO_SPACE: "free space, or reduce retention and run `bkp-run prune`",
     Problem.TARGET_FULL: "free space there, or restore to another file system; the repository is not full",
+    Problem.CACHE_FULL: "free space below {base}, or give repositories.….base_dir a place with room (.cache and "
+    ".config move there); to prune helps only where the repository lies on the same file system",
     Problem.COMPACT_FULL: "free as much as borg requires there (old snapshots, other data), then run `bkp-run prune`",
     Problem.READ_ONLY: "find out why (dmesg, zpool status), mount it writable; to read it as it is: docs/recovery.md",
     Problem.DISK: "look at the disks (dmesg, zpool status, smartctl) before anything else is written to them",
@@ -82,6 +86,7 @@ _REMEDIES = {
     Problem.SIGNAL: "see the journal for who ended it (out of memory, shutdown, an operator)",
     Problem.TIMEOUT: "raise jobs.….timeout, or find out what slows the disk down",
     Problem.CACHE: "remove it with `{borg} delete --cache-only {repository}`; borg makes it anew from the repository",
+    Problem.NOT_STARTED: "see that what repositories.….borg names works by hand",
     Problem.OTHER: "see the log",
 }
 
@@ -146,13 +151,15 @@ _BY_ID = {name: problem for name, _, problem in _CLASSES}
 _BY_CODE = {code: problem for _, code, problem in _CLASSES if code is not None}
 _MENDED = "a part of borg's cache was damaged, as a power cut may leave it; borg made it anew from the repository"
 _ERRNO = re.compile(r"\[Errno ([0-9]+)\]")  # as Python puts it into its messages
-_WARNINGS = range(100, 126)  # of 1.4; 126 and 127 are a shell's, which could not start borg (sh(1))
+_WARNINGS = range(100, 126)  # of 1.4
+_NOT_STARTED = {126, 127}  # a shell's (sh(1)), where a script stands in for borg
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _BY_ERRNO = dict.fromkeys(_FULL, Problem.NO_SPACE) | {errno.EROFS: Problem.READ_ONLY, errno.EIO: Problem.DISK}
 # A lock that cannot be made (borg.locking): nobody holds it.
 _NOT_MADE = "LockFailed"
 _BY_LOCK = _BY_ERRNO | {errno.EACCES: Problem.NO_PERMISSION, errno.EPERM: Problem.NO_PERMISSION}
-_FRAME = re.compile(r'/borg/([a-z]+)\.py"')  # of a traceback
+_PLACE = re.compile(r'/borg/(?:crypto/)?(archive|cache|nonces|repository)\.py"')  # frames of a traceback
+_OF_CACHE = re.compile(r"/\.(?:cache|config)/borg/")
 _HEADINGS = frozenset({"Local Exception", "Remote Exception (see remote log for the traceback)", "Remote Exception"})
 _BY_TEXT = (
     ("Data integrity error", Problem.CORRUPT),
@@ -176,6 +183,8 @@ def judge(operation: str, exit_code: int, messages: Sequence[Message], *, timed_
     errors = [message for message in messages if message.level == "error"]
     if timed_out:
         return _failure(Problem.TIMEOUT, ())
+    if exit_code in _NOT_STARTED:
+        return _failure(Problem.NOT_STARTED, messages[-1:])
     if exit_code >= 128 and not any(message.msgid in _BY_ID for message in errors):
         return _failure(Problem.SIGNAL, errors)
     if operation == "check" and (exit_code == 1 or (exit_code == 0 and errors)):
@@ -193,22 +202,18 @@ def judge(operation: str, exit_code: int, messages: Sequence[Message], *, timed_
 
 
 def _full(operation: str, messages: Iterable[Message]) -> Problem:
-    """Return what is full: what is extracted goes elsewhere, but for borg's own lock and cache.
+    """Return what is full: borg's cache, the repository, or where is extracted to; a traceback tells by its place.
 
     To compact ten segments or more, borg 1.2 requires a whole new one free (about 545 MB), however little it moves.
     """
     if operation == "compact":
         return Problem.COMPACT_FULL
-    own = any(
-        message.msgid in _BY_ID or "/.cache/borg/" in message.text or _is_of_repository(message) for message in messages
-    )
+    messages = tuple(messages)
+    places = [found[-1] for message in messages if (found := _PLACE.findall(message.text))]
+    if any(place in {"cache", "nonces"} for place in places) or any(_OF_CACHE.search(each.text) for each in messages):
+        return Problem.CACHE_FULL
+    own = "repository" in places or any(message.msgid in _BY_ID for message in messages)
     return Problem.TARGET_FULL if operation == "extract" and not own else Problem.NO_SPACE
-
-
-def _is_of_repository(message: Message) -> bool:
-    """Return whether borg ends with a traceback from where it works on the repository, or locks it or its cache."""
-    frames = _FRAME.findall(message.text)
-    return bool(frames) and frames[-1] in {"locking", "repository", "cache"}
 
 
 def _errno(message: Message) -> int | None:

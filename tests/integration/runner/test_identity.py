@@ -115,7 +115,7 @@ def test_two_hosts_with_one_repository_keep_their_archives_apart(world: World) -
     assert theirs.startswith("host_b-2")
     said = world.succeed("restore", "latest", "--to", str(world.root / "restored"), "--json").stdout
     assert json.loads(said)["archive"] == ours
-    assert "not named by this server" in world.succeed("list").stdout
+    assert "another prefix: does not count" in world.succeed("list").stdout
 
 
 def test_two_hosts_that_share_a_prefix_prune_nothing_of_each_other(world: World) -> None:

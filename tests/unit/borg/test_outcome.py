@@ -84,7 +84,8 @@ def test_a_warning_code_is_a_warning_for_everything_but_check(operation: str, co
 @pytest.mark.parametrize("code", [126, 127])
 def test_a_borg_that_a_shell_could_not_start_has_done_nothing(operation: str, code: int) -> None:
     assert judge(operation, code, []).outcome is Outcome.FAILURE
-    assert judge(operation, code, [_warning("exec: borg: not found")]).outcome is Outcome.FAILURE
+    said = Message(level="info", text="exec: borg: not found")
+    assert judge(operation, code, [said]).reason == "borg could not be started: exec: borg: not found"
 
 
 @pytest.mark.parametrize("messages", [[], [_warning("x")], [_error("Finished full repository check, errors found.")]])
@@ -168,15 +169,26 @@ def test_a_full_target_of_a_restore_is_not_the_repository() -> None:
     assert "retention" not in Problem.TARGET_FULL.remedy()
     assert judge("extract", 2, [_error("x: [Errno 28] No space left on device")]).problem is Problem.TARGET_FULL
     cache = _error("[Errno 28] No space left on device: '/root/.cache/borg/ab/chunks'")
-    assert judge("extract", 2, [cache]).problem is Problem.NO_SPACE
+    assert judge("extract", 2, [cache]).problem is Problem.CACHE_FULL
 
 
-@pytest.mark.parametrize(("innermost", "problem"), [("locking", Problem.NO_SPACE), ("archive", Problem.TARGET_FULL)])
-def test_a_restore_from_a_full_repository_is_not_told_as_a_full_target(innermost: str, problem: Problem) -> None:
-    places = ("archiver", "repository", innermost)
-    frames = "".join(f'  File "/usr/lib/python3/dist-packages/borg/{each}.py", line 1, in f\n' for each in places)
+@pytest.mark.parametrize(
+    ("operation", "places", "problem"),
+    [
+        ("extract", "archiver repository locking", Problem.NO_SPACE),
+        ("extract", "archiver cache locking", Problem.CACHE_FULL),
+        ("extract", "archiver archive platform/base", Problem.TARGET_FULL),
+        ("create", "archiver cache locking", Problem.CACHE_FULL),
+        ("create", "archiver archive cache repository platform/base", Problem.NO_SPACE),
+        ("check", "archiver archive crypto/key crypto/nonces platform/base", Problem.CACHE_FULL),
+    ],
+)
+def test_what_is_full_is_told_by_where_borg_met_it(operation: str, places: str, problem: Problem) -> None:
+    folder = "/usr/lib/python3/dist-packages/borg"
+    frames = "".join(f'  File "{folder}/{each}.py", line 1, in f\n' for each in places.split())
     text = f"Traceback (most recent call last):\n{frames}OSError: [Errno 28] No space left on device\n"
-    assert judge("extract", 2, [_error("Local Exception"), _error(text)]).problem is problem
+    told = judge(operation, 2, [_error("Local Exception"), _error(text)])
+    assert (told.outcome, told.problem) == (Outcome.FAILURE, problem)
 
 
 def test_of_a_traceback_the_reason_is_what_it_ends_with() -> None:
@@ -236,7 +248,7 @@ _READING = 'Traceback (most recent call last):\n  File "/usr/lib/python3/dist-pa
         (f"{_READING}load\nFileNotFoundError: [Errno 2] No such file: '/r/.cache/borg/ab/chunks'", None, Problem.CACHE),
         ("File failed integrity check: /root/.cache/borg/ab/chunks", "FileIntegrityError", Problem.CACHE),
         ("File failed integrity check: /repo/index.5", "FileIntegrityError", Problem.CORRUPT),
-        (f"{_READING}_do_open\nOSError: [Errno 28] No space left on device", None, Problem.NO_SPACE),
+        (f"{_READING}_do_open\nOSError: [Errno 28] No space left on device", None, Problem.CACHE_FULL),
         (f"{_READING}_do_open\nOSError: [Errno 5] Input/output error: '/r/.cache/borg/ab/chunks'", None, Problem.DISK),
         ('Traceback (most recent call last):\n  File "borg/archiver.py", line 1, in main', None, Problem.OTHER),
     ],
