@@ -63,8 +63,8 @@ def test_the_report_is_mailed_kept_and_waits_in_the_outbox_while_the_relay_is_do
     assert told(server) == "second"
     first, second = box.messages()
     assert box.recipients == [["admin@example.com"]] * 2
-    assert first["Subject"] == second["Subject"]
-    assert str(first["Subject"]).strip().startswith("[bkp] audit findings (")
+    for mail in (first, second):  # the second asks besides whether anybody has read the first
+        assert str(mail["Subject"]).strip().startswith("[bkp] audit findings (")
     assert first["Message-ID"] != second["Message-ID"]
     files = kept.files()
     assert [each.number for each in files] == [1, 2]
