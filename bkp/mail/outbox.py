@@ -165,8 +165,8 @@ class Outbox:
                 rest = msgspec.structs.replace(
                     now, count=now.count - overflow.count, message_id=_new_id(), first_at=overflow.last_at, subjects=()
                 )
-                self._remove_overflow()  # before: of two, the one with the larger count is read
-                self._write(_OVERFLOW, lambda path: write_record(path, rest))
+                # Killed in between, what was told is told again: of two, the one with the larger count is read.
+                self._remove_overflow(but=self._write(_OVERFLOW, lambda path: write_record(path, rest)))
             else:
                 self._remove_overflow()
 
@@ -247,8 +247,10 @@ class Outbox:
                 return folder / name
         raise problem or StateError(f"cannot write {name}: neither {self._state} nor {self._lock} is there")
 
-    def _remove_overflow(self) -> None:
+    def _remove_overflow(self, *, but: Path | None = None) -> None:
         for folder in self.folders:
+            if folder / _OVERFLOW == but:
+                continue
             try:
                 (folder / _OVERFLOW).unlink(missing_ok=True)
             except OSError as exc:

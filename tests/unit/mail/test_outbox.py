@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import signal
 import stat
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -200,8 +202,8 @@ def test_what_overflows_while_the_digest_is_sent_is_counted_in_the_next_one(conf
     assert (left.count, left.message_id != told.message_id) == (1, True)
 
 
-def put_and_die(outbox: Outbox, step: int) -> bool:
-    """Put a mail in a process of its own that kills itself before that step; return whether it came to its end."""
+def die_during(action: Callable[[], object], step: int) -> bool:
+    """Act in a process of its own that kills itself before that step; return whether it came to its end."""
     child = os.fork()
     if child == 0:
         left = step
@@ -218,7 +220,7 @@ def put_and_die(outbox: Outbox, step: int) -> bool:
 
         for name in ("open", "replace", "unlink", "fsync"):
             setattr(os, name, killing(getattr(os, name)))
-        outbox.put(b"Subject: the new one\n\n", NOW)
+        action()
         os._exit(0)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
@@ -231,7 +233,7 @@ def test_killed_at_every_step_nothing_is_lost_that_is_not_counted(tmp_path: Path
         outbox = Outbox(folder / "state", folder / "lock")
         for number in range(few):
             outbox.put(f"Subject: {number}\n\n".encode(), NOW)
-        ended = put_and_die(outbox, step)
+        ended = die_during(partial(outbox.put, b"Subject: the new one\n\n", NOW), step)
         names = [each.path.name for each in outbox.kept()]
         overflow = outbox.overflow()
         new = sum(name.startswith(f"{few + 1:010d}") for name in names)
@@ -242,6 +244,27 @@ def test_killed_at_every_step_nothing_is_lost_that_is_not_counted(tmp_path: Path
         assert left == {each.path.name for each in outbox.kept()}, "what was given up is gone"
         if ended:
             assert new == 1
+            return
+    pytest.fail("it was always killed")
+
+
+def test_killed_while_a_digest_is_noted_as_told_what_it_did_not_tell_stays_counted(tmp_path: Path) -> None:
+    for step in range(1, 60):
+        folder = tmp_path / str(step)
+        (folder / "state").mkdir(parents=True)
+        outbox = Outbox(folder / "state", folder / "lock")
+        for _ in range(2):
+            outbox.count_lost(b"Subject: told of\n\n", NOW)
+        told = outbox.overflow()
+        assert told is not None
+        (folder / "lock/outbox").mkdir()
+        shutil.copy2(folder / "state/outbox/overflow.json", folder / "lock/outbox")  # the state was full for a while
+        outbox.count_lost(b"Subject: not told of\n\n", NOW)
+        ended = die_during(partial(outbox.told, told), step)
+        left = outbox.overflow()
+        assert left is not None, f"step {step}"
+        assert left.count in ({1} if ended else {1, 2, 3}), f"step {step}"
+        if ended:
             return
     pytest.fail("it was always killed")
 
