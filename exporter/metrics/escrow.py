@@ -56,14 +56,14 @@ SECTION = MetricSection[Model](
         Metric(
             "bkp_escrow_level",
             "Level of the attestation that counts: 1 seen, 2 matched, 3 opened; 0 where none counts.",
-            "attestations.jsonl, against key_fingerprint of the last run",
+            "attestations.jsonl, against key_fingerprint of the last run, or of a ZFS key in observed/datasets.json",
             _level,
             absent=_UNKNOWN,
         ),
         Metric(
             "bkp_escrow_match",
             "Whether the copy that was compared last is of the key in use (1) or of another one (0).",
-            "bound_to of the last attestation, against key_fingerprint of the last run",
+            "bound_to of the last attestation, against the same",
             lambda standing: standing.matches,
             absent=f"{_UNKNOWN}, or nothing was compared there",
         ),
