@@ -9,7 +9,7 @@ from bkp.concerns.model import Concern
 from bkp.inventory import leaves
 from bkp.quantities import format_size
 from bkp.words import some
-from bkp.zfs_health.model import UNKNOWN_STATE, every_vdev, gravity
+from bkp.zfs_health.model import UNKNOWN_STATE, every_vdev, gravity, root_vdev
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -80,8 +80,11 @@ def _state(entry: PoolEntry, health: PoolHealth) -> Iterator[Concern]:
         why = f"it is suspended{said}: everything that writes to it hangs"
         remedy = f"see that its disks are there, then `zpool clear {entry.name}`; else restart the host"
         yield _about(entry, "pool_suspended", "critical", why, remedy)
-    bad = [vdev for vdev in every_vdev(health) if vdev.state not in WELL and vdev.name != health.name]
+    root = root_vdev(health)
+    bad = [vdev for vdev in every_vdev(health) if vdev.state not in WELL and vdev is not root]
     devices = [vdev for vdev in bad if not vdev.children] or bad
+    if not devices and root is not None and root.state not in WELL | {None, health.state}:
+        devices = [root]  # the table says otherwise than the pool's own line
     if health.state in WELL and not devices:
         return
     if health.state in {None, UNKNOWN_STATE} and not devices:

@@ -148,6 +148,10 @@ def _outermost(item: Item, name: str, *, scanning: str | None) -> Iterator[Vdev]
         members = item.get(group)
         if isinstance(members, dict):
             yield from (_vdev(key, each, _CLASSES[group], scanning) for key, each in members.items())
+    for group, members in item.items():  # of a class that a later release has
+        if group not in {"vdevs", *_GROUPS} and isinstance(members, dict):
+            found = [(key, each) for key, each in members.items() if isinstance(each, dict) and "vdev_type" in each]
+            yield from (_vdev(key, each, "data", scanning) for key, each in found)
 
 
 def _names(vdev: Vdev) -> set[str]:

@@ -195,9 +195,15 @@ def every_vdev(pool: PoolHealth) -> Iterator[Vdev]:
         waiting.extend(reversed(vdev.children))
 
 
+def root_vdev(pool: PoolHealth) -> Vdev | None:
+    """Return the outermost vdev, which is the pool itself. A device below it may have the pool's name, too."""
+    return next((vdev for vdev in pool.vdevs if vdev.name == pool.name), None)
+
+
 def leaf_vdevs(pool: PoolHealth) -> Iterator[Vdev]:
-    """Yield the pool's devices: the vdevs that have none below them."""
-    return (vdev for vdev in every_vdev(pool) if not vdev.children and vdev.name != pool.name)
+    """Return the pool's devices: the vdevs that have none below them."""
+    root = root_vdev(pool)
+    return (vdev for vdev in every_vdev(pool) if not vdev.children and vdev is not root)
 
 
 def worst(pool: PoolHealth) -> str:

@@ -44,6 +44,7 @@ def test_all_is_well_and_nothing_is_said(server: Server) -> None:
 
 WARNS = ("pool_status", "warning")
 LONG_AGO = NOW - 40 * DAY
+WORSE_ROOT = msgspec.structs.replace(a_tree()[0], state="DEGRADED")
 
 
 @pytest.mark.parametrize(
@@ -54,6 +55,13 @@ LONG_AGO = NOW - 40 * DAY
         ({"vdevs": a_tree(state="DEGRADED"), "state": "DEGRADED"}, "pool_not_online", "critical", "it is DEGRADED"),
         ({"vdevs": a_tree(LEFT, a_leaf("x", "102", "FAULTED"))}, "pool_not_online", "critical", "x-part1 is FAULTED"),
         ({"vdevs": a_tree(LEFT, a_leaf("x", "102", "NOTSURE?"))}, "pool_not_online", "critical", "x-part1 is NOTSURE?"),
+        ({"vdevs": (WORSE_ROOT,)}, "pool_not_online", "critical", "it is ONLINE: tank is DEGRADED"),
+        (
+            {"vdevs": a_tree(LEFT, a_vdev("tank", "FAULTED", guid="102"))},
+            "pool_not_online",
+            "critical",
+            "tank is FAULT",
+        ),
         ({"vdevs": a_tree(LEFT, a_leaf("x", "102", checksum=4))}, "pool_errors", "warning", "4 checksum errors"),
         ({"data_errors": 7}, "pool_data_errors", "critical", "files on it are damaged (7 errors)"),
         ({"data_errors": "some"}, "pool_data_errors", "critical", "files on it are damaged"),

@@ -237,6 +237,13 @@ def shuffled(value: Any, turn: int) -> Any:
     return {key: shuffled(value[key], turn) for key in keys}
 
 
+def test_a_class_of_devices_that_nobody_knows_yet_hides_none_of_them() -> None:
+    well = json.loads(json.dumps(SICK).replace("CANT_OPEN", "ONLINE").replace("DEGRADED", "ONLINE"))
+    well["pools"]["cellar"]["fastlane"] = {"a": LEAF | {"state": "FAULTED"}}
+    (pool,) = read_status_json(json.dumps(well)).pools
+    assert [vdev.state for vdev in every_vdev(pool) if vdev.name == "a"] == ["ONLINE", "FAULTED"]
+
+
 @given(st.integers())
 def test_json_in_another_order_reads_the_same(turn: int) -> None:
     assert read_status_json(json.dumps(shuffled(SICK, turn))) == read_status_json(json.dumps(SICK))
