@@ -60,7 +60,7 @@ def _observed(config: Config, survey: Survey) -> list[tuple[str, Callable[[], It
 
     parts: list[tuple[str, Callable[[], Iterable[Concern]]]] = [
         ("the pools", lambda: pools.concerns(inventory(), survey.now)),
-        ("the disks", lambda: disks.concerns(inventory())),
+        ("the disks", lambda: disks.concerns(inventory(), survey.now)),
         ("the host", lambda: host.concerns(config, inventory())),
         ("what pools and disks tell of runs", lambda: agreement.concerns(config, survey, inventory())),
     ]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from bkp.concerns.model import Concern
 from bkp.disk_health.model import ExitBit, Health, SelfTestResult
 from bkp.disk_health.selftests import ABORTED_OFTEN, aborted_in_a_row, newest_of_each_kind
+from bkp.quantities import format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,10 +22,11 @@ if TYPE_CHECKING:
     from bkp.state.observed import Part
 
 _LEAST_SPARE = 0.1  # for a disk that does not tell from where on it warns itself
+_HOUR = timedelta(hours=1)
 _REPLACE = "keep a copy of what is on it elsewhere, and replace the disk"
 
 
-def concerns(inventory: Inventory) -> Iterator[Concern]:
+def concerns(inventory: Inventory, now: datetime) -> Iterator[Concern]:
     """Yield them."""
     for entry in inventory.disks:
         if entry.settings is None:
@@ -32,7 +35,7 @@ def concerns(inventory: Inventory) -> Iterator[Concern]:
         if entry.missing:
             yield _missing(entry, entry.settings)
         if entry.part is not None:
-            yield from _configured(entry, entry.settings, entry.part)
+            yield from _configured(entry, entry.settings, entry.part, now)
 
 
 def _unconfigured(entry: DiskEntry) -> Concern:
@@ -50,7 +53,7 @@ def _missing(entry: DiskEntry, settings: Disk) -> Concern:
     return _about(entry, "disk_missing", "critical", why, remedy)
 
 
-def _configured(entry: DiskEntry, settings: Disk, part: Part[DiskSeen]) -> Iterator[Concern]:
+def _configured(entry: DiskEntry, settings: Disk, part: Part[DiskSeen], now: datetime) -> Iterator[Concern]:
     seen = part.value
     if entry.missing:
         return
@@ -69,6 +72,7 @@ def _configured(entry: DiskEntry, settings: Disk, part: Part[DiskSeen]) -> Itera
     if not seen.asleep and part.error is None:  # else nobody knows how hot it is now
         yield from _temperature(entry, settings, health)
     yield from _self_tests(entry, health)
+    yield from _untested(entry, settings, health, now - seen.health_at if seen.health_at else timedelta())
     yield from _aborted(entry, health)
     if seen.disagreements:
         first = seen.disagreements[0]
@@ -138,6 +142,25 @@ def _self_tests(entry: DiskEntry, health: DiskHealth) -> Iterator[Concern]:
         why = f"its last self-test failed: {', '.join(_test_words(test) for test in failed)}"
         why = why if failed else "smartctl found a failed self-test in its log, and does not show it"
         yield _about(entry, "disk_selftest_failed", "critical", why, _REPLACE)
+
+
+def _untested(entry: DiskEntry, settings: Disk, health: DiskHealth, since: timedelta) -> Iterator[Concern]:
+    """A disk in which no self-test passed for too long, whoever is to start them. `since`: since its log was read.
+
+    Of one without a log, or which does not tell how long ago, nothing is known: the audit says so.
+    """
+    if health.self_tests is None:
+        return
+    passed = next((test for test in health.self_tests if test.result is SelfTestResult.PASSED), None)
+    if passed is None:
+        seconds = health.values.power_on_seconds
+        why, age = "its log has none that passed", None if seconds is None else timedelta(seconds=seconds)
+    else:
+        why, age = "that was the last that passed", None if passed.age_hours is None else passed.age_hours * _HOUR
+    if age is not None and age + since > settings.selftest_age:
+        words = f"no self-test of it passed for {format_duration(age + since)} with power: {why}"
+        remedy = f"`bkp-run selftest short --target {entry.name}` starts one; see what was to start them"
+        yield _about(entry, "disk_selftest_old", "warning", words, remedy)
 
 
 def _aborted(entry: DiskEntry, health: DiskHealth) -> Iterator[Concern]:

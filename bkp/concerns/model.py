@@ -75,6 +75,7 @@ KINDS: dict[str, str] = {
     "disk_hot": "a disk is too hot",
     "disk_worn": "a solid-state disk is worn",
     "disk_selftest_failed": "the last self-test of a disk failed",
+    "disk_selftest_old": "by its own log no self-test of a disk has passed for too long",
     "disk_selftest_aborted": "the last self-tests of a disk were aborted or interrupted, one after the other",
     "records_disagree": "the record of a scrub or self-test and the hardware's own log contradict each other",
     "disk_unconfigured": "a disk, or a device of a pool, was found that nobody configured",

@@ -37,6 +37,7 @@ class Disk(Section, frozen=True, kw_only=True):
     temperature_warning: Annotated[int, Meta(ge=1, le=150)] = 50
     temperature_critical: Annotated[int, Meta(ge=1, le=150)] = 60
     wear_warning: Annotated[float, Meta(ge=0, le=1)] = 0.8
+    selftest_age: Duration = Duration(days=36)
     wake_for_tests: bool = False
 
     def __post_init__(self) -> None:

@@ -310,6 +310,7 @@ FAULTS: dict[str, Callable[[Site], object]] = {
     "disk_hot": disk(values={"temperature_celsius": 65}),
     "disk_worn": disk(values={"wear_ratio": 0.9}),
     "disk_selftest_failed": disk(self_tests=(a_test(SelfTestResult.FAILED, SelfTestKind.LONG, 6),)),
+    "disk_selftest_old": disk(self_tests=(a_test(SelfTestResult.PASSED, age_hours=37 * 24),)),
     "disk_selftest_aborted": disk(self_tests=(ABORTED,) * 5),
     "records_disagree": pool(scrub=Scan(state="never")),
     "disk_unconfigured": lambda site: site.observe(

@@ -193,6 +193,26 @@ def test_a_host_that_cannot_be_seen_is_said(server: Server) -> None:
     assert server.kinds() == {"host_unknown": "warning"}
 
 
+@pytest.mark.parametrize(
+    ("tests", "power_on", "words"),
+    [
+        ((864,), 12_000, None),
+        ((865,), 12_000, "no self-test of it passed for 36d 1h with power: that was the last that passed"),
+        ((), 12_000, "no self-test of it passed for 500d with power: its log has none that passed"),
+        ((), 400, None),  # it is new
+        ((), None, None),
+    ],
+)
+def test_a_disk_in_which_no_self_test_passed_for_long_is_said_whoever_starts_them(
+    server: Server, tests: tuple[int, ...], power_on: int | None, words: str | None
+) -> None:
+    seconds = None if power_on is None else power_on * 3600
+    log = tuple(a_test(SelfTestResult.PASSED, age_hours=age) for age in tests)
+    server.observer.disk(a_disk(self_tests=log, values={"power_on_seconds": seconds}))
+    found = [each for each in server.seen() if each.kind == "disk_selftest_old"]
+    assert [each.sentence for each in found] == ([] if words is None else [PLACE + words])
+
+
 def test_two_aborted_tests_are_no_concern_yet(server: Server) -> None:
     server.observer.disk(a_disk(self_tests=(ABORTED, ABORTED, PASSED, ABORTED)))
     assert server.seen() == []

@@ -227,7 +227,7 @@ def test_the_page_shows_the_worst_device_first_and_links_concerns_to_cards(tmp_p
     anchors = {card.anchor for card in page.pools} | {card.anchor for card in page.disks}
     anchors |= {"drill-main", "selftest-long-right"}  # which is paused, and which failed
     assert {line.anchor for line in page.concerns if line.anchor} <= anchors
-    assert page.headline == "28 things need attention"
+    assert page.headline == "29 things need attention"
 
 
 def test_a_pool_and_a_disk_that_were_not_seen_are_not_green_on_the_page(world: World, observer: Observer) -> None:
