@@ -10,6 +10,7 @@ from bkp.concerns.pools import WELL, device_name
 from bkp.inventory import leaves
 from bkp.quantities import format_duration, format_size
 from bkp.zfs_health.model import gravity
+from exporter.page.escrow import of_pool
 from exporter.page.parts import Bar, Row, anchor_of, bar_of, moment_of, tone_of
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ def _rows(model: Model, entry: PoolEntry) -> Iterator[Row]:
     for dataset in model.inventory.datasets:
         if dataset.uses and dataset.name.partition("/")[0] == entry.name:
             yield _dataset_row(model, dataset)
+    yield from of_pool(model, entry.name)
 
 
 def _data_errors_row(health: PoolHealth) -> Row:

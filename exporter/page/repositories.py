@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bkp.attestations import topics
-from bkp.attestations.duties import NO_KEY, State
-from bkp.escrow import escrow_standings, opened_by
 from bkp.jobs import JOBS, Kind
 from bkp.quantities import format_size
 from bkp.state.archives import doubt
 from bkp.state.descriptions import describe_archive
 from bkp.status import Status
 from bkp.words import some
+from exporter.page.escrow import of_repository
 from exporter.page.jobs import UNUSED
 from exporter.page.parts import Bar, Row, bar_of, length, moment_of
 
@@ -110,28 +108,7 @@ def _proofs(model: Model, repository: Holding) -> list[Row]:
             passed = check.verdict.passed
             moment = moment_of(model.survey, check.verdict.ended_at)
             found.append(Row(label, "passed" if passed else "failed", moment, tone="good" if passed else "bad"))
-    return [*found, _drill_row(model, repository.drilled), *_escrow(model, repository.name)]
-
-
-def _escrow(model: Model, name: str) -> list[Row]:
-    """Say what lies at each location outside the server, and which of them was proven to open the repository."""
-    config, survey = model.config.config, model.survey
-    if config.repositories[name].encryption in NO_KEY or not config.audit.escrow:
-        return []
-    if survey.attestations.problem is not None:
-        return [Row("keys outside", "not known: the attestations cannot be trusted", tone="warn")]
-    found = []
-    for each in escrow_standings(config, survey):
-        if each.duty.target == name and each.duty.topic is topics.KEY:
-            record = each.record
-            moment = moment_of(survey, record.at) if record is not None else None
-            held = record.level if record is not None and each.state.counts else each.state.value
-            tone = "good" if each.state.counts else "warn" if each.state in {State.NEVER, State.UNKNOWN} else "bad"
-            found.append(Row(f"key at {each.duty.location.name}", held, moment, tone=tone))
-    proof = opened_by(config, survey, name)
-    moment = moment_of(survey, proof.record.at) if proof is not None and proof.record is not None else None
-    text = f"from {proof.duty.location.name}" if proof is not None else "never, or not within a year"
-    return [*found, Row("opened by a copy", text, moment, tone="good" if proof is not None else "warn")]
+    return [*found, _drill_row(model, repository.drilled), *of_repository(model, repository.name)]
 
 
 def _drill_row(model: Model, drilled: Drilled | None) -> Row:

@@ -14,7 +14,8 @@ from bkp.state.fields import Outcome
 from exporter.page import build_page, render_page
 from exporter.web import STYLE, answer
 from tests.support.exporter_world import World, archive, at, every_status, facts, healthy, make_run
-from tests.support.outside_world import outside, outside_badly
+from tests.support.observed import Observer, a_dataset
+from tests.support.outside_world import ID, outside, outside_badly
 from tests.support.records import GIB, a_message, a_night
 
 
@@ -201,6 +202,41 @@ def test_a_replica_is_shown_and_one_that_is_not_known_is_never_green(world: Worl
     ahead = build_page(world.model()).replications[0]
     assert (ahead.status, ahead.word) == ("unknown", "not known")
     assert papers.name == "papers"
+
+
+def test_what_lies_outside_is_shown_and_what_does_not_count_is_never_green(world: World) -> None:
+    def shown() -> dict[str, tuple[str, str]]:
+        rows = build_page(world.model()).repositories[0].proofs
+        return {row.label: (row.text, row.tone) for row in rows if " at " in row.label or "copy" in row.label}
+
+    outside(world)
+    assert shown() == {
+        "key at vault.hc": ("opened", "good"),
+        "passphrase at vault.hc": ("opened", "good"),
+        "key at paper": ("matched", "good"),
+        "key at bank": ("matched", "good"),
+        "opened by a copy": ("from vault.hc", "good"),
+    }
+    world.record(make_run("check", world.now, subject=ID, key_fingerprint="3" * 64, mail="not wanted"))
+    found = shown()
+    assert (found["key at vault.hc"], found["key at bank"]) == (("outdated", "bad"), ("outdated", "bad"))
+    assert found["opened by a copy"][1] == "warn"
+
+
+def test_the_key_of_an_encryption_root_is_shown_at_its_pool(world: World) -> None:
+    world.extra += (
+        "pools: {tank: {disks: [left]}}\ndisks: {left: {path: /dev/disk/by-id/left}}\n"
+        "audit: {escrow: [{name: bank, holds: [zfs-key]}]}\n"
+    )
+    world.config_path.write_text(world.config_text(), encoding="utf-8")
+    observer = Observer(world.store.root, world.now)
+    mounted = {"mountpoint": "/", "guid": "4711", "key_form": "raw"}
+    observer.datasets = {"tank/Secure": observer.part(a_dataset("tank/Secure", **mounted))}
+    observer.write()
+    (card,) = build_page(world.model()).pools
+    assert [(row.text, row.tone) for row in card.rows if row.label == "key of tank/Secure at bank"] == [
+        ("never", "warn")
+    ]
 
 
 def test_a_replica_that_was_never_whole_or_never_pulled_says_so(world: World) -> None:
