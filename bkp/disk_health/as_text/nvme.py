@@ -21,7 +21,7 @@ _TEST = re.compile(
     r"\s*\d+\s+(?P<kind>Short|Extended|Vendor specific|Unknown \(\w+\))\s+(?P<status>\S.*?)\s+"
     r"(?P<hours>\d+)\s+(?P<lba>-|\d+)(?:\s+[-*\w]+){3,4}"
 )
-_RUNNING = re.compile(r"Self-test status: (.*in progress.*?)(?: \((\d{1,3})% completed\))?")
+_RUNNING = re.compile(r"Self-test status: (?!No self-test )(.*in progress.*?)(?: \((\d{1,3})% completed\))?")
 
 
 def critical_warning(text: Text) -> int | None:

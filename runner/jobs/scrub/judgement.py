@@ -38,6 +38,8 @@ def hindrance(pool: PoolHealth, tested: Iterable[str]) -> str | None:
         return f"the pool is {'SUSPENDED' if pool.suspended else pool.state or 'in an unknown state'}"
     if pool.resilver.state in {"in progress", "paused"}:
         return "it resilvers"
+    if pool.error_scrub.state == "in progress":
+        return "an error scrub runs"
     vdevs = list(every_vdev(pool))
     if any(vdev.vdev_class == "spare" and vdev.state == "INUSE" for vdev in vdevs):
         return "a spare is in use"

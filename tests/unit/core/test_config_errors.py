@@ -10,6 +10,8 @@ from bkp.errors import ConfigError
 from bkp.jobs import JOBS, Kind
 from tests.unit.core.config_support import BASE, accepted, refused
 
+ONE_DISK = "disks: {one: {path: /dev/disk/by-id/a}}\n"
+
 
 def with_main(text: str) -> str:
     return BASE.replace("path: /r", text)
@@ -151,6 +153,18 @@ MISTAKES = [
     (with_data("dataset: a/b, skip: [a/c]"), 5, 9, "sources.data: skip names 'a/c', which is not below a/b", None),
     (with_data("dataset: -r"), 5, 19, "sources.data.dataset: found '-r', wanted a ZFS dataset: pool/name", None),
     (with_data("path: x"), 5, 16, "sources.data.path: found 'x', wanted an absolute path", None),
+    (BASE + ONE_DISK.replace("by-id/a", "x"), 6, 21, "disks.one.path: found '/dev/disk/x', wanted", None),
+    (BASE + ONE_DISK.replace("disk/by-id/a", "sda"), 6, 21, "disks.one.path: found '/dev/sda', wanted", None),
+    (BASE + ONE_DISK + "pools: {t: {disks: [two]}}\n", 7, 21, "pools.t.disks names 'two', which is not below", "known"),
+    (
+        BASE + ONE_DISK + "pools:\n  t: {disks: [one]}\n  u: {disks: [one]}\n",
+        *(9, 15, "disk 'one' is in pools.t and in pools.u", "`zpool status` shows which pool"),
+    ),
+    (
+        BASE + "disks:\n  one: {path: /dev/disk/by-id/a}\n  two: {path: /dev/disk/by-id/a}\n",
+        *(8, 15, "disks.two and disks.one are the same disk", "remove one"),
+    ),
+    (BASE + "pools:\n  t: {}\n  u: {zfs_name: t}\n", 8, 3, "pools.u and pools.t are the same ZFS pool", "remove one"),
     (
         with_data("path: /x, exclude: ['*.o']"),
         5,

@@ -242,6 +242,17 @@ def test_the_thermometers_own_line_stands_in_for_a_table_without_one() -> None:
     assert disk(without).values.temperature_celsius == 44
 
 
+def test_an_nvme_disk_in_which_no_test_runs_has_none_in_progress() -> None:
+    log = (
+        "Self-test Log (NVMe Log 0x06)\nSelf-test status: No self-test in progress\n"
+        "Num  Test_Description  Status                       Power_on_Hours  Failing_LBA  NSID Seg SCT Code\n"
+        " 0   Extended          Completed without error                3456            -     -   -   -    -\n\n"
+    )
+    tests = disk(f"smartctl 7.4\n\nSMART/Health Information (NVMe Log 0x02)\n{log}").self_tests
+    assert tests is not None
+    assert [test.result for test in tests] == [SelfTestResult.PASSED]
+
+
 def test_an_nvme_log_without_the_rest_is_read() -> None:
     text = written("nvme-failing.txt")
     found = disk(text[text.index("Self-test Log (NVMe") :])

@@ -45,6 +45,8 @@ def changed(**changes: Any) -> PoolHealth:
         (changed(suspended=True), (), "the pool is SUSPENDED"),
         (changed(state=None), (), "the pool is in an unknown state"),
         (changed(resilver=Scan(state="in progress")), (), "it resilvers"),
+        (changed(error_scrub=Scan(state="in progress")), (), "an error scrub runs"),
+        (changed(error_scrub=Scan(state="finished")), (), None),
         (changed(vdevs=(*a_tree(), a_vdev("s", "INUSE", vdev_class="spare"))), (), "a spare is in use"),
         (
             changed(vdevs=a_tree(LEFT, msgspec.structs.replace(RIGHT, state="FAULTED"))),
