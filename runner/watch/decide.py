@@ -38,6 +38,19 @@ UNSEEN_KINDS = {
     "probe_stale": ("pool_", "scrub_", "dataset_", "disk_", "host_", "records_disagree"),
     "escrow_unknown": ("escrow_",),
 }
+# While one of these is there, it stands for others about the same thing, which are not said beside it.
+STANDS_FOR = {
+    "pool_suspended": ("pool_status",),
+    "pool_not_online": ("pool_status",),
+    "pool_errors": ("pool_status",),
+    "pool_data_errors": ("pool_status",),
+    "dataset_locked": ("dataset_unmounted",),
+    "archive_flawed": ("archive_unconfirmed", "archive_small"),
+    "archive_small": ("archive_unconfirmed",),
+    "escrow_lapsed": ("escrow_unproven",),
+    "escrow_outdated": ("escrow_unproven",),
+    "replica_lacking": ("replica_behind",),
+}
 
 
 @dataclass(frozen=True)
@@ -148,6 +161,7 @@ def _is_hidden(known: Known, concerns: Iterable[Concern]) -> bool:
         each.kind in BLINDING
         or (each.kind in UNSEEN and each.object == known.object)
         or known.kind.startswith(UNSEEN_KINDS.get(each.kind, ()))
+        or (known.kind in STANDS_FOR.get(each.kind, ()) and each.object == known.object)
         for each in concerns
     )
 

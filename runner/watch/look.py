@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING
 
 from bkp.concerns import concerns_of
 from bkp.errors import StateError
-from bkp.jobs import NIGHTLY
 from bkp.liveness import is_alive
 from bkp.state.reading import Readable
 from bkp.state.store import StateStore
 from bkp.state.watch import WatchRecord, read_watch, write_watch
-from bkp.status import Status
 from bkp.survey import survey
 from runner.notify.decide import recovered
 from runner.watch.decide import decide
+from runner.watch.undecided import undecided
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +65,7 @@ def look(config: Config, clock: Clock, zone: tzinfo, *, tell: bool = True) -> Lo
         mailed_at=record.mailed_at if record else None,
         reported=[run for run, result in seen.past.mailed.items() if result in {"sent", "kept"}],
         recovered=set(_recovered(seen)),
-        undecided=set(_undecided(seen)),
+        undecided=set(undecided(config, seen)),
     )
     if not tell:
         return Look(concerns, decision)
@@ -94,21 +93,6 @@ def _recovered(seen: Survey) -> Iterator[str]:
         latest = each.latest
         if latest is not None and recovered(latest) and seen.past.mailed.get(latest.run_id) in {"sent", "kept"}:
             yield f"job {each.job} on {each.target}"
-
-
-def _undecided(seen: Survey) -> Iterator[str]:
-    """Yield the keys of what is not said now and yet not over.
-
-    A paused job is late, or one that warned runs again; a night that says all by being late or unknown hides that the
-    archive or a source was old before.
-    """
-    for each in seen.standings:
-        if each.job == NIGHTLY.name and each.status.status in {Status.LATE, Status.NEVER, Status.UNKNOWN}:
-            yield from (f"{kind} repository {each.target}" for kind in ("archive_old", "source_stale"))
-        if each.is_excused:
-            yield f"job {each.job} on {each.target}"
-        if each.running_since is not None:
-            yield f"job_warnings {each.job} on {each.target}"
 
 
 def _mail(config: Config, decision: Decision, host: str, clock: Clock, seen: Survey, zone: tzinfo) -> Posted | None:

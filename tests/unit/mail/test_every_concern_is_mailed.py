@@ -9,14 +9,19 @@ import msgspec
 import pytest
 
 from bkp.concerns import KINDS
+from bkp.state.fields import Outcome
 from bkp.state.reading import Readable
 from bkp.state.watch import Known, read_watch, write_watch
+from bkp.zfs_health.model import Scan
 from runner.watch.look import look
 from tests.support.exporter_world import BERLIN, NOW
-from tests.support.faults import FAULTS, Site
+from tests.support.faults import FAULTS, LATELY, Site, dataset, host, night, pool
 from tests.support.mailbox import text_of
+from tests.support.observed import LEFT, a_disk, a_leaf, a_tree
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from runner.watch.look import Look
 
 # The exporter alone can see the first, as any command ends with it; whether the watch looks it cannot see itself; and
@@ -89,3 +94,47 @@ def test_a_fault_is_mailed_and_its_end_is_mailed(site: Site, kind: str) -> None:
     (mail,) = site.msmtp.mails()[count:]
     assert "[bkp] over on vault: " in mail["Subject"]
     assert "it lasted" in text_of(mail, "plain")
+
+
+RUNNING = Scan(state="in progress", start=LATELY, errors=0, repaired=0)
+
+
+def nobody_vouches_and_nothing_is_proven(site: Site) -> None:
+    site.attest(level="matched", without="bank")
+
+
+# A fault, and what hides it without mending it.
+HIDDEN: dict[str, Callable[[Site], object]] = {
+    "scrub_old": pool(scrub=RUNNING),
+    "scrub_errors": pool(scrub=RUNNING),
+    "scrub_stuck": pool(scrub=RUNNING),
+    "pool_status": pool(state="DEGRADED", vdevs=a_tree(LEFT, a_leaf("x", "102", "FAULTED"), state="DEGRADED")),
+    "dataset_unmounted": dataset(key_status="unavailable", mounted=False),
+    "disk_hot": lambda site: site.observe(lambda seen: seen.disk(a_disk(), asleep=True)),
+    "host_undervoltage": host(undervoltage=None),
+    "host_usb_resets": host(usb_resets=None),
+    "host_no_zfs_module": host(kernels=None),
+    "host_schedules": host(schedulers=None),
+    "filesystem_full": night({"free_bytes": None}),
+    "job_warnings": lambda site: site.record("nightly", Outcome.FAILURE, reason="the passphrase is wrong"),
+    "check_failed": lambda site: site.record("check", Outcome.FAILURE, reason="segment 7 is damaged"),
+    "archive_small": night(missing=("etc",)),
+    "archive_old": night({"newest_archive_at": None}),
+    "escrow_unproven": nobody_vouches_and_nothing_is_proven,
+}
+
+
+@pytest.mark.parametrize("kind", HIDDEN)
+def test_what_is_hidden_and_not_mended_is_not_over_until_it_is(site: Site, kind: str) -> None:
+    FAULTS[kind](site)
+    assert kind in {each.known.kind for each in look_at(site).decision.changes}
+    site.mend()
+    HIDDEN[kind](site)
+    look_at(site)
+    for _ in range(30):  # hours: a reminder of what nobody sees would be none
+        an_hour_passes(site)
+    assert kind not in {each.known.kind for each in look_at(site).decision.changes}
+    site.mend()
+    look_at(site)
+    an_hour_passes(site)
+    assert kind in {each.known.kind for each in look_at(site).decision.changes if each.is_over}
