@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from bkp import __version__
+from bkp.clock import utc_now
 from bkp.state.records import Process, Run
 from tests.support.runner_world import BKP_RUN, PASSPHRASE
 
@@ -242,15 +243,22 @@ def test_status_tells_every_state_apart(world: World) -> None:
         world.succeed(job)
     assert status() == dict.fromkeys(jobs, "ok")
 
-    # Runs that the history does not know: what it knows, no record could belie.
-    past = {"run_id": "a", "started_at": "2020-01-01T00:00:00Z", "ended_at": "2020-01-01T00:01:00Z"}
-    _edit(world, "check", "success.json", **past)
-    _edit(world, "check", "latest.json", **past)
+    world.config["jobs"] = {"check": {"schedule": "*:*:*", "grace": "1s"}}
+    world.write_config()
+    # Runs after all that the history knows: what it knows, no record could belie.
     (world.store.job_dir("verify", "main") / "latest.json").write_text("{")
     alive = Process(**msgspec.to_builtins(_this_process()))
     running = {"run_id": "b", "outcome": "running", "ended_at": None, "process": msgspec.to_builtins(alive)}
     _edit(world, "drill", "latest.json", **running)
-    _edit(world, "nightly", "latest.json", run_id="c", outcome="failure", reason="the disk was on fire")
+    _edit(
+        world,
+        "nightly",
+        "latest.json",
+        run_id="c",
+        outcome="failure",
+        reason="the disk was on fire",
+        ended_at=f"{utc_now():%FT%TZ}",
+    )
     assert status() == {"nightly": "failed", "check": "late", "verify": "unknown", "drill": "running"}
     assert "the disk was on fire" in world.run("status").stdout
     assert "torn" in world.run("status").stdout
