@@ -41,6 +41,12 @@ def test_an_alert_of_each_severity_goes_to_whom_it_should(severity: str, receive
         assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_at_night_only_what_can_wait_is_held_back() -> None:
+    routes = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))["route"]["routes"]
+    held = [route["matchers"] for route in routes if "mute_time_intervals" in route]
+    assert held == [['severity="warning"']]
+
+
 def test_what_the_example_names_are_alerts_that_there_are() -> None:
     assert set(re.findall(r"\bBkp[A-Z]\w+", CONFIG.read_text(encoding="utf-8"))) <= set(ALERTS)
     assert {alert.severity for alert in ALERTS.values()} <= {*RECEIVERS, "{{ $labels.severity }}"}

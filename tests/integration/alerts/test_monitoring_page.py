@@ -16,6 +16,7 @@ import yaml
 
 from bkp.clock import utc_now
 from bkp.resources import data_dir
+from tests.support.alert_rules import GROUPS
 from tests.support.alertmanager import with_templates
 from tests.support.dashboards import BOARDS, FILES
 from tests.support.exporter_world import World, healthy
@@ -33,7 +34,7 @@ AWAITED = {
     "ALERTS{alertname=": "Watchdog.* => 1 ",
     "alert query alertname=Watchdog": "active",
     "alert query alertname=BkpExporterDown": "active",
-    "ALERTS{alertstate=": r"^(?!.*BkpExporterDown)(?=.*Watchdog)",
+    "ALERTS{alertstate=": r"^(?!.*(BkpExporterDown|BkpRules))(?=.*Watchdog)",
 }
 SYSTEMCTL = """\
 #!/bin/bash
@@ -103,6 +104,8 @@ def test_what_the_page_says_is_typed_leads_to_the_first_alert_and_to_its_end(tmp
             said = shell.run(command) if wanted is None else shell.until(command, f"(?s){wanted}")
             done.append(command)
             assert "promtool check config" not in command or "rules found" in said
+        groups = "count(prometheus_rule_group_rules{rule_group=~'.*;bkp-.*'})"  # what BkpRulesMissing counts
+        shell.until(f'promtool query instant http://127.0.0.1:9090 "{groups}"', f"=> {len(GROUPS)} ")
         kept = shell.run("cat /etc/prometheus/bkp/*.yml /var/lib/grafana/dashboards/bkp/*.json")
         shell.run("systemctl stop bkp-exporter prometheus prometheus-alertmanager")
     assert len(done) > 20

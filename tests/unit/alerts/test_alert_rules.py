@@ -12,7 +12,7 @@ import pytest
 from bkp.concerns.model import GRAVEST_FIRST, KINDS
 from dashboards.source.looks import alert_of
 from exporter.metrics.registry import CATALOGUE, COLLECTORS
-from tests.support.alert_rules import ALERTS, LABEL, RECORDED, RULES, RUNBOOKS, Alert
+from tests.support.alert_rules import ALERTS, GROUPS, LABEL, RECORDED, RULES, RUNBOOKS, Alert
 from tests.support.dashboards import BOARDS
 
 # What only Prometheus can see: nobody answers, something is gone, numbers over time, and that all of this is alive.
@@ -25,6 +25,7 @@ ONLY_PROMETHEUS = {
     "BkpCollectorFailing",
     "BkpSeriesGone",
     "BkpRulesFail",
+    "BkpRulesMissing",
     "BkpRunTooLong",
     "BkpRepositoryFillsUp",
     "BkpNewDataJump",
@@ -35,7 +36,9 @@ ONLY_PROMETHEUS = {
     "BkpDiskValuesOld",
 }
 # Of these, what no server told.
-OF_PROMETHEUS = {"Watchdog", "BkpExporterDown", "BkpExporterGone", "BkpExporterMissing", "BkpRulesFail"}
+OF_PROMETHEUS = {
+    "Watchdog", "BkpExporterDown", "BkpExporterGone", "BkpExporterMissing", "BkpRulesFail", "BkpRulesMissing",
+}  # fmt: skip
 SECTIONS = ["What it means", "How to look", "How to mend", "When it is safe to wait"]
 LINK = re.compile(r"\]\((?!\w+:)([^)#\s]*)(?:#([^)\s]+))?\)")
 OURS = {"job", "instance", "kind", "object", "severity"}  # labels of Prometheus, and of what the rules record
@@ -84,7 +87,7 @@ def test_an_alert_leads_to_a_dashboard_with_its_own_server_chosen(alert: Alert) 
     chosen = dict(each.split("=", 1) for each in address.query.split("&") if each)
     assert set(chosen) <= {f"var-{name}" for name in board.variables}
     assert all(chosen[name] == f"{{{{ $labels.{name.removeprefix('var-')} | urlquery }}}}" for name in chosen)
-    of_no_server = {"Watchdog", "BkpExporterMissing", "BkpRulesFail"}
+    of_no_server = {"Watchdog", "BkpExporterMissing", "BkpRulesFail", "BkpRulesMissing"}
     assert ({"var-job", "var-instance"} <= set(chosen)) == (alert.name not in of_no_server)
 
 
@@ -151,7 +154,13 @@ def test_no_aggregation_mixes_servers(expr: str) -> None:
     for listed in re.findall(r"\b(?:by|on)\s*\(([^)]*)\)", expr):
         assert {"job", "instance"} <= set(re.findall(r"\w+", listed))
     assert not re.search(r"\b(without|ignoring)\b", expr)
-    assert not re.search(r"\b(sum|avg|count)\s+by\b", expr)  # two series of the same thing would double it
+    # two series of the same thing would double it, where they are not made one before
+    assert not re.search(r"\b(sum|avg|count)\s+by\b(?!\s*\([^)]*\)\s*\(\s*max by)", expr)
+
+
+def test_prometheus_is_told_how_many_groups_of_rules_there_are() -> None:
+    assert ALERTS["BkpRulesMissing"].expr.rstrip().endswith(f"< {len(GROUPS)}")
+    assert all(group.startswith("bkp-") for group in GROUPS)
 
 
 def labels_of(recorded: str) -> set[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tests.support.alert_rules import GROUPS
 from tests.support.alert_world import Target, then
 from tests.support.promtool import Story, always, between, judge
 
@@ -75,6 +76,23 @@ def test_a_rule_that_cannot_be_evaluated_is_noticed(tmp_path: Path) -> None:
     story.fires("BkpRulesFail", 15, {**ours, "severity": "critical"})
     story.fires("BkpRulesFail", 30, {**ours, "severity": "critical"})
     story.silent("BkpRulesFail", 40)
+    judge(tmp_path, [story])
+
+
+def test_a_file_of_rules_that_is_not_loaded_is_noticed(tmp_path: Path) -> None:
+    story = Story(60)
+    for instance, loaded in (("whole", GROUPS), ("partly", GROUPS[:-1]), ("mended", GROUPS)):
+        for number, group in enumerate(loaded):
+            since = 30 if instance == "mended" and not number else 0
+            labels = {"job": "prometheus", "instance": instance, "rule_group": f"/etc/prometheus/bkp/x.yml;{group}"}
+            story.sample("prometheus_rule_group_rules", between(since, 60, 3), **labels)
+        other = {"job": "prometheus", "instance": instance, "rule_group": "/etc/prometheus/other.yml;other"}
+        story.sample("prometheus_rule_group_rules", always(), **other)
+    partly, mended = ({"job": "prometheus", "instance": name, "severity": "critical"} for name in ("partly", "mended"))
+    story.silent("BkpRulesMissing", 4)
+    story.fires("BkpRulesMissing", 5, partly, mended)
+    story.fires("BkpRulesMissing", 29, partly, mended)
+    story.fires("BkpRulesMissing", 30, partly)
     judge(tmp_path, [story])
 
 

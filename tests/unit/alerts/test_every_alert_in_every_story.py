@@ -33,7 +33,9 @@ STORIES = {
 }
 # About no server, or about the very silence that the stories are made of. Their own stories are told in
 # test_alerts_on_the_exporter.py: that they fire, not just before, and end.
-WITHOUT_SERVERS = {"Watchdog", "BkpExporterDown", "BkpExporterGone", "BkpExporterMissing", "BkpRulesFail"}
+WITHOUT_SERVERS = {
+    "Watchdog", "BkpExporterDown", "BkpExporterGone", "BkpExporterMissing", "BkpRulesFail", "BkpRulesMissing",
+}  # fmt: skip
 NEVER = 10**9
 HELD = ("plain", "busy", "gap", "two", "dies", "back")  # in all of these it fires until it is mended
 
