@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bkp.concerns.model import Concern
 from bkp.disk_health.model import ExitBit, Health, SelfTestResult
-from bkp.disk_health.selftests import ABORTED_OFTEN, aborted_in_a_row, newest_of_each_kind
+from bkp.disk_health.selftests import ABORTED_OFTEN, aborted_in_a_row, has_hidden_failure, newest_of_each_kind
 from bkp.quantities import format_duration
 
 if TYPE_CHECKING:
@@ -136,9 +136,7 @@ def _self_tests(entry: DiskEntry, health: DiskHealth) -> Iterator[Concern]:
     judged = [test for test in health.self_tests or () if test.result in {SelfTestResult.PASSED, SelfTestResult.FAILED}]
     # a short one that passed outdoes no long one
     failed = [test for test in newest_of_each_kind(judged).values() if test.result is SelfTestResult.FAILED]
-    shown = any(test.result is SelfTestResult.FAILED for test in health.self_tests or ())
-    untold = ExitBit.SELF_TEST_LOG in (health.exit_bits or ()) and not shown
-    if failed or untold:
+    if failed or has_hidden_failure(health):
         why = f"its last self-test failed: {', '.join(_test_words(test) for test in failed)}"
         why = why if failed else "smartctl found a failed self-test in its log, and does not show it"
         yield _about(entry, "disk_selftest_failed", "critical", why, _REPLACE)

@@ -9,7 +9,7 @@ from bkp.concerns.model import Concern
 from bkp.inventory import leaves
 from bkp.quantities import format_size
 from bkp.words import some
-from bkp.zfs_health.model import UNKNOWN_STATE, every_vdev, gravity, root_vdev
+from bkp.zfs_health.model import UNKNOWN_STATE, every_vdev, gravity, root_vdev, worse_root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -83,8 +83,8 @@ def _state(entry: PoolEntry, health: PoolHealth) -> Iterator[Concern]:
     root = root_vdev(health)
     bad = [vdev for vdev in every_vdev(health) if vdev.state not in WELL and vdev is not root]
     devices = [vdev for vdev in bad if not vdev.children] or bad
-    if not devices and root is not None and root.state not in WELL | {None, health.state}:
-        devices = [root]  # the table says otherwise than the pool's own line
+    if not devices and (worse := worse_root(health)) is not None:
+        devices = [worse]
     if health.state in WELL and not devices:
         return
     if health.state in {None, UNKNOWN_STATE} and not devices:

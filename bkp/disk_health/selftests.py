@@ -66,6 +66,12 @@ def aborted_in_a_row(tests: Iterable[SelfTest]) -> int:
     return count
 
 
+def has_hidden_failure(health: DiskHealth) -> bool:
+    """Return whether smartctl found a failed test in the disk's log, and shows none."""
+    shown = any(test.result is SelfTestResult.FAILED for test in health.self_tests or ())
+    return ExitBit.SELF_TEST_LOG in (health.exit_bits or ()) and not shown
+
+
 def no_self_tests(health: DiskHealth) -> str | None:
     """Return why nothing can ever be known of self-tests of this disk; None where they are possible, or untold.
 

@@ -200,6 +200,12 @@ def root_vdev(pool: PoolHealth) -> Vdev | None:
     return next((vdev for vdev in pool.vdevs if vdev.name == pool.name), None)
 
 
+def worse_root(pool: PoolHealth) -> Vdev | None:
+    """Return the outermost vdev where its state is another one than the pool's own, and not ONLINE; else None."""
+    root = root_vdev(pool)
+    return root if root is not None and root.state not in {None, "ONLINE", pool.state} else None
+
+
 def leaf_vdevs(pool: PoolHealth) -> Iterator[Vdev]:
     """Return the pool's devices: the vdevs that have none below them."""
     root = root_vdev(pool)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from bkp.inventory import leaves
-from bkp.zfs_health.model import Vdev, every_vdev, gravity
+from bkp.zfs_health.model import Vdev, every_vdev, gravity, root_vdev
 from exporter.metrics.metric import Labels, Metric, MetricSection, Table, Value, label_text
 from exporter.model import Model
 
@@ -38,9 +38,10 @@ def _vdevs(model: Model) -> Iterator[tuple[Labels, _Device]]:
         if seen is None or not seen.health.imported:
             continue
         disks = {vdev: names.get(path or "", "") for vdev, path in leaves(seen)}
+        root = root_vdev(seen.health)
         devices: dict[str, Vdev] = {}  # a spare in use is listed twice; the graver word counts
         for vdev in sorted(every_vdev(seen.health), key=gravity, reverse=True):
-            if vdev.name != seen.health.name:
+            if vdev is not root:
                 devices.setdefault(label_text(vdev.guid or vdev.name), vdev)
         for key, vdev in list(devices.items())[:MAX_VDEVS]:
             disk = disks.get(vdev, "")

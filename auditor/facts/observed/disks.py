@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from auditor.facts.observed.host import SOURCE as HOST
 from auditor.facts.observed.sight import doubt, source
 from bkp.agreement import self_test_contradiction
-from bkp.disk_health.model import ExitBit, Health, SelfTestKind, SelfTestResult
-from bkp.disk_health.selftests import newest_of_each_kind, no_self_tests
+from bkp.disk_health.model import Health, SelfTestKind, SelfTestResult
+from bkp.disk_health.selftests import has_hidden_failure, newest_of_each_kind, no_self_tests
 from bkp.jobs import SELFTEST_LONG, SELFTEST_SHORT
 from bkp.other_schedules import self_test_schedulers
 
@@ -141,15 +141,16 @@ def _values(facts: FactGroup, seen: DiskSeen, health: DiskHealth, at: datetime |
 def _self_tests(facts: FactGroup, health: DiskHealth, now: datetime, at: datetime | None) -> None:
     """Add what became of self-tests. One that was aborted, interrupted or still runs says nothing of the disk."""
     tests = health.self_tests
+    hidden = (str(SelfTestKind.UNKNOWN),) if has_hidden_failure(health) else ()
     if tests is None:
-        if ExitBit.SELF_TEST_LOG in (health.exit_bits or ()):  # smartctl saw a failure that it does not show
-            facts.add(SOURCE, {"failed_self_tests": (str(SelfTestKind.UNKNOWN),)}, at=at)
+        if hidden:
+            facts.add(SOURCE, {"failed_self_tests": hidden}, at=at)
         facts.fail(SOURCE, "smartctl shows no self-test log of it")
         return
     judged = [test for test in tests if test.result in _JUDGED]
     newest = newest_of_each_kind(judged)
     failed = tuple(str(kind) for kind, test in newest.items() if test.result is SelfTestResult.FAILED)
-    facts.add(SOURCE, {"failed_self_tests": failed}, at=at)
+    facts.add(SOURCE, {"failed_self_tests": (*failed, *hidden)}, at=at)
     since = now - at if at is not None else timedelta()
     for field, kinds in (
         ("short_test_days", {SelfTestKind.SHORT, SelfTestKind.LONG}),  # a long one covers what a short one does

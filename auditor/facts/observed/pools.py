@@ -13,7 +13,7 @@ from bkp.concerns.pools import WELL, device_name, untold
 from bkp.inventory import PoolEntry, leaves
 from bkp.jobs import SCRUB
 from bkp.other_schedules import scrub_schedulers
-from bkp.zfs_health.model import UNKNOWN_STATE, every_vdev
+from bkp.zfs_health.model import UNKNOWN_STATE, every_vdev, root_vdev, worse_root
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -131,11 +131,12 @@ def _describe(facts: FactGroup, seen: PoolSeen, watched: Mapping[str, str], now:
 def _troubled(health: PoolHealth) -> tuple[str, ...]:
     """Return the devices that are not in order or count errors; a group only where no device below it is one.
 
-    The pool itself is one where it counts errors: those are of data that no copy was left of.
+    The pool itself is one where it counts errors: those are of data that no copy was left of. So it is where its row is
+    worse than its own line, and no device says why.
     """
-    vdevs = list(every_vdev(health))
-    found = [vdev for vdev in vdevs if vdev.name != health.name and _is_troubled(vdev)]
-    own = [vdev for vdev in vdevs if vdev.name == health.name and _counts(vdev)]
+    root, worse = root_vdev(health), worse_root(health)
+    found = [vdev for vdev in every_vdev(health) if vdev is not root and _is_troubled(vdev)]
+    own = [root] if root is not None and (_counts(root) or (worse is not None and not found)) else []
     return tuple(_words(vdev) for vdev in (*([vdev for vdev in found if not vdev.children] or found), *own))
 
 

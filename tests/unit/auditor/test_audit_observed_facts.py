@@ -279,6 +279,8 @@ def test_what_was_not_told_is_an_error_of_its_rule_and_of_no_other(
 def test_a_failed_self_test_that_smartctl_does_not_show_is_a_failure(world: World) -> None:
     world.observer.disk(a_disk(self_tests=None, exit_bits=(ExitBit.SELF_TEST_LOG,)))
     assert world.verdicts()["SMT-002"] is Verdict.FAIL
+    world.observer.disk(a_disk(exit_bits=(ExitBit.SELF_TEST_LOG,)))  # all that it shows have passed
+    assert world.wrong() == {"SMT-002": Verdict.FAIL}
 
 
 def test_a_host_that_does_not_tell_of_undervoltage_is_not_judged_by_it(world: World) -> None:
@@ -421,6 +423,8 @@ def test_errors_that_the_pool_itself_counts_are_trouble(world: World) -> None:
     (root,) = a_tree()
     world.observer.pool(vdevs=(msgspec.structs.replace(root, checksum=4),))
     assert world.facts()["pool.tank.troubled_devices"].value == ("tank ONLINE 4 checksum errors",)
+    assert world.wrong() == {"ZFS-007": Verdict.FAIL}
+    world.observer.pool(vdevs=(msgspec.structs.replace(root, state="DEGRADED"),))  # under a pool that says ONLINE
     assert world.wrong() == {"ZFS-007": Verdict.FAIL}
 
 
