@@ -54,6 +54,16 @@ def newest(metric: str, keys: str = SERVER, where: str = "") -> str:
     return f"max by ({keys}) ({metric}{f'{{{where}}}' if where else ''})"
 
 
+def least(expression: str, expected: str) -> str:
+    """Return the least of a value, where as many have it as are `expected`: what is not known might be less."""
+    return f"min({expression}) and count({expression}) == count({expected})"
+
+
+def worst(expression: str, expected: str) -> str:
+    """Return the least below 1, which is good, else what `least` does: what is bad is so whatever is not known."""
+    return f"min({expression}) < 1 or {least(expression, expected)}"
+
+
 def age(time: str) -> str:
     """Return how long ago a time is, in seconds; nothing where it lies in the future: how old that is nobody knows."""
     return f"((time() - {time}) >= -{CLOCK_TOLERANCE.total_seconds():.0f})"

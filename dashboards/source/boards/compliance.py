@@ -20,7 +20,7 @@ from dashboards.source.looks import (
     states_of,
 )
 from dashboards.source.panels import graph, stat, timeline
-from dashboards.source.query import SERVER, milliseconds, newest, state_of
+from dashboards.source.query import SERVER, least, milliseconds, newest, state_of
 from dashboards.source.table import Column, Key, table
 
 RULE = f"{SERVER}, rule"
@@ -46,9 +46,9 @@ GLANCE = line(
     4,
     stat(
         "Oldest audit",
-        f"min({milliseconds(newest('bkp_audit_judged_timestamp_seconds'))})",
+        least(milliseconds(newest("bkp_audit_judged_timestamp_seconds")), newest("bkp_exporter_build_info")),
         WHEN,
-        "When the newest kept audit was judged; of several servers the oldest of them.",
+        "When the newest kept audit was judged; of several servers the oldest of them. Not known where one has none.",
         missing="none kept, or not known",
     ),
     bad("Late", f"sum({IS_LATE})", NONE_WANTED, "Servers whose audit was due, and was not made or not kept."),

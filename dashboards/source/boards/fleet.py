@@ -38,7 +38,13 @@ DISKS_BAD = "bkp_disk_health{state!='passed'}"
 
 
 SERVERS_OF_IT = to("bkp-server", "All of them")
-OLDEST = f"min by ({SERVER}) (bkp_repository_newest_archive_timestamp_seconds)"
+# Nothing where a repository has none that counts: that of another would hide it.
+_NEWEST = newest("bkp_repository_newest_archive_timestamp_seconds", f"{SERVER}, repository")
+_REPOSITORIES = newest("bkp_job_info", f"{SERVER}, target", "job_name='nightly'")
+OLDEST = (
+    f"min by ({SERVER}) ({milliseconds(_NEWEST)})"
+    f" and count by ({SERVER}) ({_NEWEST}) == on ({SERVER}) count by ({SERVER}) ({_REPOSITORIES})"
+)
 
 
 def _of(metric: str) -> str:
@@ -105,7 +111,7 @@ SERVERS = table(
     Column("Answers", ANSWERS, YES_WANTED),
     Column("Its parts", PARTS_WORK, PARTS),
     Column("Worst", WORST, SEVERITY, (TO_SERVER,)),
-    Column("Oldest of the newest archives", milliseconds(OLDEST), WHEN),
+    Column("Oldest of the newest archives", OLDEST, WHEN),
     Column("Jobs not well", _of(JOBS_BAD), NONE_WANTED, (TO_SERVER,)),
     Column("Audit", newest("bkp_audit_clean"), CLEAN, (TO_COMPLIANCE,)),
     Column("Pools not online", _of(POOLS_BAD), NONE_WANTED, (TO_STORAGE,)),

@@ -21,7 +21,7 @@ from dashboards.source.looks import (
     states_of,
 )
 from dashboards.source.panels import graph, stat, timeline
-from dashboards.source.query import SERVER, late, milliseconds, newest, state_of
+from dashboards.source.query import SERVER, late, least, milliseconds, newest, state_of, worst
 from dashboards.source.table import Column, Key, table
 
 OWN = "repository=~'$repository'"
@@ -37,6 +37,7 @@ def _of(metric: str, keys: str = KEYS, where: str = OWN) -> str:
     return newest(metric, keys, where)
 
 
+EXPECTED = newest("bkp_job_info", f"{SERVER}, target", f"{TARGET},job_name='nightly'")
 FREE = _of("bkp_repository_filesystem_free_bytes")
 DUE = _of("bkp_repository_newest_archive_deadline_timestamp_seconds")
 FREE_NOW = f"bkp_repository_filesystem_free_bytes{{{OWN}}}"
@@ -58,31 +59,32 @@ GLANCE = (
         ),
         stat(
             "Newest good archive",
-            f"min({milliseconds(_of('bkp_repository_newest_archive_timestamp_seconds'))})",
+            least(milliseconds(_of("bkp_repository_newest_archive_timestamp_seconds")), EXPECTED),
             WHEN,
-            "When the newest archive that counts was begun; of several repositories the oldest of them.",
+            "When the newest archive that counts was begun; of several repositories the oldest of them. Not known where"
+            " one of them has none.",
         ),
         stat(
             "Last archive",
-            f"min({_of('bkp_last_archive_confirmed')})",
+            worst(_of("bkp_last_archive_confirmed"), EXPECTED),
             GOOD_OR_NOT,
             "Whether the last archive is a good one: listed, with files, with every source, and not too small.",
         ),
         stat(
             "Check",
-            f"min({_of('bkp_check_passed', KEYS, CHECK)})",
+            worst(_of("bkp_check_passed", KEYS, CHECK), EXPECTED),
             PASSED,
-            "The last check of the repository's structure that came to a verdict.",
+            "The last check of the repository's structure that came to a verdict; of several repositories, of all.",
         ),
         stat(
             "Verify",
-            f"min({_of('bkp_check_passed', KEYS, VERIFY)})",
+            worst(_of("bkp_check_passed", KEYS, VERIFY), EXPECTED),
             PASSED,
-            "The last check of the repository's data that came to a verdict.",
+            "The last check of the repository's data that came to a verdict; of several repositories, of all.",
         ),
         stat(
             "Restored as they were",
-            f"min({_of('bkp_drill_matched_files')} / {_of('bkp_drill_files')})",
+            worst(f"{_of('bkp_drill_matched_files')} / {_of('bkp_drill_files')}", EXPECTED),
             Look("percentunit", ((0, CRITICAL), (1, GOOD)), coloured=True),
             "Share of the files of the last restore drill that came back as they were. No file: not known.",
         ),

@@ -314,3 +314,38 @@ def test_a_run_is_marked_where_it_ended_with_what_became_of_it_and_not_while_it_
     (mark,) = BOARDS["server"].content["annotations"]["list"]
     row = '{job="bkp", instance="a", job_name="nightly", target="main", outcome="failure"}'
     judge(tmp_path, series, (expanded(mark["expr"]), 0, {row: 1_500_000.0}), (expanded(mark["expr"]), 1, {}))
+
+
+@pytest.mark.parametrize(("other", "wanted"), [("1", 1.0), ("0", 0.0), (None, None)])
+def test_a_repository_that_was_never_checked_is_not_hidden_by_one_that_passed(
+    tmp_path: Path, other: str | None, wanted: float | None
+) -> None:
+    series = {f"bkp_job_info{{job_name='nightly',target='{name}'}}": "1" for name in ("main", "photos")}
+    series["bkp_check_passed{job_name='check',repository='main'}"] = "1"
+    if other is not None:
+        series["bkp_check_passed{job_name='check',repository='photos'}"] = other
+    judge(tmp_path, series, (asked("repository", "Check"), 0, {} if wanted is None else {"{}": wanted}))
+
+
+def test_a_repository_without_an_archive_and_a_server_without_an_audit_are_not_hidden_by_others(tmp_path: Path) -> None:
+    series = {
+        f"bkp_job_info{{job_name='nightly',target='{name}'}}@{server}": "1"
+        for server in ("whole", "partly")
+        for name in ("main", "photos")
+    }
+    newest = "bkp_repository_newest_archive_timestamp_seconds"
+    series |= {f"{newest}{{repository='main'}}@{server}": "5000" for server in ("whole", "partly")}
+    series[f"{newest}{{repository='photos'}}@whole"] = "4000"
+    series |= {f"bkp_exporter_build_info@{server}": "1" for server in ("whole", "partly")}
+    series["bkp_audit_judged_timestamp_seconds@whole"] = "3000"
+    judge(
+        tmp_path,
+        series,
+        (
+            asked("fleet", "Servers", "Oldest of the newest archives"),
+            0,
+            {'{job="bkp", instance="whole"}': 4_000_000.0},
+        ),
+        (asked("repository", "Newest good archive"), 0, {}),
+        (asked("compliance", "Oldest audit"), 0, {}),
+    )
