@@ -162,6 +162,8 @@ def test_every_copy_of_the_key_is_told_for_what_it_is_by_fingerprint_attest_and_
     assert sentence in why_not(lambda: of_export(site, "codes.hc", told[key], None))
     done = drill(world, key, OTHER)
     assert (done.returncode, sentence in done.stderr) == (3, True), done.stderr
+    (noticed,) = world.latest("escrow-drill").messages[:1]
+    assert "it is another repository than in the run before" in noticed.text
 
 
 def test_a_change_of_key_is_noticed_by_whichever_job_runs_next(world: World) -> None:

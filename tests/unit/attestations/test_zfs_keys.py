@@ -4,10 +4,13 @@ from datetime import UTC, timedelta
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from auditor.attest.good_for import uses
-from auditor.attest.proof import of_zfs_key
+from auditor.attest.proof import Proof, of_zfs_key
 from auditor.attest.site import Site
+from auditor.cli.attest import Given
+from auditor.cli.attest_interactive import ask_all
 from auditor.engine.rule import judge_rule
 from auditor.evidence import Evidence, Facts
 from auditor.facts.builder import FactBuilder
@@ -125,6 +128,33 @@ def test_which_encryption_root_is_meant_is_asked_where_there_are_several(host: H
     with pytest.raises(UsageError, match="lies on an encrypted dataset"):
         of_zfs_key(host.site(), "usb", b"x", None)
     assert host.verdict()[0] is Verdict.NOT_APPLICABLE
+
+
+def asked(host: Host, *answers: str) -> tuple[int, list[str], str]:
+    """Answer what `bkp-audit attest` asks; return its code, what would be attested, and all that was shown."""
+    found: list[str] = []
+
+    def record(_given: Given, proofs: list[Proof]) -> int:
+        found.extend(proof.statement for proof in proofs)
+        return 0
+
+    with CliRunner().isolation(input="\n".join(["A. Operator", *answers, ""])) as (out, *_):
+        code = ask_all(host.site(), record)
+        return code, found, out.getvalue().decode()
+
+
+def test_a_person_is_asked_for_a_zfs_passphrase_unseen_and_for_the_file_of_a_raw_key(host: Host) -> None:
+    code, found, shown = asked(host, PASSPHRASE)
+    assert (code, found) == (0, ["The passphrase key at usb fits tank/Secure (zfs load-key -n)"])
+    assert "passphrase as it is there (not shown)" in shown
+    code, found, shown = asked(host, "a wrong one")
+    assert (code, found, "NOT attested: the ZFS key at usb is not the key" in shown) == (1, [], True)
+    file = host.folder / "key"
+    file.write_bytes(RAW)
+    host.have("raw", RAW.hex())
+    assert asked(host, str(file))[:2] == (0, ["The raw key at usb fits tank/Secure (zfs load-key -n)"])
+    assert asked(host, str(host.folder / "nothing"))[:2] == (1, [])
+    assert asked(host, "")[:2] == (0, []), "an empty answer passes it over"
 
 
 def test_a_child_with_a_key_of_its_own_is_another_key_to_keep(host: Host) -> None:
