@@ -106,6 +106,10 @@ def _errors(entry: PoolEntry, health: PoolHealth) -> Iterator[Concern]:
         ]
         remedy = f"look at the disk's SMART values and cables, scrub the pool, then `zpool clear {entry.name}`"
         yield _about(entry, "pool_errors", "warning", f"devices count errors: {some(words)}", remedy)
+    if health.resilver.errors:
+        why = f"its last resilver met {health.resilver.errors} errors: not all could be made anew"
+        remedy = f"`zpool status -v {entry.name}` names damaged files; scrub the pool"
+        yield _about(entry, "pool_errors", "warning", why, remedy)
     if health.data_errors:
         count = "" if health.data_errors == "some" else f" ({health.data_errors} errors)"
         remedy = f"`zpool status -v {entry.name}` names them; restore them from an archive, then scrub"

@@ -63,6 +63,7 @@ WORSE_ROOT = msgspec.structs.replace(a_tree()[0], state="DEGRADED")
             "tank is FAULT",
         ),
         ({"vdevs": a_tree(LEFT, a_leaf("x", "102", checksum=4))}, "pool_errors", "warning", "4 checksum errors"),
+        ({"resilver": Scan(state="finished", end=NOW, errors=3)}, "pool_errors", "warning", "resilver met 3 errors"),
         ({"data_errors": 7}, "pool_data_errors", "critical", "files on it are damaged (7 errors)"),
         ({"data_errors": "some"}, "pool_data_errors", "critical", "files on it are damaged"),
         ({"status": "Mismatch between pool hostid and system hostid."}, "pool_status", "warning", "hostid"),
