@@ -26,7 +26,6 @@ from bkp.config.reports import Mail
 from bkp.state.audits import KeptReports, digest_of
 from bkp.state.ledger import Ledger
 from bkp.state.store import value_of
-from runner.notify.decide import wanted
 from tests.support.audit_world import NOW, report_on, rule
 from tests.support.mailbox import text_of
 from tests.unit.core.support import a_run
@@ -324,20 +323,6 @@ def test_the_heads_are_those_of_the_files_and_what_is_not_known_is_said(tmp_path
     with history.open("ab") as handle:
         handle.write(b"torn")
     assert "line 4 of" in heads_of(history, path)[0].text
-
-
-def test_ninety_clean_nights_give_three_mails_and_all_of_them_are_the_audits(tmp_path: Path) -> None:
-    start, mails = datetime(2026, 1, 1, 2, 30, tzinfo=NOW.tzinfo), []
-    rules = [rule(), escrow_rule()]
-    for night in range(90):
-        now = start + timedelta(days=night)
-        if wanted(a_run(), MAIL.when):
-            mails.append("a night's")
-        if now.day == 1:
-            report = since(tmp_path, judged(report_on(rules, GOOD), now))
-            keep(tmp_path, report)
-            mails.append(str(mailed(report)["Subject"]))
-    assert mails == [f"[bkp] audit clean: host, 2026-0{month}-01" for month in (1, 2, 3)]
 
 
 def test_the_report_on_disk_has_the_same_first_screen(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Ninety nights on which all is well, and one on which nothing ran: real survey, concerns, watch and outbox."""
+"""Ninety nights on which all is well, and one on which nothing ran: real survey, concerns, watch, audit and outbox."""
 
 from __future__ import annotations
 
@@ -6,14 +6,19 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
+from auditor.cli.ending import keep_and_mail
+from auditor.since import compare
 from bkp.config import Config, parse_config
 from bkp.liveness import this_process
+from bkp.state.audits import KeptReports
 from bkp.state.fields import Outcome
 from bkp.state.records import Pause
 from bkp.state.store import StateStore
 from runner.watch.look import look
+from tests.support.audit_world import report_on, rule
 from tests.support.fake_msmtp import FakeMsmtp
 from tests.support.records import GIB, a_night, a_repository, a_run, an_archive, roots
 
@@ -37,7 +42,7 @@ def config(tmp_path: Path, msmtp: FakeMsmtp) -> Config:
     return parse_config(
         "schema: 1\nhost: vault\nrepositories: {main: {path: /r, sources: [home]}}\n"
         "sources: {home: {path: /srv/home}}\n"
-        f"paths: {{state: {tmp_path}/state, lock: {tmp_path}/lock}}\naudit: {{schedule: null}}\n"
+        f"paths: {{state: {tmp_path}/state, lock: {tmp_path}/lock}}\naudit: {{schedule: monthly}}\n"
         f"mail: {{to: root@example.com, msmtp: {msmtp.path}, timeout: 5s}}\nwatch: {{gather: 0s}}\n"
     )
 
@@ -64,7 +69,16 @@ def watch(config: Config, at: datetime) -> list[str]:
     return [each.known.sentence for each in seen.decision.changes]
 
 
-def test_ninety_clean_nights_give_no_mail_and_the_one_that_does_not_run_gives_two(
+def audit(config: Config, at: datetime) -> None:
+    """Judge, keep and mail as the monthly unit does; everything that is judged is in order."""
+    kept = KeptReports(Path(config.paths.state))
+    report = report_on([rule(id="RUN-002"), rule(id="TST-001")], {"borg.repo.main.opens": True}, now=at)
+    report = msgspec.structs.replace(report, host="vault")
+    since = compare(report, kept.newest(), chain=kept.problem(), history_lines=90)
+    keep_and_mail(msgspec.structs.replace(report, since=since), config, mail=True)
+
+
+def test_ninety_clean_nights_give_three_mails_the_audits_and_the_one_that_does_not_run_gives_two(
     config: Config, msmtp: FakeMsmtp
 ) -> None:
     store = StateStore(Path(config.paths.state))
@@ -73,9 +87,12 @@ def test_ninety_clean_nights_give_no_mail_and_the_one_that_does_not_run_gives_tw
     for number in range(NIGHTS):
         start = FIRST + timedelta(days=number)
         a_day(store, start)
+        if start.day == 1:
+            audit(config, start + timedelta(hours=3))
         for hours in (4, 10, 23):
             assert watch(config, start + timedelta(hours=hours)) == []
-    assert msmtp.mails() == []
+    dates = ("2026-12-01", "2027-01-01", "2027-02-01")
+    assert msmtp.subjects() == [f"audit clean: vault, {date}" for date in dates]
 
     after = FIRST + timedelta(days=NIGHTS)
     assert watch(config, after + timedelta(hours=1)) == []
@@ -84,7 +101,7 @@ def test_ninety_clean_nights_give_no_mail_and_the_one_that_does_not_run_gives_tw
     a_day(store, after + timedelta(hours=6))
     assert watch(config, after + timedelta(hours=10)) == []
     assert watch(config, after + timedelta(hours=11)) == [late]
-    new, over = msmtp.mails()
+    new, over = msmtp.mails()[3:]
     assert new["Subject"].startswith("[bkp] CRITICAL on vault: nightly on main")
     assert over["Subject"].startswith("[bkp] over on vault: nightly on main")
 
