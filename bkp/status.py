@@ -119,7 +119,7 @@ def _judge(
     if due is not None and now > due:
         return Status.LATE, _late(latest, alive)
     if latest.outcome is Outcome.RUNNING:
-        return _running(latest, alive)
+        return _running(latest, alive, has_succeeded=success is not None)
     return _ended(latest, has_succeeded=success is not None)
 
 
@@ -141,8 +141,8 @@ def _unreadable(state: JobState) -> str | None:
     return state.problem or next((f"{each.path.name} {each.reason}" for each in found), None)
 
 
-def _running(latest: Run, alive: bool | None) -> tuple[Status, str]:
-    """Return what a run under way says. To begin is not to mend: a failure stands until a run has ended well."""
+def _running(latest: Run, alive: bool | None, *, has_succeeded: bool) -> tuple[Status, str]:
+    """Return what a run under way says. To begin is not to mend: what was wrong stands until a run has ended well."""
     if alive is None and not latest.outlives_process:
         return Status.UNKNOWN, "a run has begun; whether it still lives is not known"
     if not alive and not latest.outlives_process:
@@ -151,6 +151,8 @@ def _running(latest: Run, alive: bool | None) -> tuple[Status, str]:
     before = latest.before
     if before is not None and before.outcome.is_trouble:
         return Status.FAILED, f"{before.reason or f'the run before ended in {before.outcome}'}; {words}"
+    if before is not None and before.outcome.is_good and not has_succeeded:
+        return Status.UNKNOWN, f"the record of the last success is gone; {words}"
     return Status.RUNNING, words
 
 
