@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MAX_SUBJECT = 180
 MAX_TEXT = 200_000
+MAX_BYTES = 900 << 10  # as sent: one character may take nine, and a mail that is larger could not wait in the outbox
 ABOUT_HEADER, RUN_HEADER = "X-Bkp-About", "X-Bkp-Run"
 _CUT = "\n… the rest is left out: this text is too long for a mail.\n"
 
@@ -51,10 +52,21 @@ def compose(
     if urgent:
         message["X-Priority"] = "2"
     plain = printable(text, keep="\n")
-    message.set_content(plain if len(plain) <= MAX_TEXT else plain[:MAX_TEXT] + _CUT, cte="quoted-printable")
-    if html is not None and len(html) <= MAX_TEXT:
-        message.add_alternative(printable(html, keep="\n"), subtype="html", cte="quoted-printable")
+    shown = printable(html, keep="\n") if html is not None and len(html) <= MAX_TEXT else None
+    _fill(message, plain if len(plain) <= MAX_TEXT else plain[:MAX_TEXT] + _CUT, shown)
+    most = min(len(plain), MAX_TEXT)
+    while len(message.as_bytes()) > MAX_BYTES:
+        message.clear_content()
+        most = most if shown is not None else most // 2
+        shown = None
+        _fill(message, plain if len(plain) <= most else plain[:most] + _CUT, None)
     return message
+
+
+def _fill(message: EmailMessage, plain: str, html: str | None) -> None:
+    message.set_content(plain, cte="quoted-printable")
+    if html is not None:
+        message.add_alternative(html, subtype="html", cte="quoted-printable")
 
 
 def one_line(text: str, limit: int) -> str:

@@ -24,6 +24,7 @@ from bkp.mail.outbox import LARGEST_MAIL, MOST_BYTES, Outbox
 from bkp.mail.post import MOST_REFUSED, deliver, outbox_of, post
 from bkp.state.ledger import Ledger
 from tests.support.fake_msmtp import FakeMsmtp
+from tests.support.mailbox import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -322,6 +323,18 @@ def test_where_nothing_can_be_kept_the_mail_leaves_now_or_is_said_to_be_lost(con
     msmtp.set("down")
     assert write(config, "two") == "failed"
     assert [note.result for note in history(config)] == ["sent", "failed"]
+
+
+@pytest.mark.parametrize("char", ["x", "ä", "夜", "\U0001f512", "\x00"])
+def test_no_mail_is_too_large_to_wait_whatever_it_is_written_in(config: Config, msmtp: FakeMsmtp, char: str) -> None:
+    msmtp.set("down")
+    texts = [f"{char * 70}\n" * size for size in (100, 1000, 10_000)]
+    mails = [compose(config.mail, "vault", about="run", subject="long", text=text, html=text, at=NOW) for text in texts]
+    assert [post(config, mail, lambda: NOW).result for mail in mails] == ["kept"] * 3
+    plain = text_of(mails[-1], "plain")
+    assert "this text is too long for a mail" in plain
+    assert len(plain) > 30_000
+    assert outbox_of(config).look().given_up == 0
 
 
 def test_a_mail_that_is_neither_sent_nor_kept_is_counted_on_a_full_disk_too(
