@@ -7,6 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# No test asserts a duration, not even on a busy machine.
+settings.register_profile("bkp", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("bkp")
 
 # promtool, prometheus and the three commands lie beside the interpreter; a test run started without `make`, as
 # `.venv/bin/python -m pytest`, finds the same ones.

@@ -32,6 +32,7 @@ _COUNTED = re.compile(
 )
 _BARE = re.compile(rf"(?P<name>\S.*?)  +(?P<state>{_STATE})(?P<rest> .*)?")
 _EXTRA = frozenset({"SLOW", "POWER", "DIO"})  # columns of -s, --power and -d; those of -c stand behind the remarks
+_GROUP = re.compile(r"(?:mirror|raidz[1-3]?|draid[1-3]:\S+|replacing|spare)-[0-9]+")
 _MAX_DEPTH = 16
 _MAX_NOTES = 8
 _NOTE_LENGTH = 200
@@ -87,8 +88,16 @@ def read_tree(heading: str, lines: Sequence[str], *, cut: bool) -> tuple[tuple[V
         path[-1][1].append(node)
         if len(path) < _MAX_DEPTH:
             path.append((depth, node.children))
-    problems = (f"{unread} rows of the table of devices cannot be read",) if unread else ()
-    return tuple(node.frozen() for node in top), problems
+    problems = [f"{unread} rows of the table of devices cannot be read"] if unread else []
+    if lacking := sum(map(_lacking, top)):
+        problems.append(f"{lacking} groups of devices lack their members: the text is cut or garbled")
+    return tuple(node.frozen() for node in top), tuple(problems)
+
+
+def _lacking(node: _Node) -> int:
+    """Return how many groups have nothing below them: they would look like devices."""
+    alone = _GROUP.fullmatch(node.vdev.name) is not None and not node.children
+    return alone + sum(map(_lacking, node.children))
 
 
 def _read_row(text: str, extra: Sequence[str], vdev_class: VdevClass, *, cut: bool) -> Vdev:

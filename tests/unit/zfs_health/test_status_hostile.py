@@ -98,6 +98,14 @@ def test_without_state_errors_or_table_no_pool_looks_healthy(line: str) -> None:
     assert looks_healthy(found) is (line == HEADING)
 
 
+def test_a_group_whose_members_are_gone_is_no_device() -> None:
+    members = [line for line in TABLE.splitlines(keepends=True) if "ata-" in line]
+    text = WRITTEN["clean"]
+    for line in members:
+        text = text.replace(line, "")
+    assert not looks_healthy(read_status(text).pools[0])
+
+
 @given(st.permutations(WRITTEN["degraded"].splitlines(keepends=True)))
 def test_lines_in_any_order_never_look_healthy(lines: list[str]) -> None:
     reading = read_status("".join(lines))
