@@ -89,12 +89,15 @@ def _nights(survey: Survey, name: str) -> list[tuple[Run, NightlyResult]]:
     The history tells of one that is in no record: the last attempt has another, or its record is no evidence.
     """
     own = [each for each in survey.standings if (each.job, each.target) == (NIGHTLY.name, name)]
-    runs = [run for standing in own for run in (standing.latest, standing.success) if run is not None]
     if any(standing.latest is None for standing in own) and not survey.past_known:
         return []
-    runs += [made] if (made := survey.past.made.get(name)) is not None else []
-    found = {run.run_id: (run, run.result) for run in runs if isinstance(run.result, NightlyResult)}
-    return sorted(found.values(), key=lambda night: night[0].started_at, reverse=True)
+    # In the history's order, whatever their clocks said: the last attempt, then the newest night that made an archive.
+    runs = [*(each.latest for each in own), survey.past.made.get(name), *(each.success for each in own)]
+    found: dict[str, tuple[Run, NightlyResult]] = {}
+    for run in runs:
+        if run is not None and isinstance(run.result, NightlyResult):
+            found.setdefault(run.run_id, (run, run.result))
+    return list(found.values())
 
 
 def _is_under_way(survey: Survey, run: Run) -> bool:

@@ -80,7 +80,8 @@ def job_status(state: JobState, job: Job, now: datetime, zone: tzinfo, *, alive:
     """Return the status of one job. `alive` says whether a `running` record's process lives; None if not known."""
     success = state.success.value if isinstance(state.success, Readable) else None
     latest = state.latest.value if isinstance(state.latest, Readable) else None
-    due = deadline(job, success.started_at if success else None, zone)
+    trusted = success is not None and success.started_at <= now  # what follows from the future lies years away
+    due = deadline(job, success.started_at if success is not None and trusted else None, zone)
     status, explanation = _judge(state, latest, success, due, now, alive)
     if status is Status.OK and due is None and job.schedule is not None:
         # Not "never late": whoever wrote a schedule wants to hear that nothing comes of it any more.
@@ -114,13 +115,21 @@ def _judge(
         if success is None and isinstance(state.latest, Missing):
             return Status.NEVER, "no run is recorded"
         return Status.UNKNOWN, "the record of the last attempt is gone"
-    if any(moment > now for run in (latest, success) if run for moment in (run.started_at, run.ended_at) if moment):
+    if _is_ahead(latest, now) or (success is not None and _is_ahead(success, now)):
+        if not _is_ahead(latest, now) and latest.outcome is not Outcome.RUNNING and latest.end is not None:
+            ended = _ended(latest, has_succeeded=True)
+            if ended[0] is Status.FAILED:  # a success from the future does not hide it
+                return ended
         return Status.UNKNOWN, "a record lies in the future: the clock was moved"
     if due is not None and now > due:
         return Status.LATE, _late(latest, alive)
     if latest.outcome is Outcome.RUNNING:
         return _running(latest, alive, has_succeeded=success is not None)
     return _ended(latest, has_succeeded=success is not None)
+
+
+def _is_ahead(run: Run, now: datetime) -> bool:
+    return max(run.started_at, run.ended_at or run.started_at) > now
 
 
 def _ended(latest: Run, *, has_succeeded: bool) -> tuple[Status, str]:

@@ -21,6 +21,8 @@ the clock; a scrape only hands out what is there.
 
 - **Unknown is absent.** A value that cannot be known has no sample; it is never exported as -1 or 0. Each metric says
   when that is so. The cause shows elsewhere: `bkp_state_file_unreadable`, `bkp_exporter_collector_success`.
+- **What has happened is never later than now.** A time of it that lies in the future has no sample, nor has a deadline
+  that would follow from it; `bkp_concern` says so, with the kind `clock_ahead` and others.
 - **Zero as a time means never**, in three metrics only: `bkp_job_last_success_timestamp_seconds`,
   `bkp_job_deadline_timestamp_seconds` and `bkp_source_last_complete_backup_timestamp_seconds`. So an alert on age, such
   as `time() > bkp_job_deadline_timestamp_seconds`, fires for what never succeeded without a rule of its own.

@@ -105,7 +105,9 @@ class Exposer:
     def _run(self, name: str, collect: Collect, model: Model) -> list[Sample] | None:
         """Return all samples of a collector, or None if it failed. Some of its samples would look like all of them."""
         try:
-            found = list(collect(model))
+            now = model.survey.now.timestamp()
+            # What is dated in the future vouches for nothing: its concern says so.
+            found = [each for each in collect(model) if not (each.metric.is_of_the_past and each.value > now)]
             check_samples(name, found)
         except Exception as exc:  # noqa: BLE001  # whatever it is, it takes away this collector's metrics alone
             self._once.trouble(f"collector {name}", exc, "its metrics are left out")

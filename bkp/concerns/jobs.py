@@ -34,9 +34,10 @@ def concerns(survey: Survey) -> Iterator[Concern]:
                 *("clock_ahead", "warning", "a record of it lies in the future: the clock was ahead, or is behind now"),
                 "set the clock (`timedatectl`); the next run that ends makes it good",
             )
-        elif standing.status.needs_attention and not standing.is_excused:
-            yield _trouble(standing)
-        elif (why := _warned(standing)) is not None:
+        if standing.status.needs_attention and not standing.is_excused:
+            if not (standing.clock_ahead and standing.status.status is Status.UNKNOWN):
+                yield _trouble(standing)
+        elif not standing.clock_ahead and (why := _warned(standing)) is not None:
             yield _about(standing, "job_warnings", "warning", why, "read its log", run=_ended(standing))
         if standing.pause is not None:
             yield _paused(standing, standing.pause, survey.zone)

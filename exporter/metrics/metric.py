@@ -17,6 +17,7 @@ Value = float | datetime | str | Labels | None
 MAX_LABEL = 200
 MAX_PARTS = 1000  # a broken observation must not be able to fill Prometheus' storage with series
 UNITS = ("seconds", "bytes", "celsius", "ratio")
+_AHEAD = ("_deadline_timestamp_seconds", "_until_timestamp_seconds")
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,11 @@ class Metric(Generic[Record]):
     def unit(self) -> str | None:
         """Return the unit, which ends the name of every metric that has one."""
         return next((unit for unit in UNITS if self.name.endswith(f"_{unit}")), None)
+
+    @property
+    def is_of_the_past(self) -> bool:
+        """Return whether it is the time of something that has happened; deadlines and ends of pauses lie ahead."""
+        return self.name.endswith("_timestamp_seconds") and not self.name.endswith(_AHEAD)
 
     @property
     def kind(self) -> Literal["gauge", "info"]:

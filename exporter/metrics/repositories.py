@@ -27,7 +27,8 @@ def _deadlines(model: Model) -> Iterator[tuple[Labels, datetime | None]]:
     night = model.config.config.job(NIGHTLY.name)
     for each in model.holdings:
         newest = each.facts.newest_archive_at if each.facts is not None else None
-        yield (each.name,), deadline(night, newest, model.survey.zone)
+        known = newest if newest is not None and newest <= model.survey.now else None
+        yield (each.name,), deadline(night, known, model.survey.zone)
 
 
 SECTION = MetricSection[Model](

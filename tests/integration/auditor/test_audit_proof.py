@@ -388,7 +388,7 @@ VIOLATIONS: dict[str, tuple[Callable[[Server], None], str, set[str]]] = {
     "HIS-001": (
         edit("state/history.jsonl", '"success"', '"warning"'),
         "fail",
-        OF_LISTING | {"ALR-001", "ALR-005", "KEY-007", "RUN-008"},
+        OF_LISTING | {"ALR-001", "ALR-005", "KEY-007", "REP-001", "REP-005", "RUN-008"},
     ),
     "KEY-001": (without("borg-key", "vaultwarden"), "unattested", set()),
     "KEY-002": (without("borg-key", "codes.hc"), "unattested", {"KEY-004"}),

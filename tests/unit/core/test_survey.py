@@ -323,6 +323,18 @@ def test_order_is_the_historys_and_not_the_clocks(store: StateStore) -> None:
     assert past.untrusted == {("main", "etc")}
 
 
+def test_a_night_with_the_clock_ahead_hides_neither_the_failure_after_it_nor_its_archive(store: StateStore) -> None:
+    ahead = START + timedelta(days=365)
+    store.write_ended(a_run("nightly", ahead, result=a_night(an_archive(ahead))))
+    lacking = an_archive(START, roots=roots("home", missing=("etc",)))
+    store.write_ended(a_run("nightly", START, Outcome.FAILURE, result=a_night(lacking)))
+    found = look(store)
+    assert status(found) is Status.FAILED
+    assert found.standings[0].status.deadline is None
+    holding = holding_of(CONFIG, found, "main")
+    assert (holding.archive, holding.missing) == (lacking, ("etc",))
+
+
 def test_when_a_source_was_last_whole_is_not_known_if_its_newest_archive_is_dated_in_the_future(
     store: StateStore,
 ) -> None:
