@@ -161,6 +161,8 @@ def untold(health: PoolHealth) -> list[str]:
         reasons.append("its state is not told")
     if not health.vdevs:
         reasons.append("its devices are not told")
+    if (root := root_vdev(health)) is not None and root.state is None and health.state is not None:
+        reasons.append("the state of all its devices together is not told")
     if health.suspended is None:
         reasons.append("whether it is suspended is not told")
     if health.data_errors is None:

@@ -90,6 +90,9 @@ def _problems(item: Item, state: str | None, vdevs: tuple[Vdev, ...]) -> Iterato
         yield "the pool's state is missing"
     if _lacks_members(item.get("vdevs"), outermost=True):
         yield "a group of devices lacks its members"
+    for group in _GROUPS:
+        if item.get(group) is not None and not isinstance(item[group], dict):
+            yield f"the devices of {group} cannot be read"
     if integer(item, "error_count") is None:
         yield "the number of data errors is missing"
 
@@ -102,11 +105,16 @@ def _lacks_members(vdevs: Any, depth: int = 0, *, outermost: bool = False) -> bo
     return any(
         isinstance(item, dict)
         and (
-            (text_of(item, "vdev_type") in _GROUP_TYPES and not item.get("vdevs") and not flat)
+            (text_of(item, "vdev_type") in _GROUP_TYPES and not _members(item) and not flat)
             or _lacks_members(item.get("vdevs"), depth + 1)
         )
         for item in vdevs.values()
     )
+
+
+def _members(item: Item) -> bool:
+    members = item.get("vdevs")
+    return isinstance(members, dict) and bool(members)
 
 
 def _data_errors(item: Item) -> DataErrors | None:
@@ -221,8 +229,10 @@ def _block_size(item: Item) -> Iterator[str]:
 
 
 def _checkpoint(item: Any) -> Checkpoint | None:
-    if not isinstance(item, dict) or item.get("state") == "NONE":
+    if item is None or (isinstance(item, dict) and item.get("state") == "NONE"):
         return None
+    if not isinstance(item, dict):
+        return Checkpoint()
     size, rounded = integer(item, "space"), is_scaled(item, "space")
     if item.get("state") == "DISCARDING":
         return Checkpoint(state="discarding", size=size, rounded=rounded)

@@ -44,6 +44,7 @@ def test_all_is_well_and_nothing_is_said(server: Server) -> None:
 
 WARNS = ("pool_status", "warning")
 LONG_AGO = NOW - 40 * DAY
+STATELESS_ROOT = msgspec.structs.replace(a_tree()[0], state=None)
 WORSE_ROOT = msgspec.structs.replace(a_tree()[0], state="DEGRADED")
 
 
@@ -83,6 +84,7 @@ WORSE_ROOT = msgspec.structs.replace(a_tree()[0], state="DEGRADED")
         ({"checkpoint": Checkpoint(state="exists", size=4096)}, "pool_checkpoint", "warning", "(4.0 KiB)"),
         ({"space": msgspec.structs.replace(SPACE, capacity=0.1, checkpoint=9)}, "pool_checkpoint", "warning", "(9 B)"),
         ({"state": None}, "pool_unknown", "warning", "its state is not told"),
+        ({"vdevs": (STATELESS_ROOT,)}, "pool_unknown", "warning", "devices together is not told"),
         ({"vdevs": ()}, "pool_unknown", "warning", "its devices are not told"),
         ({"suspended": None}, "pool_unknown", "warning", "whether it is suspended is not told"),
         ({"data_errors": None}, "pool_unknown", "warning", "whether files are damaged is not told"),

@@ -245,6 +245,16 @@ def shuffled(value: Any, turn: int) -> Any:
     return {key: shuffled(value[key], turn) for key in keys}
 
 
+@pytest.mark.parametrize("spoilt", [5, "x", True, []])
+@pytest.mark.parametrize("place", ["vdevs", "logs", "spares", "l2cache", "special"])
+def test_devices_in_json_that_are_none_are_said(place: str, spoilt: object) -> None:
+    well = json.loads(json.dumps(SICK).replace("CANT_OPEN", "ONLINE").replace("DEGRADED", "ONLINE"))
+    pool = well["pools"]["cellar"]
+    holder = pool["vdevs"]["cellar"]["vdevs"]["mirror-0"] if place == "vdevs" else pool
+    holder[place] = spoilt
+    assert read_status_json(json.dumps(well)).pools[0].problems
+
+
 def test_a_class_of_devices_that_nobody_knows_yet_hides_none_of_them() -> None:
     well = json.loads(json.dumps(SICK).replace("CANT_OPEN", "ONLINE").replace("DEGRADED", "ONLINE"))
     well["pools"]["cellar"]["fastlane"] = {"a": LEAF | {"state": "FAULTED"}}
