@@ -65,7 +65,7 @@ def look(config: Config, clock: Clock, zone: tzinfo, *, tell: bool = True) -> Lo
         mailed_at=record.mailed_at if record else None,
         reported=[run for run, result in seen.past.mailed.items() if result in {"sent", "kept"}],
         recovered=set(_recovered(seen)),
-        undecided=set(undecided(config, seen)),
+        undecided=undecided(config, seen, [each.key for each in record.known] if record else []),
     )
     if not tell:
         return Look(concerns, decision)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,10 @@ from bkp.concerns import KINDS
 from bkp.state.fields import Outcome
 from bkp.state.reading import Readable
 from bkp.state.watch import Known, read_watch, write_watch
+from bkp.survey import survey
 from bkp.zfs_health.model import Scan
 from runner.watch.look import look
+from runner.watch.undecided import undecided
 from tests.support.exporter_world import BERLIN, NOW
 from tests.support.faults import FAULTS, LATELY, Site, dataset, host, night, pool
 from tests.support.mailbox import text_of
@@ -138,3 +141,10 @@ def test_what_is_hidden_and_not_mended_is_not_over_until_it_is(site: Site, kind:
     look_at(site)
     an_hour_passes(site)
     assert kind in {each.known.kind for each in look_at(site).decision.changes if each.is_over}
+
+
+def test_a_defect_in_what_tells_what_is_hidden_ends_nothing_and_silences_nothing(site: Site) -> None:
+    seen = survey(site.config, site.world.store, lambda: NOW, BERLIN, lambda _process: False)
+    assert undecided(site.config, seen, ["disk_hot disk left"]) == set()
+    broken = dataclasses.replace(seen, observations=None)  # type: ignore[arg-type]  # what no caller may do
+    assert undecided(site.config, broken, ["disk_hot disk left"]) == {"disk_hot disk left"}
