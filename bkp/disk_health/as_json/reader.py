@@ -8,6 +8,16 @@ from bkp.disk_health.model import Attribute, DiskHealth, Identity, PowerState, P
 from bkp.disk_health.words import clean, first_known, protocol_named, some_messages
 
 _ATTRIBUTE_CHECK = "based on an Attribute check"
+# of these smartctl prints objects, or nothing: of anything else nobody knows what it would have said
+_PARTS = (
+    "ata_smart_attributes",
+    "ata_smart_data",
+    "ata_smart_self_test_log",
+    "nvme_smart_health_information_log",
+    "nvme_self_test_log",
+    "scsi_error_counter_log",
+    "temperature",
+)
 
 
 def protocol_of(device: object) -> Protocol | None:
@@ -24,10 +34,12 @@ def read_json(document: tree.Tree, *, ended_with: int | None = None) -> DiskHeal
     asleep = exit_status.power_state(mode) is PowerState.ASLEEP
     said = tree.whole(document, "smartctl", "exit_status")
     garbled = said is None and tree.at(document, "smartctl", "exit_status") is not None
+    garbled = garbled or any(not isinstance(document.get(name, {}), dict) for name in _PARTS)
     status = exit_status.combined(said, ended_with)
     bits = exit_status.exit_bits(status, resting=resting, asleep=asleep)
     identity = _identity(document, protocol)
     table = ata.table(document)
+    unread = protocol is None or (table.rows is not None and not table.whole)
     values = _values(document, protocol, table.rows, identity)
     test_status, tests = _self_tests(document, protocol, values.power_on_seconds)
     heard = DiskHealth(
@@ -56,7 +68,7 @@ def read_json(document: tree.Tree, *, ended_with: int | None = None) -> DiskHeal
         long_test_minutes=tree.whole(document, "ata_smart_data", "self_test", "polling_minutes", "extended"),
         messages=messages,
     )
-    return verdict.concluded(heard, table, in_doubt=garbled or resting is not None)
+    return verdict.concluded(heard, table, in_doubt=garbled or unread or resting is not None)
 
 
 def _messages(document: tree.Tree) -> tuple[str, ...]:

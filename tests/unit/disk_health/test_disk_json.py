@@ -174,6 +174,20 @@ def test_an_attribute_at_its_threshold_without_a_remark_is_a_doubt() -> None:
     assert reading(ata(ata_smart_attributes={"table": rows})).health is Health.UNKNOWN
 
 
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"ata_smart_attributes": "x"},
+        {"ata_smart_attributes": []},
+        {"ata_smart_self_test_log": True},
+        {"ata_smart_attributes": {"table": [{"id": "x"}]}},
+        {"device": {"name": "/dev/sda", "type": "sat"}},  # nobody knows how to read it
+    ],
+)
+def test_a_part_that_is_there_and_cannot_be_read_leaves_the_health_open(part: dict[str, object]) -> None:
+    assert reading(ata(**part)).health is Health.UNKNOWN
+
+
 @pytest.mark.parametrize("said", [{"available": True, "enabled": False}, {"available": False}])
 def test_a_disk_whose_smart_is_off_vouches_for_nothing(said: dict[str, bool]) -> None:
     assert reading(ata(smart_support=said)).health is Health.UNKNOWN
