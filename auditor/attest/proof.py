@@ -174,5 +174,5 @@ def of_zfs_key(site: Site, place: str, copy: bytes, target: str | None) -> Proof
             f"the ZFS key at {place} is not the key of {key.root}",
             remedy="replace it by the present one: after `zfs change-key` every copy is outdated",
         )
-    live = LiveKey(key.guid, key.fingerprint)
+    live = LiveKey(key.guid, key.fingerprint_with(copy))
     return Proof("matched", live, key.root, f"The {key.form} key at {place} fits {key.root} (zfs load-key -n)")

@@ -113,7 +113,8 @@ class Site:
         roots: dict[str, LiveKey | None] = {}
         if any("zfs-key" in place.holds for place in self.config.audit.escrow):
             try:
-                roots = {root: LiveKey(key.guid, key.fingerprint) for root, key in self.zfs_keys.items()}
+                for root, key in self.zfs_keys.items():
+                    roots[root] = LiveKey(key.guid, key.fingerprint) if key.fingerprint is not None else None
             except BkpError:
                 roots = {"its encryption root": None}
         return standings(duties(self.config, self.live_keys(), roots), self.records, self.now)

@@ -259,8 +259,10 @@ def add_keys(builder: FactBuilder, keys: Mapping[str, ZfsKey]) -> None:
     """Add zfs.encryption_roots, and zfs.key.* of each."""
     builder.of("zfs").add("zfs get", {"encryption_roots": tuple(keys)})
     for root, key in keys.items():
-        values = {"guid": key.guid, "form": key.form, "fingerprint": key.fingerprint}
-        builder.of("zfs.key", root).add("zfs get, hashed", values)
+        facts, values = builder.of("zfs.key", root), {"guid": key.guid, "form": key.form}
+        facts.add("zfs get, hashed", values)
+        why = "the file that holds it is not there, so whether it was changed is not known"
+        facts.add_known("zfs get, hashed", {"fingerprint": key.fingerprint}, why)
 
 
 def _key(facts: FactGroup, own: Property | None, locations: Mapping[str, str], problem: str | None) -> None:

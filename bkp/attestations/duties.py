@@ -131,7 +131,11 @@ def stand(duty: Duty, records: Iterable[Attestation], now: datetime) -> Standing
     """Return how a duty stands, by the newest attestation that counts, else by the newest of all."""
     own = [each for each in records if each.topic == duty.topic.name and each.subject == duty.location.name]
     if duty.target is not None and duty.key is None:
-        who = "the probe has not seen it" if duty.topic is topics.ZFS_KEY else "the next run of a job records it"
+        who = (
+            "what tells it from others could not be seen"
+            if duty.topic is topics.ZFS_KEY
+            else "the next run of a job records it"
+        )
         why = f"which key is in use is not known yet: {who}"
         return Standing(duty, State.UNKNOWN, own[-1] if own else None, why=why)
     found: Standing | None = None

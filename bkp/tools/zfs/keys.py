@@ -2,14 +2,15 @@
 
 A copy is tried with `zfs load-key -n`, which loads nothing. The fingerprint changes when the key is changed: of a
 passphrase with its salt, of a raw or hex key with the file that holds it. It gives no test for a guessed passphrase.
-A raw or hex key that is never in a file of this server has none to tell it by: there only the dataset's guid counts.
+Where that file is not there, as on a stick that is pulled out, whether the key was changed is not known. A raw or hex
+key that is only typed in has nothing to tell it by: there only the dataset's guid counts.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,12 +35,20 @@ _WRONG = "Incorrect key"
 
 @dataclass(frozen=True)
 class ZfsKey:
-    """An encryption root, its guid, the form of its key (passphrase, raw, hex), and what tells the key from others."""
+    """An encryption root, its guid, the form of its key (passphrase, raw, hex), and what tells the key from others.
+
+    `fingerprint` is None where that is not known now. `properties` are ZFS's, by name.
+    """
 
     root: str
     guid: str
     form: str
-    fingerprint: str
+    fingerprint: str | None
+    properties: Mapping[str, str] = field(repr=False)
+
+    def fingerprint_with(self, copy: bytes) -> str:
+        """Return what tells the key from others, a copy that fits at hand."""
+        return self.fingerprint or fingerprint(self.properties, _digest(self.form, copy))
 
 
 def backup_datasets(config: Config, mountinfo: Path = Path(MOUNTINFO)) -> list[str]:
@@ -80,7 +89,9 @@ def _of_roots(zfs: Zfs, asked: Iterable[Property]) -> dict[str, ZfsKey]:
         return {}
     try:
         properties = zfs.properties((*_PROPERTIES, SALT), roots)
-    except ZfsError:
+    except ZfsError as exc:
+        if "property" not in exc.said:  # it knows no salt; anything else must not look like another key
+            raise
         properties = zfs.properties(_PROPERTIES, roots)
     values = {root: {each.name: each.value for each in properties if each.dataset == root} for root in roots}
     return {root: _key(root, of_root) for root, of_root in values.items()}
@@ -88,12 +99,19 @@ def _of_roots(zfs: Zfs, asked: Iterable[Property]) -> dict[str, ZfsKey]:
 
 def _key(root: str, values: Mapping[str, str]) -> ZfsKey:
     form, place = values.get("keyformat", "-"), values.get("keylocation", "-")
-    more = []
-    if form in {"raw", "hex"} and place.startswith("file://"):  # 256 random bits: their hash helps nobody to guess
+    told: str | None
+    if form in {"raw", "hex"} and place.startswith("file://"):
         reading = read_bytes(Path(place.removeprefix("file://")), MAX_KEY_FILE)
         content = reading.value if isinstance(reading, Readable) else b""
-        more.append(hashlib.sha256(content.strip() if form == "hex" else content).hexdigest() if content else "-")
-    return ZfsKey(root, values.get("guid", "-"), form, fingerprint(values, *more))
+        told = fingerprint(values, _digest(form, content)) if content else None
+    else:
+        told = fingerprint(values)
+    return ZfsKey(root, values.get("guid", "-"), form, told, values)
+
+
+def _digest(form: str, key: bytes) -> str:
+    """Return the hash of a raw or hex key: of 256 random bits, so it helps nobody to guess."""
+    return hashlib.sha256(key.strip() if form == "hex" else key).hexdigest()
 
 
 def fits(zfs: Zfs, key: ZfsKey, copy: bytes) -> bool:

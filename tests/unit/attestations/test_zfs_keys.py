@@ -130,6 +130,29 @@ def test_which_encryption_root_is_meant_is_asked_where_there_are_several(host: H
     assert host.verdict()[0] is Verdict.NOT_APPLICABLE
 
 
+@pytest.mark.parametrize(("form", "key"), [("raw", RAW), ("hex", RAW.hex().encode())])
+def test_a_key_on_a_stick_that_is_pulled_out_is_not_known_and_never_said_to_be_changed(
+    host: Host, form: str, key: bytes
+) -> None:
+    file = host.folder / "key"
+    host.have(form, RAW.hex(), place=f"file://{file}")
+    host.attest(key)
+    verdict, reason = host.verdict()
+    assert (verdict, "is not there" in reason) == (Verdict.ERROR, True)
+    assert [each.state.value for each in host.site().standings()] == ["unknown"]
+    file.write_bytes(key)
+    assert host.verdict()[0] is Verdict.PASS, "bound to the copy that fitted"
+    file.write_bytes(key[::-1])
+    assert host.verdict()[0] is Verdict.UNATTESTED
+
+
+def test_a_zfs_that_answers_only_once_does_not_make_another_key_of_it(host: Host) -> None:
+    host.attest(PASSPHRASE.encode())
+    host.table.write("zfs hangs")
+    with pytest.raises(ZfsError):
+        _ = host.site().zfs_keys
+
+
 def asked(host: Host, *answers: str) -> tuple[int, list[str], str]:
     """Answer what `bkp-audit attest` asks; return its code, what would be attested, and all that was shown."""
     found: list[str] = []
