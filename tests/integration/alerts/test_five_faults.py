@@ -51,6 +51,7 @@ FAULTS = {
 # The host as the probe finds it: scrubs and self-tests have a schedule, and the kernel has its module.
 WELL = {
     "etc/cron.d/zfsutils-linux": "24 0 8-14 * * root zpool scrub tank\n",
+    "etc/systemd/system/multi-user.target.wants/smartmontools.service": "",
     "etc/smartd.conf": "DEVICESCAN -s (S/../.././02|L/../../6/03) -m root\n",
     f"lib/modules/{platform.release()}/kernel/zfs/zfs.ko": "",
 }
