@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+PATIENCE = 60.0  # seconds that a file system may take to answer: a disk that sleeps needs ten
+
 
 class NoAnswerError(OSError):
     """The file system has not answered in time. The thread that asked stays behind, and ends with the process."""

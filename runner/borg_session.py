@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bkp.errors import StateError
+from bkp.errors import StateError, StepFailedError
+from bkp.patience import NoAnswerError, in_time
 from bkp.secrets import loose_permissions
 from bkp.state.fields import Outcome
 from bkp.tools.borg import commands
@@ -83,8 +86,7 @@ class BorgSession(RunContext):
 
     def break_dead_locks(self) -> None:
         """Remove locks whose holders are provably gone though their numbers live: borg itself would wait for them."""
-        base = self.repository.base_dir or os.environ.get("HOME") or "/root"
-        found = holders(self.repository, base)
+        found = holders(self.repository, _base(self.repository))
         if not found:  # the usual case
             return
         dead = all_dead(found, os.uname().nodename, uuid.getnode(), is_borg)
@@ -96,10 +98,37 @@ class BorgSession(RunContext):
                 raise BorgError(reply)
 
 
+def _base(repository: Repository) -> str:
+    return repository.base_dir or os.environ.get("HOME") or "/root"
+
+
+def _insist_on_answers(repository: Repository, patience: float) -> None:
+    """Raise `StepFailedError` where repository or borg's folder lies on a file system that does not answer.
+
+    No time limit and no signal would end our own looks at it, as they end borg's.
+    """
+    for what, path in (("the repository", repository.path), ("borg's folder", _base(repository))):
+        if not path.startswith("/"):
+            continue
+        try:
+            in_time(partial(_look_at, path), patience)
+        except NoAnswerError as exc:
+            raise StepFailedError(
+                f"{what} ({path}) cannot be read: {exc.strerror}",
+                remedy="see whether the server or program behind that mount lives; `umount --force` ends what waits",
+            ) from None
+
+
+def _look_at(path: str) -> None:
+    with suppress(OSError), os.scandir(path) as entries:  # what else is wrong with it borg says
+        next(entries, None)
+
+
 def open_borg(context: RunContext) -> BorgSession:
     """Return the session of a run: the passphrase is read, borg's version is recorded, dead locks are removed."""
     recorder, log = context.recorder, context.log
     repository = context.config.repositories[context.target]
+    _insist_on_answers(repository, context.patience)
     if version := borg_version(repository.borg, context.store.root / "cache" / "borg.json"):
         recorder.update(versions={**recorder.run.versions, "borg": version})
         refuse_unsupported(repository.borg, version)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from bkp.attestations import topics
 from bkp.attestations.duties import NO_KEY, Duty, LiveKey, stand
 from bkp.attestations.file import read_attestations
-from bkp.errors import BkpError
+from bkp.errors import BkpError, InterruptedRunError, StateError
 from bkp.jobs import JOBS, Kind
 from bkp.tools.borg.live_key import live_key
 from bkp.words import some
@@ -33,6 +33,8 @@ def note_key(context: RunContext, repository: Repository) -> ExportedKey | None:
     recorder = context.recorder
     try:
         key = live_key(repository, lock_wait=context.options.lock_wait, keep_open=context.keep_open)
+    except InterruptedRunError:
+        raise
     except BkpError as exc:
         if repository.path.startswith("/"):  # the work itself says what is wrong with it
             context.log.detail(f"which key it has is not known: {exc.message}")
@@ -66,7 +68,7 @@ def _last_known(context: RunContext) -> Run | None:
 
     try:
         return context.store.ledger.newest(wanted)
-    except BkpError:  # the history cannot be read: that is told elsewhere, and first
+    except StateError:  # the history cannot be read: that is told elsewhere, and first
         return None
 
 

@@ -14,6 +14,7 @@ from bkp.clock import utc_now
 from bkp.config import load_config
 from bkp.errors import BkpError, ExitCode, InterruptedRunError, UsageError
 from bkp.jobs import Kind
+from bkp.patience import in_time
 from runner.commands import options
 from runner.commands.restore_folder import lost_there, new_folder, refuse_used
 from runner.commands.running import chosen_targets
@@ -93,8 +94,7 @@ class _Restore:
         progress: ProgressSink = TerminalProgress() if sys.stderr.isatty() and not self.as_json else NoProgress()
         repository = self.config.repositories[self.target]
         borg = Borg(repository, passphrase_of(repository), lock_wait=self.wait, watch=self._watcher(progress))
-        refuse_used(self.folder)
-        say_who_holds(self.config, self.target, self.wait)
+        in_time(self._look_before, None)  # a signal ends that, though a file system may never answer
         name = _resolve(self.archive, repository.prefix, borg.list_archives().archives)
         arguments = commands.extract(
             repository,
@@ -125,6 +125,10 @@ class _Restore:
         warned = bool(lost) or any(message.level != "info" for message in reply.messages)
         self._tell(name, warned=warned)
         return ExitCode.WARNING if warned else ExitCode.SUCCESS
+
+    def _look_before(self) -> None:
+        refuse_used(self.folder)
+        say_who_holds(self.config, self.target, self.wait)
 
     def _watcher(self, progress: ProgressSink) -> Callable[[Event], None]:
         from bkp.tools.borg.events import Progress

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from bkp.patience import PATIENCE
 from bkp.state.records import Message
 
 if TYPE_CHECKING:
@@ -47,6 +48,12 @@ class RunContext:
     log: Log
     options: Options
     keep_open: tuple[int, ...] = ()
+
+    @property
+    def patience(self) -> float:
+        """Return how many seconds a file system may take to answer: at most half of the job's time limit."""
+        limit = self.config.job(self.recorder.run.job).timeout
+        return PATIENCE if limit is None else min(PATIENCE, limit.total_seconds() / 2)
 
     def tell(self, level: Literal["info", "warning", "error"], texts: Iterable[str]) -> None:
         """Say something and put it into the record."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -20,11 +21,13 @@ from bkp.errors import (
     StateError,
 )
 from bkp.liveness import is_alive
+from bkp.patience import NoAnswerError, in_time
 from bkp.state.fields import Outcome
 from bkp.state.parked import park, record_parked, with_parked
 from bkp.state.records import Message, Run
 from bkp.state.store import value_of
 from runner.lifecycle.lock import reconcile_lock, target_lock
+from runner.lifecycle.log import LogFileError
 from runner.lifecycle.reconcile import reconcile
 from runner.lifecycle.recorder import worst
 
@@ -109,7 +112,8 @@ def _run_locked(scope: RunScope) -> Run:
     outcome: Outcome = Outcome.INTERRUPTED
     reason: str | None = "interrupted"
     try:
-        _open_log(log, Path(scope.context.config.paths.log) / f"{run.job}-{run.target}-{run.run_id}.log", recorder)
+        path = Path(scope.context.config.paths.log) / f"{run.job}-{run.target}-{run.run_id}.log"
+        _open_log(log, path, recorder, scope.context.patience)
         log.detail(f"{run.job} on {run.target}, run {run.run_id}, bkp {run.versions['bkp']}")
         _defer_if_paused(scope)
         scope.job.work(scope.job.open(scope.context))
@@ -174,13 +178,17 @@ def _insist_on_a_record(recorder: Recorder) -> None:
         raise recorder.trouble
 
 
-def _open_log(log: Log, path: Path, recorder: Recorder) -> None:
+def _open_log(log: Log, path: Path, recorder: Recorder, patience: float) -> None:
     """Begin the log file. Without one a backup is still a backup: that is a warning."""
     try:
-        log.open(path)
-    except BkpError as exc:
+        in_time(partial(log.open, path), patience)
+    except LogFileError as exc:
         recorder.add_messages((Message(level="warning", text=exc.message),))
         log.warning(str(exc))
+    except NoAnswerError as exc:
+        text = f"cannot write log file {path}: {exc.strerror}"
+        recorder.add_messages((Message(level="warning", text=text),))
+        log.warning(text)
     else:
         recorder.update(log=str(path))
 

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 _PRIORITY = {"error": "<3>", "warning": "<4>", "info": "<6>"}
 
 
+class LogFileError(BkpError):
+    """The log file cannot be written."""
+
+
 class Log:
     """Writes lines. On the journal each carries its priority (sd-daemon(3)); secrets are masked, should one appear."""
 
@@ -41,13 +45,13 @@ class Log:
             self._secrets.append(secret.reveal())
 
     def open(self, path: Path) -> None:
-        """Begin the log file; raise `BkpError` if it cannot be written."""
+        """Begin the log file; raise `LogFileError` if it cannot be written."""
         try:
             make_dir(path.parent)
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
             self._file = os.fdopen(os.open(path, flags, 0o640), "a", encoding="utf-8", errors="backslashreplace")
         except OSError as exc:
-            raise BkpError(
+            raise LogFileError(
                 f"cannot write log file {path}: {exc.strerror}",
                 remedy="check paths.log, its permissions and free space",
             ) from exc

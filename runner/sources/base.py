@@ -6,15 +6,13 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from bkp.patience import in_time
+from bkp.patience import PATIENCE, in_time
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from datetime import datetime
 
     from bkp.config.repositories import Source
-
-PATIENCE = 60.0  # seconds that a source may take to answer: a disk that sleeps needs ten
 
 
 @dataclass(frozen=True)

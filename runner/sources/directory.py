@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bkp.patience import NoAnswerError, in_time
-from runner.sources.base import PATIENCE, PreparedRoot, PreparedSource
+from bkp.patience import PATIENCE, NoAnswerError, in_time
+from runner.sources.base import PreparedRoot, PreparedSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

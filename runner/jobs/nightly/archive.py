@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from bkp.archive_names import INCOMPLETE, UNPROVEN, good_ones, kind_of, of_the_future, renamed
 from bkp.errors import StepFailedError
+from bkp.patience import PATIENCE, in_time
 from bkp.state.results import Archive, LeftOut, NightlyResult, RepositoryFacts, Root
 from bkp.tools.borg import commands
 from bkp.tools.borg.outcome import missing_roots
@@ -149,8 +151,8 @@ def with_listing(session: BorgSession, night: NightlyResult, archives: Sequence[
 def space_of(path: str) -> tuple[int | None, int | None]:
     """Return the free bytes and the size of the file system that a repository lies on; None where not known here."""
     try:
-        facts = os.statvfs(path)
-    except OSError:  # a remote repository
+        facts = in_time(partial(os.statvfs, path), PATIENCE)
+    except OSError:  # a remote repository, or one that does not answer any more
         return None, None
     return facts.f_bavail * facts.f_frsize, facts.f_blocks * facts.f_frsize
 

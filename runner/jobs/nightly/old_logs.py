@@ -50,7 +50,12 @@ def remove_old_logs(folder: str, now: datetime, keep: timedelta) -> tuple[int, s
 
 
 def tidy_logs(session: BorgSession) -> None:
-    """Remove old logs at the end of a good night, and say so; that one stays is a warning."""
+    """Remove old logs at the end of a good night, and say so; that one stays is a warning.
+
+    A run that could not open its own log has said so, and does not look again: the folder may never answer.
+    """
+    if session.log.path is None:
+        return
     keep = session.config.log_keep
     removed, problem = remove_old_logs(session.config.paths.log, session.clock(), keep)
     if removed:

@@ -17,7 +17,6 @@ from bkp.tools.mounts import mount_table, parse_mountinfo
 from bkp.tools.zfs.commands import Programs
 from bkp.tools.zfs.replies import parse_mounts
 from runner.jobs.nightly.vanished import with_vanished
-from runner.sources.base import PATIENCE
 from runner.sources.directory import DirectorySource
 from runner.sources.each_other import each_other
 from runner.sources.nested import LiveTree, unarchived, unmounted
@@ -53,7 +52,7 @@ def prepare(
     `held` is what earlier archives hold. Raise `StepFailedError` if nothing can be read at all.
     """
     mountinfo = mount_table((programs or Programs()).mountinfo)  # before any snapshot is mounted
-    patience = _patience(session)
+    patience = session.patience
     found: list[PreparedSource] = []
     for name in session.repository.sources:
         source = session.config.sources[name]
@@ -76,12 +75,6 @@ def tell_passed_over(session: BorgSession, ready: Ready, folders: Iterable[str])
     """Warn of folders that borg did not go into though no table of mounts has them: Btrfs subvolumes, say."""
     roots = [root.path for each in ready.sources for root in each.roots]
     session.tell("warning", unmounted(folders, ready.mount_points, roots))
-
-
-def _patience(session: BorgSession) -> float:
-    """Return how many seconds a source may take to answer: at most half of the job's limit, for the others' sake."""
-    limit = session.config.job(session.recorder.run.job).timeout
-    return PATIENCE if limit is None else min(PATIENCE, limit.total_seconds() / 2)
 
 
 def _each_other(session: BorgSession, mountinfo: str, patience: float) -> dict[str, list[str]]:

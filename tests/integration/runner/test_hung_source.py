@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def hung(world: World) -> Iterator[Path]:
-    """A source whose FUSE program is stopped: every look at it waits in the kernel."""
+def fuse(world: World) -> Iterator[subprocess.Popen[bytes]]:
+    """The program behind the folder `hung`, which shows the folder `real`."""
     real, point = world.root / "real", world.root / "hung"
     world.fill(real)
     point.mkdir()
@@ -29,16 +29,23 @@ def hung(world: World) -> Iterator[Path]:
     while not os.path.ismount(point):
         assert program.poll() is None
         time.sleep(0.02)
-    world.config["sources"]["hung"] = {"path": str(point)}
-    world.main["sources"].append("hung")
-    world.config["jobs"] = {"nightly": {"timeout": "20s"}}
-    world.write_config()
-    program.send_signal(signal.SIGSTOP)
-    yield point
+    yield program
     program.send_signal(signal.SIGCONT)
     program.terminate()
     program.wait()
     subprocess.run(["umount", "--lazy", point], check=False)
+
+
+@pytest.fixture
+def hung(world: World, fuse: subprocess.Popen[bytes]) -> Path:
+    """A source whose FUSE program is stopped: every look at it waits in the kernel."""
+    point = world.root / "hung"
+    world.config["sources"]["hung"] = {"path": str(point)}
+    world.main["sources"].append("hung")
+    world.config["jobs"] = {"nightly": {"timeout": "20s"}}
+    world.write_config()
+    fuse.send_signal(signal.SIGSTOP)
+    return point
 
 
 def test_the_other_sources_are_archived_in_time(world: World, hung: Path) -> None:
@@ -68,3 +75,33 @@ def test_a_signal_ends_the_run_at_once(world: World, hung: Path) -> None:
     assert process.returncode == 130
     assert world.latest().outcome is Outcome.INTERRUPTED
     assert world.history()[-1].run_id == world.latest().run_id
+
+
+def test_a_repository_that_does_not_answer_fails_in_time_and_a_log_folder_costs_the_log_alone(
+    world: World, fuse: subprocess.Popen[bytes]
+) -> None:
+    repository, point = world.root / "real" / "repo", world.root / "hung"
+    world.repository.rename(repository)
+    world.repository = repository
+    world.main["path"] = str(point / "repo")
+    world.config["jobs"] = {"nightly": {"timeout": "20s"}}
+    world.write_config()
+    fuse.send_signal(signal.SIGSTOP)
+    done = world.run("nightly")
+    assert done.returncode == 3
+    assert f"the repository ({point}/repo) cannot be read: its file system does not answer (waited 10s)" in done.stderr
+    assert world.latest().outcome is Outcome.FAILURE
+
+    world.main["path"] = str(repository)
+    world.config["paths"]["log"] = str(point / "log")
+    world.write_config()
+    process = world.start("nightly")
+    time.sleep(3)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert world.archives() == []
+    done = world.run("nightly")
+    assert done.returncode == 1
+    assert "cannot write log file" in done.stderr
+    assert len(world.archives()) == 1
