@@ -1,4 +1,4 @@
-"""What is mounted where, from /proc/self/mountinfo (proc(5))."""
+"""What is mounted where, from /proc/self/mountinfo (proc(5)), and what is to be, from /etc/fstab (fstab(5))."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MOUNTINFO = "/proc/self/mountinfo"
+FSTAB = "/etc/fstab"
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,17 @@ def parse_mountinfo(text: str) -> list[Mount]:
         fields, rest = before.split(" "), after.split(" ")
         if separator and len(fields) > 4 and len(rest) > 1:
             found.append(Mount(_unescape(fields[4]), _unescape(rest[1]), rest[0], fields[2], fields[3] == "/"))
+    return found
+
+
+def parse_fstab(text: str) -> list[str]:
+    """Return where file systems are to be mounted at each start; those that are mounted on demand are none of them."""
+    found = []
+    for fields in (line.split() for line in text.split("\n")):
+        if len(fields) > 3 and not fields[0].startswith("#") and fields[1].startswith("/"):
+            options = fields[3].split(",")
+            if "noauto" not in options and "x-systemd.automount" not in options:
+                found.append(_unescape(fields[1]))
     return found
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bkp.config.places import archived, is_below
-from bkp.tools.mounts import parse_mountinfo
+from bkp.tools.mounts import parse_fstab, parse_mountinfo
 from runner.sources.plan import is_within
 
 if TYPE_CHECKING:
@@ -76,6 +76,21 @@ def unmounted(folders: Iterable[str], mount_points: Collection[str], roots: Coll
     more = f" and {len(found) - _NAMED:,} more" if len(found) > _NAMED else ""
     named = f"not archived, as on a file system of its own (a Btrfs subvolume, say): {', '.join(found[:_NAMED])}{more}"
     return [f"{named}; make each a source of its own, exclude it, or set one_file_system: false"]
+
+
+def lacking(fstab: str, mountinfo: str, trees: Iterable[str], exclude: Sequence[str]) -> list[tuple[str, str]]:
+    """Return what /etc/fstab wants mounted below a tree and is not, each with the tree: the archive lacks its files.
+
+    `trees` are the roots of sources that are archived across file systems.
+    """
+    there = {mount.point for mount in parse_mountinfo(mountinfo)}
+    wanted = [os.path.normpath(point) for point in parse_fstab(fstab)]
+    return [
+        (point, tree)
+        for tree in trees
+        for point in wanted
+        if point not in there and point != tree and archived(point, tree, exclude)
+    ]
 
 
 def _seen_at(tree: LiveTree, mounts: Iterable[Mount]) -> str:

@@ -13,13 +13,13 @@ from bkp.own_excludes import confined
 from bkp.patience import NoAnswerError, in_time
 from bkp.patterns import excluder
 from bkp.quantities import format_duration
-from bkp.tools.mounts import mount_table, parse_mountinfo
+from bkp.tools.mounts import FSTAB, mount_table, parse_mountinfo
 from bkp.tools.zfs.commands import Programs
 from bkp.tools.zfs.replies import parse_mounts
 from runner.jobs.nightly.vanished import with_vanished
 from runner.sources.directory import DirectorySource
 from runner.sources.each_other import each_other
-from runner.sources.nested import LiveTree, unarchived, unmounted
+from runner.sources.nested import LiveTree, lacking, unarchived, unmounted
 
 if TYPE_CHECKING:
     import contextlib
@@ -102,15 +102,30 @@ def _with_own_excludes(prepared: Sequence[PreparedSource], more: Mapping[str, li
 
 
 def _nested(mountinfo: str, prepared: Sequence[PreparedSource], excludes: Sequence[str]) -> list[str]:
-    """Return what to say of the file systems below the sources that borg does not go into."""
+    """Return what to say of the file systems below the sources that no archive holds."""
     trees = [
         LiveTree(root.path, root.dataset)
         for each in prepared
         for root in each.roots
         if each.source.one_file_system and root.problem is None
     ]
+    across = [
+        root.path
+        for each in prepared
+        for root in each.roots
+        if not each.source.one_file_system and each.source.dataset is None and root.problem is None
+    ]
+    try:
+        fstab = mount_table(FSTAB) if across else ""
+    except OSError:  # there is none, or it cannot be read: nothing is promised
+        fstab = ""
+    gone = [
+        f"{point} is to be mounted below {tree} (/etc/fstab) and is not: the archive lacks what it holds; mount it, or "
+        "exclude it"
+        for point, tree in lacking(fstab, mountinfo, across, excludes)
+    ]
     judged = [each.source.dataset for each in prepared if each.source.dataset is not None]
-    return [
+    return gone + [
         f"{mount.point} ({mount.source}) is mounted below {tree} and not archived: "
         "make it a source of its own, or exclude it"
         for mount, tree in unarchived(mountinfo, trees, judged, excludes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runner.sources.nested import LiveTree, unarchived
+from runner.sources.nested import LiveTree, lacking, unarchived
 
 ROOT = "1 0 8:1 / / rw - ext4 /dev/sda1 rw"
 DATA = "2 1 0:40 / /tank/data rw - zfs tank/data rw"
@@ -62,3 +62,26 @@ def test_a_root_of_another_source_is_archived_already() -> None:
     table = f"{ROOT}\n{DATA}\n3 2 0:41 / /tank/data/media rw - zfs tank/media rw"
     trees = [LiveTree("/tank/data", "tank/data"), LiveTree("/tank/data/media", "tank/media")]
     assert unarchived(table, trees, ["tank/data", "tank/media"], []) == []
+
+
+_FSTAB = """# /srv/comment ext4 defaults 0 0
+UUID=1 / ext4 defaults 0 1
+UUID=2 /srv/data ext4 defaults 0 2
+UUID=3 /srv/data/my\\040photos ext4 defaults,nofail 0 2
+UUID=4 /srv/data/film/ ext4 nofail 0 2
+UUID=5 /srv/data/stick ext4 noauto 0 0
+nas:/x /srv/data/nas nfs x-systemd.automount 0 0
+UUID=6 none swap sw 0 0
+UUID=7 /srv/database ext4 defaults 0 2
+"""
+
+
+def test_what_is_to_be_mounted_below_a_source_and_is_not_is_named() -> None:
+    def mounted(*points: str) -> str:
+        return "".join(f"1 2 0:{number} / {point} rw - ext4 /dev/x rw\n" for number, point in enumerate(points))
+
+    photos, film = ("/srv/data/my photos", "/srv/data"), ("/srv/data/film", "/srv/data")
+    assert lacking(_FSTAB, mounted("/", "/srv/data"), ["/srv/data"], ()) == [photos, film]
+    assert lacking(_FSTAB, mounted("/", "/srv/data", "/srv/data/film"), ["/srv/data"], ()) == [photos]
+    assert lacking(_FSTAB, mounted("/"), ["/srv/data"], ["pp:/srv/data/film"]) == [photos]
+    assert lacking("", mounted("/"), ["/srv/data"], ()) == []
