@@ -94,6 +94,10 @@ def _seen(site: Site, what: str) -> dict[str, Any]:
     return parts
 
 
+def _vdevs(tree: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [each for vdev in tree for each in (vdev, *_vdevs(vdev.get("children", [])))]
+
+
 def test_a_healthy_pool_and_its_disks_give_no_concern(site: Site) -> None:
     suggested = site.bkp_run("config", "suggest").stdout
 
@@ -272,8 +276,14 @@ def test_a_disk_that_is_pulled_is_missing_until_a_spare_has_taken_its_place(
     assert {"ZFS-004", "ZFS-007", "SMT-001"} <= _failing(site)
     # Partitioning makes udev report the new disk's partitions gone for a moment; a late zed takes the disk for removed.
     server.run("systemctl stop zfs-zed")
-    server.run("zpool", "replace", "-f", pool.name, POOL1.by_id, SPARE.by_id)
-    server.wait_for("the resilver to end", lambda: pool.health() == "ONLINE")
+    server.run(f"zpool add -f {pool.name} spare {SPARE.by_id} && zpool replace {pool.name} {POOL1.by_id} {SPARE.by_id}")
+    server.wait_for("the resilver to end", lambda: "scan: resilvered" in pool.status() and "INUSE" in pool.status())
+    assert "it is DEGRADED" in _look(site)["pool_not_online pool tank"]
+    seen = _vdevs(_seen(site, "pools")["tank"]["value"]["health"]["vdevs"])
+    assert [each["vdev_class"] for each in seen if each["state"] == "INUSE"] == ["spare"]
+
+    server.run("zpool", "detach", pool.name, POOL1.by_id)
+    assert pool.health() == "ONLINE"
     replaced = _look(site)
     assert "pool_not_online pool tank" not in replaced
     assert {"disk_missing disk right", "disk_unconfigured pool tank"} <= set(replaced)
