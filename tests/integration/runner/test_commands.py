@@ -257,7 +257,7 @@ def test_status_tells_every_state_apart(world: World) -> None:
         run_id="c",
         outcome="failure",
         reason="the disk was on fire",
-        ended_at=f"{utc_now():%FT%TZ}",
+        ended_at=f"{utc_now():%FT%T.%fZ}",
     )
     assert status() == {"nightly": "failed", "check": "late", "verify": "unknown", "drill": "running"}
     assert "the disk was on fire" in world.run("status").stdout
