@@ -29,6 +29,6 @@ def run_unprivileged(folder: Path, code: str) -> str:
             path.chmod(path.stat().st_mode | 0o011)
     # Import first: the checkout itself need not be readable for others.
     load = f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
-    load += "import bkp.config, bkp.state.store, bkp.liveness, encodings.ascii\n"
+    load += "import bkp.config, bkp.state.store, bkp.liveness, bkp.mail.outbox, encodings.ascii\n"
     done = subprocess.run([sys.executable, "-c", load + drop + code], capture_output=True, text=True, check=False)
     return done.stdout + done.stderr
