@@ -73,16 +73,6 @@ def read_datasets(text: str) -> tuple[tuple[DatasetHealth, ...], tuple[str, ...]
     return tuple(_dataset(row) for row in rows), problems
 
 
-def read_dataset_properties(text: str) -> tuple[tuple[DatasetHealth, ...], tuple[str, ...]]:
-    """Return the datasets of `zfs get -Hp` (name, property, value, source), and what could not be read."""
-    rows, problems = _rows(text, ("name", "property", "value", "source"), "zfs get")
-    found: dict[str, dict[str, str]] = {}
-    for row in rows:
-        if "@" not in row["name"]:
-            found.setdefault(row["name"], {"name": row["name"]})[row["property"]] = row["value"]
-    return tuple(_dataset(row) for row in found.values()), problems
-
-
 def read_keys(text: str) -> tuple[dict[str, dict[str, str]], tuple[str, ...]]:
     """Return the properties of each encryption root of `zfs get -Hp -o name,property,value`, and what is unread."""
     rows, problems = _rows(text, KEY_COLUMNS, "zfs get")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bkp.zfs_health.from_json import read_status_json
 from bkp.zfs_health.from_text import read_status
-from bkp.zfs_health.listing import read_dataset_properties, read_datasets, read_pools, read_snapshots
+from bkp.zfs_health.listing import read_datasets, read_keys, read_pools, read_snapshots
 from bkp.zfs_health.model import PoolHealth, Reading, Vdev, every_vdev, worst
 from tests.support.zpool_written import CLEAN, HEADING, TABLE, WRITTEN, status
 
@@ -162,7 +162,7 @@ def test_any_text_is_read_without_a_traceback(text: str) -> None:
         WRITTEN["clean"][:200] + text,
     ):
         msgspec.json.encode(read_status(said))
-    for read in (read_pools, read_datasets, read_dataset_properties, read_snapshots):
+    for read in (read_pools, read_datasets, read_keys, read_snapshots):
         msgspec.json.encode(read(text))
 
 

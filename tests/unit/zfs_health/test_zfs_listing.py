@@ -1,16 +1,12 @@
 """Rows of `zpool list`, `zfs list` and `zfs get`."""
 
-import json
 from datetime import UTC, datetime
-from pathlib import Path
 
 import msgspec
-import pytest
 
 from bkp.zfs_health.from_text import read_status
 from bkp.zfs_health.listing import (
     DATASET_COLUMNS,
-    read_dataset_properties,
     read_datasets,
     read_pools,
     read_snapshots,
@@ -20,7 +16,6 @@ from bkp.zfs_health.listing import (
 from bkp.zfs_health.model import DatasetHealth, PoolSpace, Snapshots
 from tests.support.zpool_written import WRITTEN
 
-RECORDED = Path(__file__).resolve().parents[2] / "fixtures" / "zfs"
 CELLAR = "cellar\t123\tONLINE\t1000\t800\t200\t80\t12\t-\t-\toff\n"
 
 
@@ -84,19 +79,6 @@ def test_what_a_dataset_does_not_say_is_unknown() -> None:
     (dataset,), _ = read_datasets(dataset_row(name="cellar/v", mounted="perhaps"))
     assert (dataset.mounted, dataset.readonly, dataset.quota, dataset.used, dataset.key_status) == (None,) * 5
     assert dataset.receiving is False
-
-
-@pytest.mark.parametrize("release", ["bookworm", "trixie"])
-@pytest.mark.parametrize(("state", "key"), [("locked", "unavailable"), ("unlocked", "available")])
-def test_recorded_properties_tell_keys_and_mounts(release: str, state: str, key: str) -> None:
-    said = json.loads((RECORDED / release / f"{state}.zfs-get-Hp-all.json").read_text("utf-8"))["stdout"]
-    datasets, problems = read_dataset_properties(said)
-    assert problems == ()
-    secure = {each.name: each for each in datasets}["tank/Secure"]
-    assert (secure.key_status, secure.encryption_root) == (key, "tank/Secure")
-    assert secure.mounted is (state == "unlocked")
-    assert secure.quota == 0
-    assert secure.used
 
 
 def test_snapshots_are_counted_and_the_newest_is_known() -> None:
