@@ -73,5 +73,10 @@ def _guarded(name: str, part: Callable[[], Iterable[Concern]]) -> list[Concern]:
     try:
         return list(part())
     except Exception as exc:  # noqa: BLE001  # a defect in one part must not silence the others
-        why = f"{name}: cannot be judged: this is a defect of bkp ({type(exc).__name__}: {exc})"
-        return [Concern("internal_error", "critical", name, why, "report it with the state file that it comes from")]
+        return [defect(name, exc)]
+
+
+def defect(name: str, exc: Exception) -> Concern:
+    """Return the concern that a part cannot be judged, for what it raised."""
+    why = f"{name}: cannot be judged: this is a defect of bkp ({type(exc).__name__}: {exc})"
+    return Concern("internal_error", "critical", name, why, "report it with the state file that it comes from")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bkp.concerns import concerns_of
+from bkp.concerns import concerns_of, defect
 from bkp.errors import StateError
 from bkp.liveness import is_alive
 from bkp.state.reading import Readable
@@ -53,7 +53,8 @@ def look(config: Config, clock: Clock, zone: tzinfo, *, tell: bool = True) -> Lo
         deliver(config, clock)  # first: what has waited is older
     seen = survey(config, StateStore(Path(config.paths.state)), clock, zone, is_alive)
     # Whether it looked in time is for others to say: it looks now.
-    concerns = tuple(each for each in concerns_of(config, seen) if each.kind != "watch_stale")
+    held, more = not_over(config, seen)
+    concerns = tuple(each for each in concerns_of(config, seen, more=more) if each.kind != "watch_stale")
     before = read_watch(config)
     record = before.value if isinstance(before, Readable) else None
     decision = decide(
@@ -65,7 +66,7 @@ def look(config: Config, clock: Clock, zone: tzinfo, *, tell: bool = True) -> Lo
         mailed_at=record.mailed_at if record else None,
         reported=[run for run, result in seen.past.mailed.items() if result in {"sent", "kept"}],
         recovered=set(_recovered(seen)),
-        undecided=undecided(config, seen, [each.key for each in record.known] if record else []),
+        undecided=held,
     )
     if not tell:
         return Look(concerns, decision)
@@ -85,6 +86,14 @@ def look(config: Config, clock: Clock, zone: tzinfo, *, tell: bool = True) -> Lo
     except StateError as exc:
         trouble = trouble or exc.message
     return Look(concerns, decision, posted, trouble)
+
+
+def not_over(config: Config, seen: Survey) -> tuple[frozenset[str], list[Concern]]:
+    """Return what cannot be over by this look, or the defect that keeps that from being told: then nothing is over."""
+    try:
+        return frozenset(undecided(config, seen)), []
+    except Exception as exc:  # noqa: BLE001  # whatever it is, it must not keep what is wrong from being told
+        return frozenset(), [defect("what may be over", exc)]
 
 
 def _recovered(seen: Survey) -> Iterator[str]:

@@ -14,7 +14,7 @@ from bkp.observations import HOST_PART
 from bkp.status import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from bkp.config.model import Config
     from bkp.observations import Observations
@@ -30,18 +30,8 @@ _UNTOLD = {
 }
 
 
-def undecided(config: Config, seen: Survey, known: Iterable[str]) -> set[str]:
-    """Return the keys (`runner.watch.decide.key_of`) of what cannot be over by this look.
-
-    Where a defect keeps that from being told, nothing that is `known` is over; what is wrong is told all the same.
-    """
-    try:
-        return set(_undecided(config, seen))
-    except Exception:  # noqa: BLE001  # whatever it is, it must not keep what is wrong from being told
-        return set(known)
-
-
-def _undecided(config: Config, seen: Survey) -> Iterator[str]:
+def undecided(config: Config, seen: Survey) -> Iterator[str]:
+    """Yield the keys (`runner.watch.decide.key_of`) of what cannot be over by this look."""
     for standing in seen.standings:
         yield from _of_job(standing)
     for name in config.repositories:

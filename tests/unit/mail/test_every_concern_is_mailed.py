@@ -15,8 +15,8 @@ from bkp.state.reading import Readable
 from bkp.state.watch import Known, read_watch, write_watch
 from bkp.survey import survey
 from bkp.zfs_health.model import Scan
-from runner.watch.look import look
-from runner.watch.undecided import undecided
+from runner.watch.decide import BLINDING
+from runner.watch.look import look, not_over
 from tests.support.exporter_world import BERLIN, NOW
 from tests.support.faults import FAULTS, LATELY, Site, dataset, host, night, pool
 from tests.support.mailbox import text_of
@@ -143,8 +143,11 @@ def test_what_is_hidden_and_not_mended_is_not_over_until_it_is(site: Site, kind:
     assert kind in {each.known.kind for each in look_at(site).decision.changes if each.is_over}
 
 
-def test_a_defect_in_what_tells_what_is_hidden_ends_nothing_and_silences_nothing(site: Site) -> None:
+def test_a_defect_in_what_tells_what_is_hidden_ends_nothing_and_is_told(site: Site) -> None:
     seen = survey(site.config, site.world.store, lambda: NOW, BERLIN, lambda _process: False)
-    assert undecided(site.config, seen, ["disk_hot disk left"]) == set()
+    assert not_over(site.config, seen) == (frozenset(), [])
     broken = dataclasses.replace(seen, observations=None)  # type: ignore[arg-type]  # what no caller may do
-    assert undecided(site.config, broken, ["disk_hot disk left"]) == {"disk_hot disk left"}
+    held, (defect,) = not_over(site.config, broken)
+    assert not held
+    assert (defect.kind, defect.severity) == ("internal_error", "critical")
+    assert defect.kind in BLINDING, "while it is there nothing is over"

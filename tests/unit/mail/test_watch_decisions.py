@@ -12,7 +12,7 @@ from bkp.concerns import KINDS, Concern
 from bkp.config.reports import Mail
 from bkp.config.values import Duration
 from bkp.config.watching import Watch
-from runner.watch.decide import FLAPPING_SETTLED, decide, is_quiet
+from runner.watch.decide import BLINDING, FLAPPING_SETTLED, STANDS_FOR, UNSEEN_KINDS, decide, is_quiet
 from runner.watch.message import MOST_SHOWN, build, subject, view
 from tests.support.mailbox import text_of
 
@@ -233,6 +233,13 @@ def test_one_thing_that_cannot_be_seen_keeps_no_other_from_being_over() -> None:
     unknown = a_concern("pool_unknown")
     story.look(concern, unknown)
     assert story.looks(3, unknown) == [("gone", "pool other")]
+
+
+def test_what_hides_and_what_is_hidden_are_kinds_that_there_are() -> None:
+    hidden = {kind for kinds in STANDS_FOR.values() for kind in kinds}
+    assert {*BLINDING, *UNSEEN_KINDS, *STANDS_FOR, *hidden} <= set(KINDS)
+    beginnings = {each for each_of in UNSEEN_KINDS.values() for each in each_of}
+    assert {each for each in beginnings if not any(kind.startswith(each) for kind in KINDS)} == set()
 
 
 def test_that_a_late_job_is_paused_does_not_make_it_well() -> None:
