@@ -164,6 +164,10 @@ _POOL_SETUP = """
 ssh-keygen -q -t ed25519 -N '' -C lab-root -f /root/.ssh/id_ed25519
 cat /root/.ssh/id_ed25519.pub >> /root/.ssh/authorized_keys
 sed 's/^/server,live,192.0.2.1,192.0.2.2 /' /etc/ssh/ssh_host_ed25519_key.pub > /root/.ssh/known_hosts
+# Each connection is cheaper without the key exchange that resists quantum computers, and without asking for a logind
+# that is masked.
+echo 'KexAlgorithms curve25519-sha256' > /etc/ssh/sshd_config.d/exchange.conf
+sed -i /pam_systemd.so/d /etc/pam.d/common-session
 """
 
 
