@@ -58,6 +58,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_began] = time.time()
     config.addinivalue_line("markers", "needs(ability): what the guest must be able to do; see lab.guest.Guest")
     config.addinivalue_line("markers", "smoke: part of the main path, `make test-vm-smoke`")
+    config.addinivalue_line(
+        "markers", "once(turn=0): on one of the releases only: what is judged differs by none of them"
+    )
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -88,11 +91,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.timeout(_TEST_LIMIT))
         if on_host and (item.get_closest_marker("needs") or "live" in getattr(item, "fixturenames", ())):
             config.stash[_left_out].append(item.nodeid)
-        else:
+        elif _is_its_turn(item, config):
             kept.append(item)
     if len(kept) != len(items):
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
         items[:] = kept
+
+
+def _is_its_turn(item: pytest.Item, config: pytest.Config) -> bool:
+    """Say whether a test that runs once runs on this release: those of a parametrised test alternate between them."""
+    once = item.get_closest_marker("once")
+    if once is None or config.getoption("--on-host"):
+        return True
+    indices = dict(item.callspec.indices)  # type: ignore[attr-defined]  # of a function that has parameters
+    release = indices.pop("release")
+    turn: int = once.kwargs.get("turn", 0) + sum(indices.values())
+    return bool(turn % len(config.getoption("--release").split(",")) == release)
 
 
 @pytest.hookimpl(optionalhook=True)

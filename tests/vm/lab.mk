@@ -5,7 +5,7 @@ RELEASE ?= bookworm,trixie
 SMOKE_RELEASE ?= bookworm
 # Machines side by side: one test module's on one release each. One keeps about one core busy (more with KVM).
 LAB_WORKERS ?= 2
-LAB_PYTEST = $(LAB_PYTHON) -m pytest tests/vm --verbose --durations=25 -n $(LAB_WORKERS)
+LAB_PYTEST = $(LAB_PYTHON) -m pytest tests/vm --verbose --durations=40 -n $(LAB_WORKERS)
 
 ##@ Test it on whole machines
 

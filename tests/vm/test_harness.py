@@ -47,6 +47,7 @@ def broken(release: Release) -> tuple[str, list[Path]]:
     return done.stdout, new
 
 
+@pytest.mark.once
 @pytest.mark.needs("system")
 def test_a_broken_test_is_red_and_shows_the_guests_journal_and_console(broken: tuple[str, list[Path]]) -> None:
     said, folders = broken
@@ -60,6 +61,7 @@ def test_a_broken_test_is_red_and_shows_the_guests_journal_and_console(broken: t
     assert "the reason only the journal knows" in (folders[0] / "report.txt").read_text("utf-8")
 
 
+@pytest.mark.once
 @pytest.mark.needs("system")
 def test_a_project_that_is_broken_in_one_place_turns_its_test_red(broken: tuple[str, list[Path]]) -> None:
     said, _ = broken
@@ -80,8 +82,8 @@ def test_on_a_host_what_needs_only_a_pool_is_chosen_and_the_rest_is_named() -> N
     chosen, _, left_out = done.stdout.partition("left out: only the lab's machines can")
 
     names = re.findall(r"(test_\w+\.py)::.*\[on-host\]", chosen)
-    assert Counter(names) == {"test_lab.py": 1, "test_snapshot_namespace.py": 5, "test_nightly_on_zfs.py": 7}
-    for module in ("test_interrupted_nights.py", "test_timers.py", "test_two_machines.py"):
+    assert Counter(names) == {"test_lab.py": 1, "test_nightly_on_zfs.py": 7}
+    for module in ("test_interrupted_nights.py", "test_timers.py", "test_replication.py"):
         assert module in left_out
 
 
@@ -253,6 +255,23 @@ def test_tests_that_share_a_machine_share_a_worker() -> None:
     assert workers.machine_of(f"{lab_test}[bookworm-prune]") == "tests/vm/test_lab.py bookworm"
     assert workers.machine_of(f"{lab_test}[bookworm-backports-prune]") == "tests/vm/test_lab.py bookworm-backports"
     assert workers.machine_of(lab_test) == "tests/vm/test_lab.py"
+
+
+def test_what_takes_longest_begins_first_and_what_is_not_known_before_it() -> None:
+    known = ["tests/vm/test_lab.py trixie", "tests/vm/test_replication.py trixie", "tests/vm/test_new.py bookworm"]
+    assert workers.longest_first(known) == [known[2], known[1], known[0]]
+
+
+def test_what_runs_once_runs_on_one_release_and_its_parameters_alternate() -> None:
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", str(HERE)]
+    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True)
+    killed = re.findall(r"test_sigkill_in_a_step\w*\[(\w+)-(\w+)\]", done.stdout)
+    assert len(killed) == len({step for _, step in killed}) == 8
+    assert Counter(release for release, _ in killed) == {"bookworm": 4, "trixie": 4}
+    assert set(re.findall(r"test_on_host.py::\w+\[(\w+)\]", done.stdout)) == {"trixie"}
+
+    alone = subprocess.run([*command, "--release", "trixie"], cwd=CHECKOUT, capture_output=True, text=True)
+    assert len(re.findall(r"test_sigkill_in_a_step", alone.stdout)) == 8
 
 
 def test_the_result_counts_and_times_each_module_on_each_release() -> None:

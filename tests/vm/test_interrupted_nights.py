@@ -124,6 +124,7 @@ def prove_the_next_night_is_good(site: Site, night: Night) -> None:
     assert [run["outcome"] for run in history if run["run_id"] == night.run_id] == ["interrupted"]
 
 
+@pytest.mark.once  # fifty more are killed by tests/integration, with the borg of either release
 @pytest.mark.parametrize("step", STEPS)
 def test_sigkill_in_a_step_leaves_nothing_after_the_next_night(site: Site, step: str) -> None:
     night = freeze_a_night_in(site, step, f"lab-killed-in-{step}")

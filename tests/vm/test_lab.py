@@ -1,14 +1,13 @@
-"""The lab's own machine: what it is, and that clock, power and disks can be moved, cut and pulled as tests need it."""
+"""The lab's own machine: what it is, what a power cut leaves, and that its programs say what is recorded of them."""
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.vm.lab import states
+from tests.vm.lab import recordings, states
 from tests.vm.lab.disks import NVME, POOL0, POOL1, SCSI, SPARE, VIRTIO
 
 if TYPE_CHECKING:
@@ -72,54 +71,6 @@ def test_every_disk_is_found_by_its_lasting_name(server: VirtualMachine) -> None
         assert server.run("lsblk", "-dnb", "-o", "SIZE", device).text == str(2 << 30), disk
 
 
-@pytest.mark.needs("disks")
-def test_an_nvme_warning_shows_in_smartctl_and_goes_away(server: VirtualMachine) -> None:
-    def verdict() -> tuple[int, bool, int]:
-        result = server.run("smartctl", "-a", "-j", "/dev/nvme0", check=False)
-        report = json.loads(result.stdout)
-        log = report["nvme_smart_health_information_log"]
-        return result.code, report["smart_status"]["passed"], log["critical_warning"]
-
-    assert verdict() == (0, True, 0)
-    server.nvme_warn(NVME, 4)
-    # Exit bit 3 is "disk failing" (smartctl(8), EXIT STATUS).
-    assert verdict() == (8, False, 4)
-    server.nvme_warn(NVME, 0)
-    assert verdict() == (0, True, 0)
-
-
-@pytest.mark.smoke
-@pytest.mark.needs("disks")
-def test_a_scrub_sees_and_repairs_a_corrupted_half_of_the_mirror(server: VirtualMachine, pool: Pool) -> None:
-    noise = f"{pool.path(pool.backup)}/noise"
-    server.run(f"head -c 8M /dev/urandom > {noise} && sha256sum {noise} > /root/noise.sum")
-    assert "scrub repaired 0B" in pool.scrub()
-    blocks = pool.blocks(pool.backup, "noise")
-    assert sum(block.size for block in blocks) == 8 << 20
-
-    server.corrupt(POOL1, blocks)
-
-    assert "scrub repaired 8M" in pool.scrub()
-    assert "errors: No known data errors" in pool.status()
-    server.run("sha256sum --check --quiet /root/noise.sum")
-    server.run(f"zpool clear {pool.name} && rm {noise}")
-
-
-@pytest.mark.needs("clock")
-def test_a_moved_clock_fires_a_calendar_timer(server: VirtualMachine) -> None:
-    noon = (server.now() + timedelta(days=1)).replace(hour=12, minute=0, second=0, microsecond=0)
-    due = noon + timedelta(hours=14, minutes=30)
-    server.set_clock(noon)
-    timer = "--unit=lab-nightly --on-calendar='02:30 UTC' --timer-property=AccuracySec=1s"
-    server.run(f"systemd-run --quiet {timer} touch /run/lab-nightly-fired")
-    assert server.run("test -e /run/lab-nightly-fired", check=False).code != 0
-
-    server.set_clock(due - timedelta(seconds=5))
-
-    server.wait_until("the timer to fire", "test -e /run/lab-nightly-fired")
-    assert server.now() >= due
-
-
 @pytest.mark.smoke
 @pytest.mark.needs("power")
 def test_a_power_cut_keeps_what_was_flushed_and_the_clock_goes_on(server: VirtualMachine, pool: Pool) -> None:
@@ -144,14 +95,22 @@ def test_a_power_cut_keeps_what_was_flushed_and_the_clock_goes_on(server: Virtua
 
 
 @pytest.mark.needs("disks")
-def test_a_pulled_disk_degrades_the_pool_and_a_spare_heals_it(server: VirtualMachine, pool: Pool) -> None:
-    """The last test of this module: the machine lacks a disk afterwards."""
-    server.unplug_from(pool, POOL1)
-    assert pool.health() == "DEGRADED"
+def test_smartctl_says_what_is_recorded(server: VirtualMachine, release: Release) -> None:
+    recorder = recordings.Recorder(server)
+    recordings.smart(server, recorder)
+    _compare(recorder, release)
 
-    # Partitioning makes udev report the new disk's partitions gone for a moment; a late zed takes the disk for removed.
-    server.run("systemctl stop zfs-zed")
-    server.run("zpool", "replace", "-f", pool.name, POOL1.by_id, SPARE.by_id)
 
-    server.wait_for("the resilver to end", lambda: pool.health() == "ONLINE")
-    assert "with 0 errors" in pool.status()
+@pytest.mark.needs("disks")
+def test_zfs_says_what_is_recorded(server: VirtualMachine, pool: Pool, release: Release) -> None:
+    """The last test of this module: it tells a pool's way from health to ruin."""
+    recorder = recordings.Recorder(server)
+    recordings.zfs(server, pool, recorder)
+    _compare(recorder, release)
+
+
+def _compare(recorder: recordings.Recorder, release: Release) -> None:
+    written = {name: recordings.load(release.name, name).shape for name in recorder.found}
+    assert {name: recording.shape for name, recording in recorder.found.items()} == written, (
+        "the fixtures are out of date: python -m tests.vm.lab record"
+    )
