@@ -31,6 +31,7 @@ clock_wait: 0s
 repositories:
   main:
     path: {repository}
+    encryption: {encryption}
     sources: [backup]
     passphrase_file: {env}
     key_export: {key}
@@ -68,6 +69,7 @@ class Site:
         tools: a folder for what the tests put beside it.
         name: of its dataset and repository, where a guest has several sites; empty is the pool's own dataset.
         program: bkp-run; python: an interpreter that imports the project.
+        encryption: the mode of its repository, as borg calls it.
     """
 
     guest: Guest
@@ -83,6 +85,7 @@ class Site:
     more: str = ""
     base: str = "/root"
     name: str = ""
+    encryption: str = "repokey-blake2"
 
     @classmethod
     def on(cls, guest: Guest, pool: Pool) -> Site:
@@ -158,7 +161,7 @@ class Site:
             zfs create -p {self.dataset}/child
             for number in $(seq {FILES}); do echo "file $number" > {self.tree}/file-$number; done
             for number in $(seq {IN_CHILD}); do echo "child $number" > {self.tree}/child/file-$number; done
-            {maker} init --encryption=repokey-blake2 {self.repository}
+            {maker} init --encryption={self.encryption} {self.repository}
             umask 077 && {self.borg} key export {self.repository} {self.key}
             """
         )
@@ -177,6 +180,7 @@ class Site:
         own = repository if self.base == "/root" else f"base_dir: {self.base}\n{repository}"
         text = _CONFIG.format(
             repository=self.repository,
+            encryption=self.encryption,
             dataset=dataset or self.dataset,
             env=self.env,
             key=self.key,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -44,10 +45,10 @@ UNWATCHED = {
     *("ZFS-005", "ZFS-007", "ZFS-008", "ZFS-009", "ZFS-010"),
     *("SMT-001", "SMT-002", "SMT-003", "SMT-004", "SMT-005", "SMT-006"),
 }
-# There is nothing for these to judge: no report before this one, no attestation, no keyfile, no place elsewhere, no
-# other key before this one, no replication, no heartbeat, no Raspberry Pi.
+# There is nothing for these to judge: no report before this one, no attestation, no place elsewhere, no other key
+# before this one, no replication, no heartbeat, no Raspberry Pi.
 NOTHING_THERE = {
-    *("ALR-004", "AUD-004", "PRM-010", "KEY-005", "KEY-007"),
+    *("ALR-004", "AUD-004", "KEY-005", "KEY-007"),
     *("REP-001", "REP-002", "REP-003", "REP-005", "REP-006", "ENC-004", "PRM-016", "PRM-017", "HST-001", "ALR-003"),
 }
 
@@ -64,7 +65,7 @@ def site(server: VirtualMachine, pool: Pool) -> Site:
     month = (server.now().replace(day=1) + timedelta(days=32)).replace(day=1)
     monday = month + timedelta(days=-month.weekday() % 7)
     server.set_clock(monday.replace(hour=12, minute=0, second=0, microsecond=0))
-    found = Site.on(server, pool)
+    found = replace(Site.on(server, pool), encryption="keyfile-blake2")
     found.set_up()
     found.serve_mail()
     found.configure(mail="always")
@@ -213,7 +214,7 @@ def test_the_monthly_audit_passes_what_is_proven_and_mails_what_is_not(site: Sit
     assert [line.split()[0] for line in failed] == ["bkp-audit.service"]
 
     by_hand = f"{site.tools}/report.json"
-    guest.run("systemctl stop borg-drill.timer")
+    guest.run(f"systemctl stop borg-drill.timer && chmod 0640 {site.base}/.config/borg/keys/*")
     guest.run("bkp-audit", "--config", site.config, "--quiet", "--json", by_hand, check=False)
     judged = json.loads(guest.read(by_hand))["results"]
-    assert {each["id"] for each in judged if each["verdict"] in {"fail", "error"}} == {*expected, "RUN-010"}
+    assert {each["id"] for each in judged if each["verdict"] in {"fail", "error"}} == {*expected, "PRM-010", "RUN-010"}
