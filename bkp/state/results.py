@@ -19,7 +19,9 @@ class Root(Record, frozen=True, kw_only=True):
     """A source's path in one archive; `present` is False where the path was not there to be archived.
 
     `reason` says why not. Of a path that is present it says what is unusual about it. `snapshot` is the received
-    snapshot that was archived, where the dataset is a replica, and `snapshot_at` when the live server made it.
+    snapshot that was archived, where the dataset is a replica, and `snapshot_at` when the live server made it. `guid`
+    is the dataset's own, by which one that was made anew under its name is known. `mounts` is where file systems were
+    mounted, at the path of a directory and below it, whose files the archive holds; the first 200 of them.
     """
 
     source: str
@@ -29,6 +31,8 @@ class Root(Record, frozen=True, kw_only=True):
     reason: str | None = None
     snapshot: str | None = None
     snapshot_at: UtcTime | None = None
+    guid: str | None = None
+    mounts: tuple[str, ...] = ()
 
 
 class LeftOut(Record, frozen=True, kw_only=True):
@@ -222,9 +226,13 @@ class EscrowResult(Record, frozen=True, kw_only=True, tag="escrow-drill"):
 
 
 class ReplicaDataset(Record, frozen=True, kw_only=True):
-    """The newest snapshot that a dataset here has in common with the live server's; None where there is none."""
+    """The newest snapshot that a dataset here has in common with the live server's; None where there is none.
+
+    `guid` is that of the dataset here: what is known of it is not true of another one that has its name later.
+    """
 
     dataset: str
+    guid: str | None = None
     snapshot: str | None = None
     snapshot_at: UtcTime | None = None
 

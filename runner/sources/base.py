@@ -20,7 +20,8 @@ class PreparedRoot:
     """One path for borg, as os.path.normpath writes it.
 
     `problem` says why it must not be archived as if whole; `note` what else the record is to say of it. `snapshot` is
-    the received one that is archived, and `snapshot_at` (UTC) when the live server made it.
+    the received one that is archived, and `snapshot_at` (UTC) when the live server made it. `guid` is the dataset's.
+    `mounts` is where file systems are mounted whose files are archived, at the path of a directory and below it.
     """
 
     path: str
@@ -29,6 +30,8 @@ class PreparedRoot:
     note: str | None = None
     snapshot: str | None = None
     snapshot_at: datetime | None = None
+    guid: str | None = None
+    mounts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,12 @@ def identity(path: str, patience: float = PATIENCE) -> tuple[int, int] | None:
     except OSError:
         return None
     return facts.st_dev, facts.st_ino
+
+
+def is_mount(path: str, patience: float = PATIENCE) -> bool:
+    """Return whether what lies at a path is on another device than the folder above it. As `identity` in all else."""
+    own, above = (identity(each, patience) for each in (path, os.path.dirname(path)))  # noqa: PTH120  # as a name
+    return own is not None and above is not None and own[0] != above[0]
 
 
 class SourceKind(Protocol):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from bkp.tools.mounts import Mount
 
+_ON_DEMAND, _OF_SUBVOLUMES = "autofs", "btrfs"
 # What the kernel or a running program makes up, and what only shows other folders: nothing that a restore would want.
 _PASSING = frozenset(
     {
@@ -24,6 +25,7 @@ _PASSING = frozenset(
     }
 )
 _NAMED = 5
+MOST_MOUNTS = 200  # of one root, in its record
 
 
 @dataclass(frozen=True)
@@ -62,15 +64,25 @@ def unarchived(
     return list(found.values())
 
 
-def unmounted(folders: Iterable[str], mount_points: Collection[str], roots: Collection[str]) -> list[str]:
-    """Return what to say of folders on other file systems that no table of mounts has: one sentence, or none.
+def judged_points(mountinfo: str, trees: Iterable[str]) -> frozenset[str]:
+    """Return where something is mounted of which `unarchived` says what has to be said.
+
+    Subvolumes of the Btrfs that a tree lies on are not among them: the table gives them its device, stat(2) does not.
+    """
+    mounts = parse_mountinfo(mountinfo)
+    own = {_device_of(tree, mounts) for tree in trees}
+    return frozenset(mount.point for mount in mounts if mount.kind != _OF_SUBVOLUMES or mount.device not in own)
+
+
+def passed_over(folders: Iterable[str], judged: Collection[str], roots: Collection[str]) -> list[str]:
+    """Return what to say of folders on other file systems of which nothing was said yet: one sentence, or none.
 
     Args:
         folders: where a walk of the trees met another device, and so borg did.
-        mount_points: what the table of mounts had before the night; `unarchived` judges those.
+        judged: where something is mounted of which `unarchived` has said it already (`judged_points`).
         roots: what is archived for its own sake.
     """
-    found = sorted(folder for folder in folders if folder not in mount_points and folder not in roots)
+    found = sorted(folder for folder in folders if folder not in judged and folder not in roots)
     if not found:
         return []
     more = f" and {len(found) - _NAMED:,} more" if len(found) > _NAMED else ""
@@ -91,6 +103,29 @@ def lacking(fstab: str, mountinfo: str, trees: Iterable[str], exclude: Sequence[
         for point in wanted
         if point not in there and point != tree and archived(point, tree, exclude)
     ]
+
+
+def mounted_in(mountinfo: str, tree: str, real: str, exclude: Iterable[str], *, across: bool) -> tuple[str, ...]:
+    """Return where file systems are mounted whose files an archive of `tree` holds: at it and, if `across`, below it.
+
+    `real` is where the tree lies, as the table of mounts has it, which knows no links. What the kernel makes up is none
+    of them, nor is what is mounted on demand below one place and goes by itself; that place is. Of Btrfs there may be
+    some that only show another folder of the tree's own.
+    """
+    mounts, exclude = parse_mountinfo(mountinfo), tuple(exclude)
+    own = _device_of(real, mounts)
+    on_demand = [mount.point for mount in mounts if mount.kind == _ON_DEMAND]
+    found: dict[str, None] = {}
+    for mount in mounts:
+        point, passing = mount.point, mount.kind in _PASSING and mount.kind != _ON_DEMAND
+        if passing or "@" in mount.source or any(is_below(point, each) and point != each for each in on_demand):
+            continue
+        other = mount.device != own or mount.kind == _OF_SUBVOLUMES
+        if point == real or (across and other and is_below(point, real)):
+            place = os.path.normpath(f"{tree}/{os.path.relpath(point, real)}")
+            if archived(place, tree, exclude):
+                found[place] = None
+    return tuple(sorted(found)[:MOST_MOUNTS])
 
 
 def _seen_at(tree: LiveTree, mounts: Iterable[Mount]) -> str:

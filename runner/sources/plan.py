@@ -82,7 +82,7 @@ def _place(
     if dataset.key_loaded is False:
         return PreparedRoot(path or dataset.name, dataset.name, f"is locked: the key of {dataset.name} is not loaded")
     if path is not None:
-        return PreparedRoot(path, dataset.name)
+        return PreparedRoot(path, dataset.name, guid=dataset.guid)
     if live is not None:
         reason = f"its path {live} does not lie below that of {top.name}: there is no place for it below {mount_at}"
         return Omitted(dataset.name, f"{reason}; make it a source of its own, or skip it", warn=True)

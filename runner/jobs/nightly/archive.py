@@ -16,7 +16,7 @@ from bkp.tools.borg import commands
 from bkp.tools.borg.outcome import missing_roots
 from bkp.tools.borg.replies import CreateReply, decode, utc
 from runner.jobs.listed import list_all, look
-from runner.sources.base import identity
+from runner.sources.base import identity, is_mount
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from runner.sources.base import PreparedSource
 
 
+_UNMOUNTED = "was unmounted while it was read: the archive may lack some of what it holds; run the nightly again"
 _LOST = "vanished, or became another folder, while it was read: was it unmounted?"
 
 
@@ -58,6 +59,8 @@ def create(session: BorgSession, prepared: Sequence[PreparedSource], drawer: Sam
         reply = session.run_borg(notes, arguments, keep=lambda message: bool(missing_roots(readable, (message,))))
         created = decode(reply.completed.stdout, CreateReply)
         lost = missing_roots(readable, reply.messages) | {path for path in readable if identity(path) != found[path]}
+        below = (place for _, root in roots for place in root.mounts if place != root.path)
+        unmounted = {place for place in below if not is_mount(place)}
         stats, cache = created.archive.stats, created.cache.stats
         archive = Archive(
             name=created.archive.name,
@@ -77,6 +80,8 @@ def create(session: BorgSession, prepared: Sequence[PreparedSource], drawer: Sam
                     reason=root.problem or (_LOST if root.path in lost else root.note),
                     snapshot=root.snapshot,
                     snapshot_at=root.snapshot_at,
+                    guid=root.guid,
+                    mounts=tuple(place for place in root.mounts if place not in unmounted),
                 )
                 for each, root in roots
             ),
@@ -101,6 +106,7 @@ def create(session: BorgSession, prepared: Sequence[PreparedSource], drawer: Sam
             "original_bytes": archive.original_bytes,
             "deduplicated_bytes": archive.deduplicated_bytes,
         }
+    session.tell("warning", [f"{place} {_UNMOUNTED}" for place in sorted(unmounted)])
     return record(session, NightlyResult(archive=archive, repository=repository))
 
 

@@ -31,7 +31,7 @@ from runner.jobs.nightly.old_logs import tidy_logs
 from runner.jobs.nightly.plan import dry_run, rights
 from runner.jobs.nightly.preparation import needed_paths, prepare, tell_passed_over
 from runner.jobs.nightly.retention import Pruned, compact_if_due, needs_tidying, prune, tidy
-from runner.jobs.nightly.vanished import held_before
+from runner.jobs.nightly.vanished import good_before
 from runner.sample import SampleDrawer, Tree
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def nightly(session: BorgSession, *, programs: Programs | None = None) -> None:
         with session.recorder.step("prepare") as notes:
             known = insist_on_repository(session, notes)
             nights = past_nights(session)
-            ready = prepare(session, stack, programs, held_before(nights or (), known.id))
+            ready = prepare(session, stack, programs, good_before(nights or (), known.id))
             prepared = ready.sources
             roots = [(each, root) for each in prepared for root in each.roots]
             trees = [(each.source, root.path) for each, root in roots if root.problem is None]

@@ -13,13 +13,14 @@ from bkp.own_excludes import confined
 from bkp.patience import NoAnswerError, in_time
 from bkp.patterns import excluder
 from bkp.quantities import format_duration
-from bkp.tools.mounts import FSTAB, mount_table, parse_mountinfo
+from bkp.tools.mounts import FSTAB, mount_table
 from bkp.tools.zfs.commands import Programs
 from bkp.tools.zfs.replies import parse_mounts
-from runner.jobs.nightly.vanished import with_vanished
+from runner.jobs.nightly.vanished import held_in, made_anew, unmounted_since, with_vanished
+from runner.sources.base import is_mount
 from runner.sources.directory import DirectorySource
 from runner.sources.each_other import each_other
-from runner.sources.nested import LiveTree, lacking, unarchived, unmounted
+from runner.sources.nested import LiveTree, judged_points, lacking, mounted_in, passed_over, unarchived
 
 if TYPE_CHECKING:
     import contextlib
@@ -27,32 +28,32 @@ if TYPE_CHECKING:
 
     from bkp.config.model import Config
     from bkp.patterns import Matcher
+    from bkp.state.results import Archive
     from runner.borg_session import BorgSession
-    from runner.jobs.nightly.vanished import Held
-    from runner.sources.base import PreparedSource, SourceKind
+    from runner.sources.base import PreparedRoot, PreparedSource, SourceKind
 
 
 @dataclass(frozen=True)
 class Ready:
-    """What a night reads: the sources, all patterns that borg is given, and the mount points before any snapshot's."""
+    """What a night reads: the sources, all patterns that borg is given, and the mount points that are told of."""
 
     sources: list[PreparedSource]
     excludes: tuple[str, ...]
-    mount_points: frozenset[str]
+    judged: frozenset[str]
 
 
 def prepare(
     session: BorgSession,
     stack: contextlib.ExitStack,
     programs: Programs | None,
-    held: Mapping[tuple[str, str], Held],
+    good: Sequence[Archive],
 ) -> Ready:
     """Make all sources of the repository readable until `stack` closes, and tell what is wrong with any of them.
 
-    `held` is what earlier archives hold. Raise `StepFailedError` if nothing can be read at all.
+    `good` are the good archives of earlier nights, oldest first. Raise `StepFailedError` if nothing can be read at all.
     """
     mountinfo = mount_table((programs or Programs()).mountinfo)  # before any snapshot is mounted
-    patience = session.patience
+    patience, held = session.patience, held_in(good)
     found: list[PreparedSource] = []
     for name in session.repository.sources:
         source = session.config.sources[name]
@@ -60,21 +61,22 @@ def prepare(
         found.append(with_vanished(stack.enter_context(kind.prepare(name, source)), held))
     found = _with_own_excludes(found, _each_other(session, mountinfo, patience))
     excludes = tuple(pattern for each in found for pattern in each.source.exclude)
-    found = [_without_excluded(each, excluder(excludes)) for each in found]
+    found = [_with_mounts(_without_excluded(each, excluder(excludes)), mountinfo, patience) for each in found]
     roots = [root for each in found for root in each.roots]
     problems = [f"{root.path} {root.problem}" for root in roots if root.problem]
     session.tell("error", problems)
     unasked = [f"{out.dataset} is not archived: {out.reason}" for each in found for out in each.left_out if out.warn]
-    session.tell("warning", unasked + _old(session, found) + _nested(mountinfo, found, excludes))
+    anew = [said for each in found for said in made_anew(each, held)]
+    session.tell("warning", unasked + anew + _old(session, found) + _nested(mountinfo, found, excludes, good))
     if len(problems) == len(roots):
         raise StepFailedError("no source can be read: " + "; ".join(problems), remedy="mount or correct them")
-    return Ready(found, excludes, frozenset(mount.point for mount in parse_mountinfo(mountinfo)))
+    return Ready(found, excludes, judged_points(mountinfo, [root.path for root in roots]))
 
 
 def tell_passed_over(session: BorgSession, ready: Ready, folders: Iterable[str]) -> None:
-    """Warn of folders that borg did not go into though no table of mounts has them: Btrfs subvolumes, say."""
+    """Warn of folders that borg did not go into and nothing was said of: Btrfs subvolumes, say."""
     roots = [root.path for each in ready.sources for root in each.roots]
-    session.tell("warning", unmounted(folders, ready.mount_points, roots))
+    session.tell("warning", passed_over(folders, ready.judged, roots))
 
 
 def _each_other(session: BorgSession, mountinfo: str, patience: float) -> dict[str, list[str]]:
@@ -101,8 +103,28 @@ def _with_own_excludes(prepared: Sequence[PreparedSource], more: Mapping[str, li
     return [replace(each, source=replace_fields(each.source, exclude=own[each.name])) for each in prepared]
 
 
-def _nested(mountinfo: str, prepared: Sequence[PreparedSource], excludes: Sequence[str]) -> list[str]:
-    """Return what to say of the file systems below the sources that no archive holds."""
+def _with_mounts(prepared: PreparedSource, mountinfo: str, patience: float) -> PreparedSource:
+    """Return a directory with the file systems that its archive holds; of a dataset each is a root of its own."""
+    source = prepared.source
+    if source.dataset is not None:
+        return prepared
+
+    def mounts(root: PreparedRoot) -> tuple[str, ...]:
+        try:
+            real = in_time(lambda: os.path.realpath(root.path), patience)
+        except OSError:
+            return ()
+        found = mounted_in(mountinfo, root.path, real, source.exclude, across=not source.one_file_system)
+        return tuple(place for place in found if place == root.path or is_mount(place, patience))
+
+    roots = (root if root.problem is not None else replace(root, mounts=mounts(root)) for root in prepared.roots)
+    return replace(prepared, roots=tuple(roots))
+
+
+def _nested(
+    mountinfo: str, prepared: Sequence[PreparedSource], excludes: Sequence[str], good: Sequence[Archive]
+) -> list[str]:
+    """Return what to say of the file systems below the sources that no archive holds, or tonight's does not."""
     trees = [
         LiveTree(root.path, root.dataset)
         for each in prepared
@@ -119,11 +141,12 @@ def _nested(mountinfo: str, prepared: Sequence[PreparedSource], excludes: Sequen
         fstab = mount_table(FSTAB) if across else ""
     except OSError:  # there is none, or it cannot be read: nothing is promised
         fstab = ""
-    gone = [
-        f"{point} is to be mounted below {tree} (/etc/fstab) and is not: the archive lacks what it holds; mount it, or "
-        "exclude it"
+    wanted = {
+        point: f"{point} is to be mounted below {tree} (/etc/fstab) and is not: the archive lacks what it holds; mount "
+        "it, or exclude it"
         for point, tree in lacking(fstab, mountinfo, across, excludes)
-    ]
+    }
+    gone = [*wanted.values(), *(said for place, said in unmounted_since(prepared, good) if place not in wanted)]
     judged = [each.source.dataset for each in prepared if each.source.dataset is not None]
     return gone + [
         f"{mount.point} ({mount.source}) is mounted below {tree} and not archived: "

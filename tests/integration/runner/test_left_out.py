@@ -74,31 +74,48 @@ def btrfs(tmp_path: Path) -> Iterator[Path]:
     point.mkdir()
     subprocess.run(["mount", "-o", "loop", image, point], check=True)
     yield point
-    subprocess.run(["umount", "--lazy", point], check=True)
+    subprocess.run(["umount", "--recursive", "--lazy", point], check=True)
 
 
-def test_a_btrfs_subvolume_is_named_until_it_is_excluded_or_asked_for(world: World, btrfs: Path) -> None:
-    top = btrfs / "data"
+def test_a_btrfs_subvolume_is_named_until_it_is_excluded_or_asked_for_and_missed_when_it_is_not_mounted(
+    world: World, btrfs: Path
+) -> None:
+    top, mounted = btrfs / "data", btrfs / "data" / "mounted"
     world.fill(top)
-    subprocess.run(["btrfs", "subvolume", "create", top / "home"], check=True, capture_output=True)
-    (top / "home" / "precious").write_text("x")
+    for subvolume in (top / "home", btrfs / "@mounted"):
+        subprocess.run(["btrfs", "subvolume", "create", subvolume], check=True, capture_output=True)
+        (subvolume / "precious").write_text("x")
+    mounted.mkdir()
+    device = subprocess.run(
+        ["findmnt", "--noheadings", "--output", "SOURCE", btrfs], check=True, capture_output=True, text=True
+    ).stdout.strip()
+    subprocess.run(["mount", "-o", "subvol=@mounted", device, mounted], check=True)
     world.config["sources"]["docs"] = {"path": str(top)}
     world.write_config()
     assert world.run("nightly").returncode == 1
     run = world.latest()
     assert run.outcome is Outcome.WARNING
-    said = f"not archived, as on a file system of its own (a Btrfs subvolume, say): {top}/home;"
+    said = f"not archived, as on a file system of its own (a Btrfs subvolume, say): {top}/home, {mounted};"
     assert run.messages[0].text.startswith(said)
     assert _without(top / "home" / "precious") not in _archived(world)
 
-    world.config["sources"]["docs"]["exclude"] = [f"pp:{top}/home"]
+    world.config["sources"]["docs"]["exclude"] = [f"pp:{top}/home", f"pp:{mounted}"]
     world.write_config()
     world.succeed("nightly")
 
     world.config["sources"]["docs"] = {"path": str(top), "one_file_system": False}
     world.write_config()
     world.succeed("nightly", "--accept-size")
-    assert _without(top / "home" / "precious") in _archived(world)
+    assert {_without(folder / "precious") for folder in (top / "home", mounted)} <= _archived(world)
+    held, archive = world.latest().archive, world.archives()[-1]
+    assert held is not None
+    assert held.roots[0].mounts == (str(mounted),)
+
+    subprocess.run(["umount", mounted], check=True)
+    assert world.run("nightly").returncode == 1
+    said = f"{mounted} was a file system of its own when {archive} was made, and is none now: is it mounted?"
+    assert world.latest().messages[0].text.startswith(said)
+    world.succeed("nightly")
 
 
 def _two_repositories(world: World, first: Path, second: Path) -> None:

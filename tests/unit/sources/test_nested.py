@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runner.sources.nested import LiveTree, lacking, unarchived
+from runner.sources.nested import LiveTree, lacking, mounted_in, unarchived
 
 ROOT = "1 0 8:1 / / rw - ext4 /dev/sda1 rw"
 DATA = "2 1 0:40 / /tank/data rw - zfs tank/data rw"
@@ -85,3 +85,26 @@ def test_what_is_to_be_mounted_below_a_source_and_is_not_is_named() -> None:
     assert lacking(_FSTAB, mounted("/", "/srv/data", "/srv/data/film"), ["/srv/data"], ()) == [photos]
     assert lacking(_FSTAB, mounted("/"), ["/srv/data"], ["pp:/srv/data/film"]) == [photos]
     assert lacking("", mounted("/"), ["/srv/data"], ()) == []
+
+
+_TABLE = """1 0 8:1 / / rw - ext4 /dev/sda1 rw
+2 1 8:2 / /mnt/disk rw - ext4 /dev/sda2 rw
+3 2 8:3 / /mnt/disk/docs/photos rw - ext4 /dev/sda3 rw
+4 2 8:2 /x /mnt/disk/docs/bound rw - ext4 /dev/sda2 rw
+5 2 0:50 / /mnt/disk/docs/scratch rw - tmpfs tmpfs rw
+6 2 0:51 / /mnt/disk/docs/old/.zfs/snapshot/a rw - zfs tank/old@a rw
+7 2 0:52 / /mnt/disk/docs/homes rw - autofs systemd-1 rw
+8 7 0:53 / /mnt/disk/docs/homes/ann rw - nfs nas:/ann rw
+9 7 0:54 / /mnt/disk/docs/homes rw - nfs nas:/ rw
+"""
+
+
+def test_what_an_archive_holds_of_other_file_systems_is_known_by_where_the_source_has_it() -> None:
+    def found(tree: str, real: str, *exclude: str, across: bool = True) -> tuple[str, ...]:
+        return mounted_in(_TABLE, tree, real, exclude, across=across)
+
+    assert found("/srv/docs", "/mnt/disk/docs") == ("/srv/docs/homes", "/srv/docs/photos")
+    assert found("/srv/docs", "/mnt/disk/docs", "pp:/srv/docs/photos") == ("/srv/docs/homes",)
+    assert found("/mnt/disk/docs", "/mnt/disk/docs", across=False) == ()
+    assert found("/mnt/disk", "/mnt/disk", across=False) == ("/mnt/disk",)
+    assert found("/mnt/disk", "/mnt/disk")[:2] == ("/mnt/disk", "/mnt/disk/docs/homes")

@@ -31,7 +31,7 @@ def left(found: Placement) -> dict[str, str]:
 
 def test_a_mounted_dataset_is_covered_where_it_is() -> None:
     top = a_dataset()
-    assert plan([top], mounted(top)) == Placement((PreparedRoot(f"/{TOP}", TOP),), ())
+    assert plan([top], mounted(top)) == Placement((PreparedRoot(f"/{TOP}", TOP, guid=top.guid),), ())
 
 
 def test_parents_are_covered_before_their_children_whatever_their_names() -> None:
