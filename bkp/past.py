@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from bkp.state.store import JobState
 
 MOST_TESTS = 20
+MOST_STARTS = 40
 JobTarget = tuple[str, str]
 TargetSource = tuple[str, str]
 MOST_KEYS = 50  # of one repository
@@ -96,6 +97,7 @@ class Past:
         listed: what each repository listed when it was last asked, by target.
         made: the newest night of each repository that made an archive and has ended, however it did.
         attempts, successes: the id of the newest run, and of the newest that ended well, of each job on each target.
+        good_starts: when the newest runs that ended well began, oldest first, the last `MOST_STARTS`.
         ends: how the newest run of each job on each target ended; of a deferred one, how the one before it did.
         begun: start of the earliest run there is, whatever became of it.
         until_last: the latest end of any run there is (UTC).
@@ -119,6 +121,7 @@ class Past:
     made: dict[str, Run] = field(default_factory=dict)
     attempts: dict[JobTarget, str] = field(default_factory=dict)
     successes: dict[JobTarget, str] = field(default_factory=dict)
+    good_starts: dict[JobTarget, tuple[datetime, ...]] = field(default_factory=dict)
     ends: dict[JobTarget, Ended] = field(default_factory=dict)
     keys: dict[str, tuple[KeySeen, ...]] = field(default_factory=dict)
     begun: datetime | None = None
@@ -146,6 +149,7 @@ class Past:
         if run.outcome.is_good:
             self.succeeded.add(key)
             self.successes[key] = run.run_id
+            self.good_starts[key] = (*self.good_starts.get(key, ())[1 - MOST_STARTS :], run.started_at)
         if (ended := run.ended_at) is None:
             return
         self.until_last = max(self.until_last or ended, ended)
@@ -174,12 +178,17 @@ class Past:
         of_place = {name for name, each in JOBS.items() if each.kind is spec.kind}
         self.verdicts = {key: each for key, each in self.verdicts.items() if not _is_of(key, of_place, run.target)}
         self.succeeded = {key for key in self.succeeded if not _is_of(key, of_place, run.target)}
+        self.good_starts = {
+            key: each for key, each in self.good_starts.items() if not _is_of(key, of_place, run.target)
+        }
         if spec.kind is Kind.REPOSITORY:
             self.drills.pop(run.target, None)
             self.archives.pop(run.target, None)
             self.listed.pop(run.target, None)
             self.made.pop(run.target, None)
             self.sources = {key: moment for key, moment in self.sources.items() if key[0] != run.target}
+        elif spec.kind is Kind.REPLICATION:
+            self.synced.pop(run.target, None)
 
     def _see_key(self, run: Run) -> None:
         if run.key_fingerprint is None or run.subject is None:
@@ -218,6 +227,7 @@ class Past:
             made=dict(self.made),
             attempts=dict(self.attempts),
             successes=dict(self.successes),
+            good_starts=dict(self.good_starts),
             ends=dict(self.ends),
             keys=dict(self.keys),
             hosts=set(self.hosts),
@@ -254,6 +264,11 @@ class Past:
             confirmed=self.confirmed if self.confirmed is None or self.confirmed.at <= now else None,
             untrusted=future,
         )
+
+
+def begun_by(past: Past, job: str, target: str, now: datetime) -> datetime | None:
+    """Return when the newest run began that ended well and is not dated in the future; None if none is known."""
+    return next((each for each in reversed(past.good_starts.get((job, target), ())) if each <= now), None)
 
 
 def record_doubt(run: Run, state: JobState, past: Past, *, alive: bool, as_success: bool) -> str | None:

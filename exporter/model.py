@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bkp.concerns import Concern, concerns_of
 from bkp.holdings import Holding, holding_of
 from bkp.inventory import Inventory, take_inventory
+from bkp.pulls import newest_pull
 from bkp.state.reading import Missing, Readable
 
 if TYPE_CHECKING:
@@ -49,16 +50,10 @@ class Model:
 
     @property
     def pulls(self) -> dict[str, Synced]:
-        """Return what is recorded of each replication as it is configured now."""
-        found = {}
-        for name, settings in self.config.config.replications.items():
-            synced = self.survey.past.synced.get(name)
-            if synced is not None and (synced.result.source, synced.result.target) == (
-                settings.source,
-                settings.target,
-            ):
-                found[name] = synced
-        return found
+        """Return what is recorded of each replication as it is configured and lies here now."""
+        config = self.config.config
+        found = {name: newest_pull(config, self.survey, name) for name in config.replications}
+        return {name: synced for name, synced in found.items() if synced is not None}
 
 
 def build_model(look: Look) -> Model:

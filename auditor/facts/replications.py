@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from auditor.facts.history import SOURCE as HISTORY
 from auditor.facts.history import doubt
 from bkp.errors import BkpError
+from bkp.pulls import recorded_pull, replaced_since
 from bkp.tools.zfs.client import Zfs
 
 if TYPE_CHECKING:
@@ -28,14 +29,15 @@ _TIMEOUT_SECONDS = 20.0
 def collect_replications(builder: FactBuilder, config: Config, survey: Survey) -> None:
     """Add what is configured, and what the newest pull recorded of it as it is configured now."""
     add_configured(builder, config)
-    for name, settings in config.replications.items():
+    for name in config.replications:
         facts = builder.of("replication", name)
         if (reason := doubt(survey)) is not None:
             facts.fail(HISTORY, reason, _RECORDED)
             continue
-        synced = survey.past.synced.get(name)
-        if synced is None or (synced.result.source, synced.result.target) != (settings.source, settings.target):
-            facts.add(f"{HISTORY}: no pull has recorded anything", dict.fromkeys(_RECORDED))
+        synced = recorded_pull(config, survey, name)
+        replaced = replaced_since(survey, synced) if synced is not None else "no pull has recorded anything"
+        if synced is None or replaced is not None:
+            facts.add(f"{HISTORY}: {replaced}", dict.fromkeys(_RECORDED))
             continue
         result = synced.result
         known = result.datasets is not None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bkp.concerns.model import Concern
 from bkp.jobs import NIGHTLY, SYNC
+from bkp.pulls import recorded_pull, replaced_since
 from bkp.quantities import format_duration
 from bkp.state.archives import is_whole
 from bkp.status import Status
@@ -28,8 +29,10 @@ _NOTHING_KNOWN = frozenset({Status.NEVER, Status.UNKNOWN})
 
 def concerns(config: Config, survey: Survey, name: str) -> Iterator[Concern]:
     """Yield those about one replication."""
-    settings, synced = config.replications[name], survey.past.synced.get(name)
-    if synced is not None and (synced.result.source, synced.result.target) == (settings.source, settings.target):
+    settings, synced = config.replications[name], recorded_pull(config, survey, name)
+    if synced is not None and (why := replaced_since(survey, synced)) is not None:
+        yield _about(name, "replica_unknown", "critical", f"{why}; nothing is known of what is there", _pull(name))
+    elif synced is not None:
         yield from _lag(name, settings, synced, survey.now)
         yield from _cut_off(name, synced, survey.now)
         yield from _gate(name, settings, synced, survey.now)

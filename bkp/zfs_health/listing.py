@@ -21,8 +21,8 @@ POOL_COLUMNS = (
     "readonly",
 )  # fmt: skip
 DATASET_COLUMNS = (
-    "name", "type", "encryption", "encryptionroot", "keystatus", "mounted", "mountpoint", "canmount", "readonly",
-    "quota", "refquota", "available", "used", "receive_resume_token",
+    "name", "guid", "type", "encryption", "encryptionroot", "keystatus", "mounted", "mountpoint", "canmount",
+    "readonly", "quota", "refquota", "available", "used", "receive_resume_token",
 )  # fmt: skip
 KEY_COLUMNS = ("name", "property", "value")
 SNAPSHOT_COLUMNS = ("name", "creation")
@@ -90,13 +90,15 @@ def with_keys(datasets: Sequence[DatasetHealth], keys: Mapping[str, Mapping[str,
 def _with_key(dataset: DatasetHealth, values: Mapping[str, str]) -> DatasetHealth:
     form = _word(values.get("keyformat"))
     told = fingerprint(values) if form == SALTED else None
-    return msgspec.structs.replace(dataset, guid=_word(values.get("guid")), key_form=form, key_fingerprint=told)
+    guid = _word(values.get("guid")) or dataset.guid
+    return msgspec.structs.replace(dataset, guid=guid, key_form=form, key_fingerprint=told)
 
 
 def _dataset(row: Mapping[str, str]) -> DatasetHealth:
     resume = row.get("receive_resume_token")
     return DatasetHealth(
         name=row["name"],
+        guid=_word(row.get("guid")),
         kind=_word(row.get("type")),
         encryption=_word(row.get("encryption")),
         encryption_root=_word(row.get("encryptionroot")),

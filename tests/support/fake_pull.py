@@ -86,14 +86,14 @@ def zfs(folder: Path, verb: str, *arguments: str) -> None:
             value = datasets[name].get({"receive_resume_token": "token"}.get(key, key), "-")
             sys.stdout.write(f"{name}\t{key}\t{value}\t-\n")
         return
-    columns = arguments[arguments.index("-o") + 1].split(",")
+    columns, play = arguments[arguments.index("-o") + 1].split(","), _read(folder, "play")
     for name, each in datasets.items():
         if "snapshot" in arguments:
             for txg, (short, guid, created) in enumerate(each["snapshots"]):
                 sys.stdout.write(f"{name}@{short}\t{guid}\t{created}\t{txg}\t0\n")
             continue
         facts = {"name": name, "mountpoint": "none", "canmount": "noauto", "keystatus": "-", "encryption": "off"}
-        facts |= {"guid": "1", "inconsistent": each.get("inconsistent", "0")}
+        facts |= {"guid": play["guid"], "inconsistent": each.get("inconsistent", "0")}
         facts |= {"receive_resume_token": each.get("token", "-")}
         sys.stdout.write("\t".join(facts[column] for column in columns) + "\n")
 

@@ -49,6 +49,8 @@ LATELY = NOW - HOUR
 LOOKED = NOW - timedelta(minutes=2)
 ABORTED = a_test(SelfTestResult.ABORTED, SelfTestKind.LONG, 1)
 
+REPLICAS = ("tank/photos", "tank/papers")
+
 
 class Site:
     """A whole server below `folder`: repository, replicas, pool, disks, keys elsewhere, audit, mail and watch."""
@@ -116,7 +118,7 @@ class Site:
 
     def observe(self, change: Callable[[Observer], None]) -> None:
         """Have the probe see something else."""
-        observer = Observer(self.state, LOOKED)
+        observer = Observer(self.state, LOOKED, *REPLICAS)
         change(observer)
         observer.write()
 
@@ -232,7 +234,7 @@ def _another_pool(seen: Observer) -> None:
 
 
 def _old_look(site: Site) -> None:
-    Observer(site.state, NOW - 5 * HOUR).write()
+    Observer(site.state, NOW - 5 * HOUR, *REPLICAS).write()
 
 
 FULL = a_pool(LOOKED).space

@@ -206,13 +206,16 @@ def a_host(**changes: Any) -> HostSeen:
 
 
 class Observer:
-    """Writes the four observations; what is not changed is a host on which all is well. Times are `now`."""
+    """Writes the four observations; what is not changed is a host on which all is well. Times are `now`.
 
-    def __init__(self, state: Path, now: datetime) -> None:
+    `more` are datasets that are there besides.
+    """
+
+    def __init__(self, state: Path, now: datetime, *more: str) -> None:
         self.state = state
         self.now = now
         self.pools: dict[str, Part[PoolSeen]] = {"tank": self.part(a_pool_seen(a_pool(now)))}
-        names = ("tank", "tank/Secure", "tank/Secure/Borg")
+        names = ("tank", "tank/Secure", "tank/Secure/Borg", *more)
         self.datasets: dict[str, Part[DatasetHealth]] = {name: self.part(a_dataset(name)) for name in names}
         self.disks: dict[str, Part[DiskSeen]] = {
             "left": self.part(a_disk_seen(now)),

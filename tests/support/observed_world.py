@@ -60,8 +60,10 @@ def configure(world: World, extra: str, *, found: bool = False) -> Observer:
     """Add pools and disks to the configuration of a world; return what writes their observations."""
     world.extra += extra
     world.config_path.write_text(world.config_text(), encoding="utf-8")
-    world.record(*outliving_runs(parse_config(world.config_text()), world.now - timedelta(days=1), found=found))
-    return Observer(world.store.root, world.now - timedelta(minutes=2))
+    config = parse_config(world.config_text())
+    world.record(*outliving_runs(config, world.now - timedelta(days=1), found=found))
+    replicas = (each.target for each in config.replications.values())
+    return Observer(world.store.root, world.now - timedelta(minutes=2), *replicas)
 
 
 def observed(world: World) -> None:

@@ -40,6 +40,7 @@ class PullWorld:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.now, self.settings, self.host = folder, NOW, "", "live"
+        self.guid = "1"  # of every dataset here
         self.live: dict[str, Any] = {
             name: {"snapshots": [["old", f"1{name}", made(25)], ["new", f"2{name}", made(1)]]}
             for name in (LIVE, f"{LIVE}/child")
@@ -60,6 +61,7 @@ class PullWorld:
 
     def run(self, *flags: str) -> Run:
         """Pull once, at `now`, and return the record."""
+        self.play["guid"] = self.guid
         for name in ("live", "here", "play"):
             (self.folder / f"{name}.json").write_text(json.dumps(getattr(self, name)))
         config = parse_config(

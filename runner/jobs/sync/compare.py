@@ -15,13 +15,18 @@ if TYPE_CHECKING:
 
 
 def common(
-    source: str, target: str, there: Mapping[str, Sequence[Snapshot]], here: Iterable[Snapshot]
+    source: str,
+    target: str,
+    there: Mapping[str, Sequence[Snapshot]],
+    here: Iterable[Snapshot],
+    datasets: Iterable[Dataset] = (),
 ) -> tuple[ReplicaDataset, ...]:
     """Return the newest snapshot that each dataset of the live server has in common with its replica.
 
     Snapshots are the same if their guids are: a name can be given twice. `there` maps each dataset that is to be pulled
-    to its snapshots, `here` are those of the replica and all below it.
+    to its snapshots, `here` are those of the replica and all below it, which are `datasets`.
     """
+    known = {each.name: each.guid for each in datasets}
     guids: dict[str, dict[str, Snapshot]] = {}
     for each in here:
         guids.setdefault(each.dataset, {})[each.guid] = each
@@ -33,6 +38,7 @@ def common(
         found.append(
             ReplicaDataset(
                 dataset=replica,
+                guid=known.get(replica),
                 snapshot=newest.name if newest else None,
                 snapshot_at=newest.created_at if newest else None,
             )

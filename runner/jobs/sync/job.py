@@ -93,6 +93,7 @@ class _Pull:
         with self.recorder.step("look"):
             insist_on_keys(self.replication)
             there = self._datasets()
+            self._bind(there)
             insist_on_raw(self.session.target, self.replication, self.session.before, self._root(there))
         with self.recorder.step("reach"):
             self.live.answer(commands.HELLO)
@@ -128,6 +129,14 @@ class _Pull:
                 return []
             raise
 
+    def _bind(self, there: list[Dataset]) -> None:
+        """Record which dataset is pulled into, and forget what was measured of another one under its name."""
+        if there:
+            self.recorder.update(subject=there[0].guid)
+        known = {each.name: each.guid for each in there}
+        if any(each.guid not in {None, known.get(each.dataset)} for each in self.result.datasets or ()):
+            self.result = replace(self.result, datasets=None, partial=())
+
     def _root(self, there: list[Dataset]) -> str | None:
         if not there or there[0].receiving:  # a first receive, of which zfs says nothing yet
             return None
@@ -155,10 +164,11 @@ class _Pull:
         known = {source + each.name.removeprefix(own.target): each for each in datasets}
         there = self.live.snapshots(known)
         here = self.zfs.received(own.target) if datasets else []
-        found = common(source, own.target, there, here)
+        found = common(source, own.target, there, here, datasets)
         self.ahead = ahead(found, here)
         cut = partials(datasets, found, self.session.before, self.session.clock())
         self._record(replace(self.result, datasets=found, partial=cut))
+        self._bind(datasets)
         return there
 
     def _resume_or_discard(self, datasets: list[Dataset], there: dict[str, list[Snapshot]]) -> None:

@@ -185,7 +185,7 @@ def seen(change: Callable[[Observer], None] = lambda _observer: None) -> Callabl
     """The probe has looked just now, and saw this amiss."""
 
     def write(server: Server) -> None:
-        observer = Observer(server.root / "state", datetime.now(UTC))
+        observer = Observer(server.root / "state", datetime.now(UTC), "tank/copy")
         change(observer)
         observer.write()
 

@@ -234,9 +234,11 @@ def test_raw_is_kept_for_a_replicas_life(world: PullWorld) -> None:
     found = world.run()
     assert found.outcome is Outcome.FAILURE
     assert "the replica tank/copy was begun in the clear" in (found.reason or "")
-    world.here = {}  # renamed away: another one may begin
+    world.here, world.guid = {}, "2"  # renamed away: another one may begin
     begun = world.run()
     assert begun.outcome is Outcome.SUCCESS
+    assert begun.subject == "2"
+    assert {each.guid for each in result_of(begun).datasets or ()} == {"2"}
     assert "--sendoptions=w" in (world.folder / "syncoid.argv").read_text()
     world.settings, world.play["raw"] = "", False
     assert "was begun raw" in (world.run().reason or "")

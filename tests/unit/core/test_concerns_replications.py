@@ -11,9 +11,11 @@ from msgspec.structs import replace
 from bkp.concerns import Concern, concerns_of
 from bkp.config import parse_config
 from bkp.state.fields import Outcome
+from bkp.state.observed import seen, write_observation
 from bkp.state.results import Partial, ReplicaDataset, SyncResult
 from bkp.state.store import StateStore
 from bkp.survey import survey
+from bkp.zfs_health.model import DatasetHealth
 from tests.support.records import START, a_night, a_repository, a_run, an_archive, roots
 
 if TYPE_CHECKING:
@@ -101,6 +103,41 @@ def test_what_was_never_compared_or_comes_from_the_future_is_unknown(
 def test_a_pull_of_another_source_or_target_says_nothing_of_this_one(store: StateStore) -> None:
     store.write_ended(a_run("sync", START, target="live", result=pulled(source="bkp@other:tank/data")))
     assert set(of_replicas(store)) == {"replica_unknown"}
+
+
+def test_what_was_pulled_into_a_dataset_says_nothing_of_another_one_in_its_place(store: StateStore) -> None:
+    child = ReplicaDataset(dataset=f"{TARGET}/child", guid="2", snapshot="s", snapshot_at=hours(1))
+    datasets = (ReplicaDataset(dataset=TARGET, guid="1", snapshot="s", snapshot_at=hours(1)), child)
+    store.write_ended(a_run("sync", START, target="live", result=pulled(datasets=datasets), subject="1"))
+
+    def found(*guids: str | None, minutes: int = 30) -> dict[str, Concern]:
+        names = ("tank", TARGET, f"{TARGET}/child")
+        seen_at = START + timedelta(minutes=minutes)
+        parts = {
+            name: seen(DatasetHealth(name=name, guid=guid), "zfs list", seen_at)
+            for name, guid in zip(names, ("0", *guids), strict=False)
+        }
+        write_observation(store.root, "datasets", "vault", parts)
+        return of_replicas(store)
+
+    assert found("1", "2") == found("1", None) == found("9", minutes=5) == {}
+    for guids, said in (
+        (("9", "2"), f"{TARGET} is another dataset"),
+        (("1", "8"), f"{TARGET}/child is another dataset"),
+    ):
+        (anew,) = found(*guids).values()
+        assert (anew.kind, anew.severity) == ("replica_unknown", "critical")
+        assert said in anew.sentence
+    assert "is not there any more" in found("1")["replica_unknown"].sentence
+    assert "is not there any more" in found()["replica_unknown"].sentence
+    store.write_ended(a_run("sync", START + timedelta(minutes=20), outcome=Outcome.FAILURE, target="live", subject="9"))
+    found("9", "8", minutes=5)
+    assert set(of_replicas(store)) == set()  # the job says it: nothing that it recorded counts any more
+    anew_pulled = tuple(replace(each, guid=guid) for each, guid in zip(datasets, "98", strict=True))
+    store.write_ended(
+        a_run("sync", START + timedelta(minutes=25), target="live", result=pulled(datasets=anew_pulled), subject="9")
+    )
+    assert of_replicas(store) == {}
 
 
 def test_a_success_without_a_result_is_unknown_and_a_job_that_never_ran_says_so_itself(store: StateStore) -> None:
