@@ -76,12 +76,17 @@ def deadline(job: Job, last_success_started_at: datetime | None, zone: tzinfo) -
     return elapse + job.grace if elapse else None
 
 
-def job_status(state: JobState, job: Job, now: datetime, zone: tzinfo, *, alive: bool | None) -> JobStatus:
-    """Return the status of one job. `alive` says whether a `running` record's process lives; None if not known."""
+def job_status(
+    state: JobState, job: Job, now: datetime, zone: tzinfo, *, alive: bool | None, before: datetime | None = None
+) -> JobStatus:
+    """Return the status of one job. `alive` says whether a `running` record's process lives; None if not known.
+
+    `before` is when the last success began that is not from the future: what follows from one that is lies years away.
+    """
     success = state.success.value if isinstance(state.success, Readable) else None
     latest = state.latest.value if isinstance(state.latest, Readable) else None
-    trusted = success is not None and success.started_at <= now  # what follows from the future lies years away
-    due = deadline(job, success.started_at if success is not None and trusted else None, zone)
+    begun = success.started_at if success is not None else None
+    due = deadline(job, before if begun is not None and begun > now else begun, zone)
     status, explanation = _judge(state, latest, success, due, now, alive)
     if status is Status.OK and due is None and job.schedule is not None:
         # Not "never late": whoever wrote a schedule wants to hear that nothing comes of it any more.
@@ -116,6 +121,9 @@ def _judge(
             return Status.NEVER, "no run is recorded"
         return Status.UNKNOWN, "the record of the last attempt is gone"
     if _is_ahead(latest, now) or (success is not None and _is_ahead(success, now)):
+        if due is not None and now > due:
+            passed = "its deadline has passed by the last success that does not lie in the future"
+            return Status.LATE, passed if _is_ahead(latest, now) else _late(latest, alive)
         if not _is_ahead(latest, now) and latest.outcome is not Outcome.RUNNING and latest.end is not None:
             ended = _ended(latest, has_succeeded=True)
             if ended[0] is Status.FAILED:  # a success from the future does not hide it

@@ -17,7 +17,7 @@ from bkp.jobs import JOBS
 from bkp.mail.outbox import Outbox
 from bkp.observations import Observations, read_observations
 from bkp.own_names import of_this_host, own_names
-from bkp.past import History, Past, digest, read_history, record_doubt
+from bkp.past import History, Past, begun_by, digest, read_history, record_doubt
 from bkp.state.audits import KeptReports
 from bkp.state.fields import Outcome
 from bkp.state.parked import with_parked
@@ -287,7 +287,7 @@ def _standing(state: JobState, settings: Job, past: Past, now: datetime, zone: t
         settings=settings,
         state=state,
         alive=alive,
-        status=job_status(state, settings, now, zone, alive=alive),
+        status=job_status(state, settings, now, zone, alive=alive, before=begun_by(past, state.job, state.target, now)),
         success_known=not lost and not isinstance(state.success, Unreadable) and not _is_ahead(success, now),
         clock_ahead=_is_ahead(latest, now) or _is_ahead(success, now),
         pause=pauses.in_force(state.pause, state.job, state.target, now),

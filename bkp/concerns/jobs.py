@@ -35,12 +35,19 @@ def concerns(survey: Survey) -> Iterator[Concern]:
                 "set the clock (`timedatectl`); the next run that ends makes it good",
             )
         if standing.status.needs_attention and not standing.is_excused:
-            if not (standing.clock_ahead and standing.status.status is Status.UNKNOWN):
+            if not _is_said_by_the_clock(standing):
                 yield _trouble(standing)
         elif not standing.clock_ahead and (why := _warned(standing)) is not None:
             yield _about(standing, "job_warnings", "warning", why, "read its log", run=_ended(standing))
         if standing.pause is not None:
             yield _paused(standing, standing.pause, survey.zone)
+
+
+def _is_said_by_the_clock(standing: Standing) -> bool:
+    """Return whether nothing but the clock is in doubt: by an earlier success, not from the future, it is not late."""
+    status = standing.status
+    known = status.deadline is not None or not status.scheduled
+    return standing.clock_ahead and status.status is Status.UNKNOWN and known
 
 
 def _paused(standing: Standing, pause: Pause, zone: tzinfo) -> Concern:

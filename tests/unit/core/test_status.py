@@ -41,9 +41,10 @@ def judged(
     job: Job = JOB,
     alive: bool | None = None,
     zone: Any = UTC,
+    before: datetime | None = None,
 ) -> JobStatus:
     state = JobState("nightly", "main", reading(latest, LATEST), reading(success, SUCCESS), Missing(Path("pause.json")))
-    return job_status(state, job, now, zone, alive=alive)
+    return job_status(state, job, now, zone, alive=alive, before=before)
 
 
 RUNNING = a_run(1, outcome=Outcome.RUNNING, ended_at=None)
@@ -160,6 +161,19 @@ def test_a_record_in_the_future_is_unknown_whatever_it_says(outcome: Outcome, al
     begun_before = a_run(outcome=outcome, ended_at=START + timedelta(days=3))
     assert judged(begun_before, begun_before, alive=alive).status is Status.UNKNOWN
     assert "clock was moved" in judged(ahead, ahead).explanation
+
+
+@pytest.mark.parametrize("alive", ALIVE)
+@pytest.mark.parametrize("outcome", list(Outcome))
+def test_while_a_success_lies_in_the_future_the_one_before_it_sets_the_deadline(
+    outcome: Outcome, alive: bool | None
+) -> None:
+    ahead, due = a_run(365), START + timedelta(days=1, hours=2)
+    early, late = (judged(ahead, ahead, before=START, now=now) for now in (due, due + timedelta(seconds=1)))
+    assert (early.status, early.deadline) == (Status.UNKNOWN, due)
+    assert (late.status, late.deadline) == (Status.LATE, due)
+    since = judged(a_run(1, outcome=outcome), ahead, before=START, now=START + timedelta(days=2), alive=alive)
+    assert since.status is Status.LATE
 
 
 def test_a_job_without_schedule_is_never_late() -> None:

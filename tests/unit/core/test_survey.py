@@ -10,6 +10,7 @@ import pytest
 
 from bkp.attestations.file import append_attestations
 from bkp.attestations.model import Attestation
+from bkp.concerns import concerns_of
 from bkp.config import parse_config
 from bkp.config.model import Paths
 from bkp.holdings import holding_of
@@ -333,6 +334,26 @@ def test_a_night_with_the_clock_ahead_hides_neither_the_failure_after_it_nor_its
     assert found.standings[0].status.deadline is None
     holding = holding_of(CONFIG, found, "main")
     assert (holding.archive, holding.missing) == (lacking, ("etc",))
+
+
+@pytest.mark.parametrize("later", [False, True], ids=["nothing after it", "failures after it"])
+def test_a_success_from_the_future_is_a_warning_until_the_deadline_of_the_one_before_it(
+    store: StateStore, later: bool
+) -> None:
+    store.write_ended(a_run(started=START - timedelta(days=2)))
+    store.write_ended(a_run(started=AHEAD))
+    if later:
+        store.write_ended(a_run(started=START - timedelta(minutes=30), outcome=Outcome.FAILURE))
+    found = look(store)
+    assert (status(found), found.standings[0].clock_ahead) == (Status.LATE, True)
+    said = {each.kind: each.severity for each in concerns_of(CONFIG, found) if each.object == "nightly on main"}
+    assert said == {"clock_ahead": "warning", "job_late": "critical"}
+
+
+def test_a_success_from_the_future_that_nothing_precedes_is_critical(store: StateStore) -> None:
+    store.write_ended(a_run(started=AHEAD))
+    said = {each.kind: each.severity for each in concerns_of(CONFIG, look(store)) if each.object == "nightly on main"}
+    assert said == {"clock_ahead": "warning", "job_unknown": "critical"}
 
 
 def test_when_a_source_was_last_whole_is_not_known_if_its_newest_archive_is_dated_in_the_future(
