@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +14,10 @@ from bkp.clock import utc_now
 from bkp.config import load_config
 from bkp.errors import ExitCode, UsageError
 from bkp.jobs import ESCROW_DRILL, Kind
+from bkp.patience import in_time
 from runner.commands import options
 from runner.commands.running import chosen_targets, run_on, show_plans, tell, tell_json, voices
+from runner.commands.waiting import say_who_holds
 
 if TYPE_CHECKING:
     from bkp.config import Config
@@ -112,7 +115,7 @@ def _one(config: Config, target: str | None) -> str:
     ),
 )
 @options.target
-@click.option("--to", "path", type=click.Path(path_type=Path), help="The file to write.  [default: key_export]")
+@click.option("--to", "path", type=options.PlaceType(), help="The file to write.  [default: key_export]")
 @click.option("--replace", is_flag=True, help="Write it over the different key that lies there.")
 @options.dry_run
 @click.pass_obj
@@ -122,9 +125,8 @@ def export_key(config_path: Path, target: str | None, path: Path | None, replace
     A different key that lies there is not written over, unless --replace says so. No passphrase is needed: the
     export is locked by the one that the repository has now.
     """
-    from bkp.state.files import PRIVATE_MODE, write_atomic
-    from bkp.tools.borg.live_key import export_of
     from runner.key_watch import outdated_places
+    from runner.lifecycle.signals import ending_signals_raise
 
     config = load_config(config_path)
     name = _one(config, target)
@@ -132,18 +134,34 @@ def export_key(config_path: Path, target: str | None, path: Path | None, replace
     place = path or (Path(repository.key_export) if repository.key_export else None)
     if place is None:
         raise UsageError(f"repositories.{name}.key_export is null", remedy="name a file with --to")
-    if path is not None and not path.absolute().parent.is_dir():  # a key is not to lie beside what is not mounted
-        raise UsageError(f"{path.parent} is no folder of this server", remedy="mount it, or make it")
-    content, key = export_of(repository, lock_wait=config.lock_wait.total_seconds())
-    said = _refuse_another(place, key, replace=replace)
-    if not dry_run:
-        write_atomic(place.absolute(), content, mode=PRIVATE_MODE)
-    click.echo(f"{'would write' if dry_run else 'wrote'} the key of {name} ({key.short}) to {place}{said}")
+    with ending_signals_raise(until_the_end=True) as signals:
+        signals.arm()
+        key = _export(config, name, place, replace=replace, dry_run=dry_run, named=path is not None)
     visit = outdated_places(config, name, key, utc_now())
     if visit:
         click.echo(f"outdated, or not attested for this key: {', '.join(visit)}")
         click.echo("renew each copy, then: bkp-audit attest key LOCATION --by NAME --file COPY")
     return ExitCode.SUCCESS
+
+
+def _export(config: Config, name: str, place: Path, *, replace: bool, dry_run: bool, named: bool) -> ExportedKey:
+    """Write the key and return it. A signal ends that, whatever does not answer.
+
+    `named`: a person has named the file, and its folder has to be there: no key is to lie beside what is not mounted.
+    """
+    from bkp.state.files import PRIVATE_MODE, write_atomic
+    from bkp.tools.borg.live_key import export_of
+
+    wait = config.lock_wait.total_seconds()
+    if named and not in_time(place.absolute().parent.is_dir, None):
+        raise UsageError(f"{place.parent} is no folder of this server", remedy="mount it, or make it")
+    say_who_holds(config, name, wait)
+    content, key = export_of(config.repositories[name], lock_wait=wait)
+    said = in_time(partial(_refuse_another, place, key, replace=replace), None)
+    if not dry_run:
+        in_time(partial(write_atomic, place.absolute(), content, mode=PRIVATE_MODE), None)
+    click.echo(f"{'would write' if dry_run else 'wrote'} the key of {name} ({key.short}) to {place}{said}")
+    return key
 
 
 def _refuse_another(place: Path, key: ExportedKey, *, replace: bool) -> str:

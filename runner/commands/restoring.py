@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -22,6 +22,7 @@ from runner.commands.waiting import say_who_holds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from bkp.config import Config
     from bkp.config.values import Duration
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 )
 @click.argument("archive")
 @click.argument("paths", nargs=-1)
-@click.option("--to", "folder", type=click.Path(path_type=Path), required=True, help="A folder that is new or empty.")
+@click.option("--to", "folder", type=options.PlaceType(), required=True, help="A folder that is new or empty.")
 @options.target
 @options.dry_run
 @options.as_json
@@ -94,7 +95,8 @@ class _Restore:
         progress: ProgressSink = TerminalProgress() if sys.stderr.isatty() and not self.as_json else NoProgress()
         repository = self.config.repositories[self.target]
         borg = Borg(repository, passphrase_of(repository), lock_wait=self.wait, watch=self._watcher(progress))
-        in_time(self._look_before, None)  # a signal ends that, though a file system may never answer
+        in_time(partial(refuse_used, self.folder), None)  # a signal ends that, though a file system may never answer
+        say_who_holds(self.config, self.target, self.wait)
         name = _resolve(self.archive, repository.prefix, borg.list_archives().archives)
         arguments = commands.extract(
             repository,
@@ -125,10 +127,6 @@ class _Restore:
         warned = bool(lost) or any(message.level != "info" for message in reply.messages)
         self._tell(name, warned=warned)
         return ExitCode.WARNING if warned else ExitCode.SUCCESS
-
-    def _look_before(self) -> None:
-        refuse_used(self.folder)
-        say_who_holds(self.config, self.target, self.wait)
 
     def _watcher(self, progress: ProgressSink) -> Callable[[Event], None]:
         from bkp.tools.borg.events import Progress

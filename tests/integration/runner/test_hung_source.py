@@ -77,6 +77,20 @@ def test_a_signal_ends_the_run_at_once(world: World, hung: Path) -> None:
     assert world.history()[-1].run_id == world.latest().run_id
 
 
+def ended_at_once(world: World, *arguments: str) -> int:
+    """Return how a command ends that a signal reaches while it waits for the file system."""
+    process = world.start(*arguments)
+    while len(os.listdir(f"/proc/{process.pid}/task")) < 2:  # noqa: PTH208  # until a thread asks
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    time.sleep(0.5)
+    started = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert time.monotonic() - started < 15
+    return process.returncode
+
+
 def test_a_repository_that_does_not_answer_fails_in_time_and_a_log_folder_costs_the_log_alone(
     world: World, fuse: subprocess.Popen[bytes]
 ) -> None:
@@ -91,8 +105,16 @@ def test_a_repository_that_does_not_answer_fails_in_time_and_a_log_folder_costs_
     assert done.returncode == 3
     assert f"the repository ({point}/repo) cannot be read: its file system does not answer (waited 10s)" in done.stderr
     assert world.latest().outcome is Outcome.FAILURE
+    key = str(world.root / "key.txt")
+    assert ended_at_once(world, "restore", "latest", "--to", str(world.root / "out")) == 130
+    assert ended_at_once(world, "export-key", "--to", key) == 130
 
     world.main["path"] = str(repository)
+    world.write_config()
+    assert ended_at_once(world, "restore", "latest", "--to", str(point / "out")) == 130
+    assert ended_at_once(world, "export-key", "--to", str(point / "key.txt")) == 130
+    assert not (world.root / "out").exists()
+
     world.config["paths"]["log"] = str(point / "log")
     world.write_config()
     process = world.start("nightly")
