@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 from bkp.errors import StateError
 from bkp.severity import Severity
 from bkp.state.fields import Count, Record, UtcTime
-from bkp.state.files import make_dir, read_bytes, read_record, write_record
+from bkp.state.files import as_record, make_dir, read_bytes, read_record, write_record
 from bkp.state.locking import lock_within
 from bkp.state.reading import Missing, Readable, Unreadable
 from bkp.verdict import Verdict
@@ -100,6 +100,14 @@ class KeptReport(Record, frozen=True, kw_only=True):
     results: tuple[KeptRule, ...]
 
 
+class _Link(Record, frozen=True, kw_only=True):
+    """What the chain needs of a kept report: its content is held by the digest, whatever it says."""
+
+    schema: Literal[1] = 1
+    number: Count
+    previous: str
+
+
 @dataclass(frozen=True)
 class KeptFile:
     """One file of the folder: its number and where it is."""
@@ -168,18 +176,20 @@ class KeptReports:
         except StateError as exc:
             return exc.message
         before: KeptFile | None = None
+        digest = ""
         for each in files:
-            reading = read_kept(each.path)
-            if isinstance(reading, Unreadable | Missing):
+            content = read_bytes(each.path)
+            reading = as_record(content, _Link)
+            if not isinstance(content, Readable) or not isinstance(reading, Readable):
                 return f"{each.path.name} {getattr(reading, 'reason', 'is gone')}"
             if reading.value.number != each.number:
                 return f"{each.path.name} says that it is number {reading.value.number}"
             if before is not None:
                 if each.number != before.number + 1:
                     return f"a report between {before.path.name} and {each.path.name} is gone"
-                if reading.value.previous != digest_of(before.path):
+                if reading.value.previous != digest:
                     return f"{before.path.name} is not what it was when {each.path.name} was made"
-            before = each
+            before, digest = each, hashlib.sha256(content.value).hexdigest()
         return None
 
     def _drop_oldest(self) -> None:

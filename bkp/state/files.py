@@ -133,15 +133,19 @@ def sync_dir(path: Path) -> None:
 
 def read_record(path: Path, kind: type[T]) -> Reading[T]:
     """Return the record in `path`, or why it cannot be had. Never raises for anything that a file may hold."""
-    content = read_bytes(path)
+    return as_record(read_bytes(path), kind)
+
+
+def as_record(content: Reading[bytes], kind: type[T]) -> Reading[T]:
+    """Return what was read as a record, or why it is none. Never raises for anything that a file may hold."""
     if not isinstance(content, Readable):
         return content
     try:
-        return Readable(decoding.decode(content.value, kind), path, content.written_at)
+        return Readable(decoding.decode(content.value, kind), content.path, content.written_at)
     except (msgspec.DecodeError, UnicodeDecodeError) as exc:
-        return Unreadable(path, _decode_reason(content.value, exc))
+        return Unreadable(content.path, _decode_reason(content.value, exc))
     except RecursionError:
-        return Unreadable(path, "is nested too deeply")
+        return Unreadable(content.path, "is nested too deeply")
 
 
 def read_bytes(path: Path, limit: int = MAX_BYTES) -> Reading[bytes]:

@@ -455,6 +455,17 @@ def test_every_shipped_rule_is_proven_here_or_elsewhere() -> None:
     assert VIOLATIONS.keys() | ELSEWHERE == rule_names(ROOT / "rules")
 
 
+def test_a_keyfile_that_others_read_turns_its_rule_red_and_nothing_else(servers: Callable[..., Server]) -> None:
+    server = servers("keyfile-blake2")
+    before, known = server.verdicts(), concerns(server)
+    assert before["PRM-010"] == "pass"
+    (keyfile,) = (server.root / "base/.config/borg/keys").iterdir()
+    keyfile.chmod(0o640)
+    after = server.verdicts()
+    assert {rule: verdict for rule, verdict in after.items() if verdict != before[rule]} == {"PRM-010": "fail"}
+    assert concerns(server) == known
+
+
 @pytest.mark.parametrize("name", sorted(VIOLATIONS))
 def test_one_violation_turns_its_rule_red_and_nothing_else_and_fires_the_alerts_of_the_table(
     kept: Server, sound: dict[str, str], calm: set[tuple[str, str]], told: dict[str, set[str]], name: str
