@@ -6,6 +6,7 @@ import atexit
 import gc
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -16,7 +17,7 @@ from bkp.errors import BkpError, ExitCode
 from bkp.output import outlive_readers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
 
 CONFIG_VARIABLE = "BKP_CONFIG"
 DEFAULT_CONFIG = Path("/etc/bkp/config.yml")
@@ -27,13 +28,36 @@ _NO_ARGUMENTS: Any = getattr(click.exceptions, "NoArgsIsHelpError", ())  # since
 
 
 class Program(click.Group):
-    """The outermost command of a program. It and all commands below take --config and pass the path on as `obj`."""
+    """The outermost command of a program. It and all commands below take --config and pass the path on as `obj`.
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    Commands may be in modules of `package`, each with its tuple COMMANDS: `modules` says which names are in which. A
+    module is imported when one of its commands is called, or when all are asked for, as by --help.
+    """
+
+    def __init__(
+        self, *args: Any, package: str = "", modules: Mapping[str, Iterable[str]] | None = None, **kwargs: Any
+    ) -> None:
         kwargs.setdefault("context_settings", {"help_option_names": ["-h", "--help"], "max_content_width": WIDEST})
         super().__init__(*args, **kwargs)
+        self._module_of = {name: f"{package}.{module}" for module, names in (modules or {}).items() for name in names}
         _accept_config(self)
         click.version_option(__version__, message="%(prog)s %(version)s")(self)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands, whose modules are imported."""
+        for name in self._module_of:
+            self._load(name)
+        return super().list_commands(ctx)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the command of that name, whose module is imported."""
+        self._load(cmd_name)
+        return super().get_command(ctx, cmd_name)
+
+    def _load(self, name: str) -> None:
+        if name in self._module_of and name not in self.commands:
+            for command in import_module(self._module_of[name]).COMMANDS:
+                self.add_command(command)
 
     def add_command(self, cmd: click.Command, name: str | None = None) -> None:
         """Add a command, complete with those below it."""

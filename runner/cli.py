@@ -7,21 +7,8 @@ from typing import NoReturn
 import click
 
 from bkp.cli import Program, run
+from bkp.jobs import JOBS
 from runner import PROGRAM
-from runner.commands import (
-    configuration,
-    escrow,
-    follow,
-    jobs,
-    looking,
-    mail,
-    pausing,
-    probe,
-    restoring,
-    ssh_gate,
-    units,
-    watch,
-)
 
 EPILOG = """\b
 Examples:
@@ -43,14 +30,26 @@ Exit codes: 0 success, 1 success with warnings, 2 usage or configuration,
 """
 
 
-@click.group(cls=Program, epilog=EPILOG)
+# Which module of runner/commands has which command. A command's module is imported when it is called.
+MODULES = {
+    "jobs": tuple({spec.words[0]: None for spec in JOBS.values() if not spec.by_person}),
+    "configuration": ("config",),
+    "escrow": ("escrow-drill", "export-key"),
+    "follow": ("follow",),
+    "looking": ("list", "status", "history"),
+    "mail": ("mail",),
+    "pausing": ("pause", "resume"),
+    "probe": ("probe",),
+    "restoring": ("restore",),
+    "ssh_gate": ("ssh-gate",),
+    "units": ("units",),
+    "watch": ("watch",),
+}
+
+
+@click.group(cls=Program, epilog=EPILOG, package="runner.commands", modules=MODULES)
 def cli() -> None:
     """Back up, check, prove and restore: the work of the backup server."""
-
-
-for _module in (jobs, escrow, follow, looking, pausing, probe, watch, restoring, mail, configuration, units, ssh_gate):
-    for _command in _module.COMMANDS:
-        cli.add_command(_command)
 
 
 def main() -> NoReturn:

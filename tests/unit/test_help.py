@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -12,6 +14,8 @@ from click.testing import CliRunner
 
 from auditor.cli.main import command as bkp_audit
 from exporter.cli import cli as bkp_exporter
+from runner import commands
+from runner.cli import MODULES
 from runner.cli import cli as bkp_run
 
 if TYPE_CHECKING:
@@ -23,7 +27,9 @@ PROGRAMS: dict[str, click.Command] = {"bkp-run": bkp_run, "bkp-exporter": bkp_ex
 def _walk(command: click.Command, *words: str) -> Iterator[tuple[str, ...]]:
     yield words
     if isinstance(command, click.Group):
-        for name, inner in command.commands.items():
+        for name in command.list_commands(click.Context(command)):
+            inner = command.get_command(click.Context(command), name)
+            assert inner is not None
             yield from _walk(inner, *words, name)
 
 
@@ -49,3 +55,14 @@ def test_the_help_of_every_command_has_examples_that_its_own_parser_takes(words:
     assert examples
     for example in examples:
         _help(*shlex.split(example))
+
+
+def test_every_command_of_bkp_run_is_in_the_module_that_its_table_names() -> None:
+    folder = Path(commands.__file__).parent
+    with_commands = {
+        path.stem for path in folder.glob("*.py") if re.search(r"^COMMANDS = ", path.read_text(), re.MULTILINE)
+    }
+    there = {
+        name: sorted(each.name for each in import_module(f"runner.commands.{name}").COMMANDS) for name in with_commands
+    }
+    assert there == {name: sorted(names) for name, names in MODULES.items()}
