@@ -10,8 +10,8 @@ VENV := $(CURDIR)/.venv
 export PATH := $(VENV)/bin:$(PATH)
 
 PACKAGES := bkp runner exporter auditor
-# Two workers: most tests wait for borg, msmtp or prometheus rather than compute.
-PYTEST_ARGS ?= -n 2 --dist worksteal
+# More workers than the two cores this is made for: some tests wait rather than compute.
+PYTEST_ARGS ?= -n 3 --dist worksteal
 
 ##@ Use it
 

@@ -17,6 +17,10 @@ settings.load_profile("bkp")
 # `.venv/bin/python -m pytest`, finds the same ones.
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
+# Hundreds of commands are started from this checkout. Without bytecode each would compile it anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 # Whoever started the test run in the background, or with nohup(1), had it ignore Ctrl-C or hang-up, and whatever tests
 # start would inherit that.
 for number, default in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):

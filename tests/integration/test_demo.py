@@ -33,6 +33,10 @@ def checkout(tmp_path: Path) -> Path:
         if (ROOT / name).is_file():
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, copy / name, follow_symlinks=False)
+    for package in ("bkp", "runner", "exporter", "auditor"):  # the demo writes no bytecode: let it find what there is
+        for compiled in (ROOT / package).rglob("__pycache__"):
+            target = copy / compiled.relative_to(ROOT)
+            shutil.copytree(compiled, target, ignore=lambda _, names: [each for each in names if each[-4:] != ".pyc"])
     for outside in ("home", "tmp"):
         (tmp_path / outside).mkdir()
     return copy

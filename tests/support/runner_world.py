@@ -20,7 +20,8 @@ from bkp.state.ledger import ChainReport, Ledger
 from bkp.state.reading import Readable
 from bkp.state.records import DrillSample, Run
 from bkp.state.store import StateStore
-from tests.support.repositories import BORG, is_untouched, prove
+from tests.support.forking_borg import Answer, call_borg
+from tests.support.repositories import BORG_UNTESTED, is_untouched, prove
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -43,16 +44,6 @@ def borg_environment(base: Path, passphrase: str = PASSPHRASE) -> dict[str, str]
         "BORG_PASSPHRASE": passphrase,
         "BORG_SELFTEST": "disabled",  # borg's code is tested by the calls of bkp-run; here it costs a quarter of a call
     }
-
-
-def make_repository(path: Path, base: Path) -> None:
-    """Make an empty repository, encrypted as the described system's is."""
-    subprocess.run(
-        [BORG, "init", "--encryption", "repokey-blake2", str(path)],
-        env=borg_environment(base),
-        check=True,
-        capture_output=True,
-    )
 
 
 class World:
@@ -79,6 +70,7 @@ class World:
             "repositories": {
                 "main": {
                     "path": str(self.repository),
+                    "borg": BORG_UNTESTED,
                     "base_dir": str(self.base),
                     "passphrase_file": str(self.passphrase_file),
                     "key_export": str(root / "key.txt"),
@@ -125,7 +117,7 @@ class World:
     def wrap_borg(self, script: str) -> Path:
         """Put a shell script in borg's place; in it `exec "$BORG" "$@"` is the real one."""
         path = self.root / "borg-wrapper"
-        path.write_text(f"#!/bin/sh\nBORG={BORG}\n{script}\n", encoding="utf-8")
+        path.write_text(f"#!/bin/sh\nBORG={BORG_UNTESTED}\n{script}\n", encoding="utf-8")
         path.chmod(0o755)
         self.main["borg"] = str(path)
         self.write_config()
@@ -155,7 +147,12 @@ class World:
         self.unwrap_borg()
 
     def unwrap_borg(self) -> None:
-        self.main["borg"] = BORG
+        self.main["borg"] = BORG_UNTESTED
+        self.write_config()
+
+    def use_the_usual_borg(self) -> None:
+        """Configure no borg, as most sites do: for tests of what is said about the program."""
+        del self.main["borg"]
         self.write_config()
 
     # ------------------------------------------------------------ running
@@ -184,11 +181,11 @@ class World:
         assert done.returncode == 0, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
 
-    def borg(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def borg(self, *arguments: str, check: bool = True) -> Answer:
         """Call the real borg by hand, as the site's owner would."""
-        return subprocess.run(
-            [BORG, *arguments], env=borg_environment(self.base), check=check, capture_output=True, text=True
-        )
+        done = call_borg(*arguments, environment=borg_environment(self.base))
+        assert done.returncode == 0 or not check, f"borg {arguments}: {done}"
+        return done
 
     def archive_by_hand(self, name: str, timestamp: str, *paths: Path) -> None:
         """Make an archive that claims to be from another day."""

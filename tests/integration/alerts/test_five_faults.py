@@ -34,7 +34,8 @@ from tests.support.mailbox import Mailbox, text_of
 from tests.support.mounts import in_own_mounts
 from tests.support.probe_world import ONE, TWO, WATCHED, ProbeWorld, recorded
 from tests.support.prometheus import free_port, prometheus
-from tests.support.runner_world import BKP_RUN, World, make_repository
+from tests.support.repositories import make_repository
+from tests.support.runner_world import BKP_RUN, World, borg_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -192,7 +193,7 @@ def example_prometheus(folder: Path, port: int, *targets: str) -> str:
 def test_five_faults_are_told_to_webhook_and_mailbox_and_so_is_that_they_are_mended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make_repository(tmp_path / "template", tmp_path)
+    make_repository(tmp_path / "template", borg_environment(tmp_path))
     (tmp_path / "site").mkdir()
     site = Site(tmp_path / "site", tmp_path / "template", monkeypatch)
     other = tmp_path / "other.yml"

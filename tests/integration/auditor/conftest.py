@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.repositories import is_untouched, prove
+from tests.support.forking_borg import call_borg
+from tests.support.repositories import is_untouched, make_repository, prove
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,26 +44,30 @@ class Server:
     def key_export(self) -> Path:
         return self.root / "borg-key.txt"
 
-    def borg(self, *arguments: str, **more: Any) -> bytes:
+    @property
+    def secrets(self) -> dict[str, str]:
+        """What opens the repository."""
+        return {"BORG_BASE_DIR": str(self.root / "base"), "BORG_PASSPHRASE": self.passphrase}
+
+    def borg(self, *arguments: str, **more: Any) -> str:
         """Run the real borg as its owner would, and return its output."""
         environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(self.root),
             "LC_ALL": "C.UTF-8",
             "TZ": "UTC",
-            "BORG_BASE_DIR": str(self.root / "base"),
-            "BORG_PASSPHRASE": self.passphrase,
+            **self.secrets,
         }
         environment |= more.pop("environment", {})
-        done = subprocess.run(["borg", *arguments], env=environment, capture_output=True, check=False, timeout=120)
-        assert done.returncode == more.pop("code", 0), done.stderr.decode()
+        done = call_borg(*arguments, environment=environment)
+        assert done.returncode == more.pop("code", 0), done.stderr
         return done.stdout
 
     def prove(self) -> None:
         """Let borg have the last word on the repository, unless it still is what it was copied from."""
         if self.lost_on_purpose or (self.template and is_untouched(self.repository, self.template / "repository")):
             return
-        prove(self.repository, {"BORG_BASE_DIR": str(self.root / "base"), "BORG_PASSPHRASE": self.passphrase})
+        prove(self.repository, self.secrets)
 
     def export_key(self) -> None:
         self.borg("key", "export", str(self.repository), str(self.key_export))
@@ -143,7 +148,7 @@ def make_server(
         shutil.copytree(template / "repository", server.repository)
         shutil.copy2(template / "borg-key.txt", server.key_export)
     else:
-        server.borg("init", "--encryption", encryption, str(server.repository))
+        make_repository(server.repository, server.secrets, encryption)
         server.repository.chmod(0o700)
         if encryption.startswith(("repokey", "keyfile")):
             server.export_key()

@@ -33,7 +33,7 @@ def attestation_file(server: Server) -> Path:
 
 def test_three_locations_are_attested_and_a_change_of_passphrase_ends_that(server: Server) -> None:
     paper = server.root / "paper.txt"
-    paper.write_bytes(server.borg("key", "export", "--paper", str(server.repository)))
+    paper.write_text(server.borg("key", "export", "--paper", str(server.repository)))
     digits = server.program("bkp-audit", "fingerprint", str(paper)).stdout.split("compare")[1].splitlines()[0].strip()
     export = server.key_export.read_text()
     for done in (
@@ -95,7 +95,7 @@ def test_every_wrong_copy_has_its_own_verdict_and_nothing_is_attested(servers: C
     ):
         if "opened" in arguments:
             export = server.borg("key", "export", str(server.repository))
-            old.write_bytes(export)
+            old.write_text(export)
         if arguments[0] == "zfs-key":
             text = server.config.read_text().replace("{name: codes.hc}", "{name: codes.hc, holds: [zfs-key]}")
             server.config.write_text(text)

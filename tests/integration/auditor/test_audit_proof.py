@@ -211,10 +211,15 @@ def a_disk_more(observer: Observer) -> None:
 
 @pytest.fixture(scope="module")
 def sound(host: Server) -> dict[str, str]:
+    watched(host)
+    return host.verdicts()
+
+
+def watched(host: Server) -> None:
+    """Probe and watch have looked just now."""
     seen()(host)
     assert host.program("bkp-run", "watch").returncode == 0
     pinged(host)
-    return host.verdicts()
 
 
 def concerns(server: Server) -> set[tuple[str, str]]:
@@ -238,15 +243,20 @@ def told() -> dict[str, set[str]]:
     return {rule: set(re.findall(r"\bBkp\w+", alerts)) for rule, alerts in rows}
 
 
+@pytest.fixture(scope="module")
+def copy_of_host(host: Server, sound: dict[str, str]) -> Path:
+    assert sound
+    copy = host.root.with_name("kept")
+    subprocess.run(["cp", "-a", str(host.root), str(copy)], check=True)
+    return copy
+
+
 @pytest.fixture
-def kept(host: Server, tmp_path: Path) -> Iterator[Server]:
-    subprocess.run(["cp", "-a", str(host.root), str(tmp_path / "kept")], check=True)
-    seen()(host)
-    assert host.program("bkp-run", "watch").returncode == 0
-    pinged(host)
+def kept(host: Server, copy_of_host: Path) -> Iterator[Server]:
+    """The host; whatever a test does to it is undone. Probe and watch looked when the first test began."""
     yield host
     shutil.rmtree(host.root)
-    subprocess.run(["cp", "-a", str(tmp_path / "kept"), str(host.root)], check=True)
+    subprocess.run(["cp", "-a", str(copy_of_host), str(host.root)], check=True)
 
 
 def chmod(name: str, mode: int) -> Callable[[Server], None]:
@@ -339,7 +349,7 @@ def an_archive_of_last_week(server: Server) -> None:
 
 
 def a_deleted_archive(server: Server) -> None:
-    listed = server.borg("list", "--short", str(server.repository)).decode().split()
+    listed = server.borg("list", "--short", str(server.repository)).split()
     server.borg("delete", f"{server.repository}::{listed[0]}")
 
 

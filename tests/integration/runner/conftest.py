@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.repositories import prove
-from tests.support.runner_world import World, borg_environment, make_repository
+from tests.support.repositories import make_repository, prove
+from tests.support.runner_world import World, borg_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def empty_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An encrypted repository without archives; deriving its key is what takes long, so it is done once."""
     folder = tmp_path_factory.mktemp("template")
-    make_repository(folder / "repo", folder / "base")
+    make_repository(folder / "repo", borg_environment(folder / "base"))
     prove(folder / "repo", borg_environment(folder / "base"))
     return folder / "repo"
 

@@ -118,6 +118,7 @@ def test_restore_dry_run_lists_and_writes_nothing(world: World) -> None:
 
 
 def test_restore_dry_run_as_json_is_the_plan_and_nothing_else(world: World) -> None:
+    world.use_the_usual_borg()
     world.succeed("nightly")
     (name,) = world.archives()
     folder = world.root / "restored"
@@ -506,6 +507,7 @@ def test_json_of_every_job_is_its_record(world: World) -> None:
 
 
 def test_json_of_a_dry_run_is_the_plan_with_secrets_masked(world: World) -> None:
+    world.use_the_usual_borg()
     _add_repository(world, "another")
     world.add_source("tank", path=None, dataset="tank/x y")
     for job in ("nightly", "check", "verify", "drill"):

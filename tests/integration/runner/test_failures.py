@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bkp.state.fields import Outcome
-from tests.support.repositories import BORG, prove
-from tests.support.runner_world import borg_environment, make_repository
+from tests.support.repositories import BORG, make_repository, prove
+from tests.support.runner_world import borg_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,6 +69,7 @@ def test_a_folder_that_is_no_repository_is_named(world: World) -> None:
 
 
 def test_a_repository_that_was_moved_is_not_taken_for_granted(world: World) -> None:
+    world.use_the_usual_borg()
     world.succeed("nightly")
     moved = world.root / "moved"
     world.repository.rename(moved)
@@ -78,6 +79,7 @@ def test_a_repository_that_was_moved_is_not_taken_for_granted(world: World) -> N
 
 
 def test_a_repository_locked_by_another_borg_is_named_and_left_alone(world: World) -> None:
+    world.use_the_usual_borg()
     world.config["lock_wait"] = "1s"
     world.write_config()
     other = subprocess.Popen(
@@ -144,7 +146,7 @@ def test_a_full_disk_below_the_repository_is_named_and_what_was_there_stays_whol
     world: World, small_disk: Path
 ) -> None:
     repository = small_disk / "repo"
-    make_repository(repository, world.base)
+    make_repository(repository, borg_environment(world.base))
     world.main["path"] = str(repository)
     # borg wants a whole segment, 500 MB, to compact many small ones
     world.wrap_borg('[ "$1" != compact ] || exit 0; exec "$BORG" "$@"')
@@ -158,7 +160,7 @@ def test_a_full_disk_below_the_repository_is_named_and_what_was_there_stays_whol
 
 def test_what_a_disk_lacks_that_is_too_full_to_compact_is_said(world: World, small_disk: Path) -> None:
     repository = small_disk / "repo"
-    make_repository(repository, world.base)
+    make_repository(repository, borg_environment(world.base))
     world.main["path"] = str(repository)
     world.write_config()
     _fails(

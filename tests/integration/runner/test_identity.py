@@ -12,7 +12,8 @@ import yaml
 
 from bkp.state.fields import Outcome
 from bkp.state.reading import Readable
-from tests.support.runner_world import BKP_RUN, borg_environment, make_repository
+from tests.support.repositories import make_repository
+from tests.support.runner_world import BKP_RUN, borg_environment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +31,7 @@ def test_another_repository_with_the_same_passphrase_is_refused_before_anything_
     world.succeed("nightly")
     known = _id(world)
     world.repository.rename(world.root / "unmounted")
-    make_repository(world.repository, world.base)
+    make_repository(world.repository, borg_environment(world.base))
     for _ in range(2):  # a failed night does not make it the known one
         done = world.run("nightly")
         assert done.returncode == 3
@@ -50,7 +51,7 @@ def test_what_is_known_of_the_repository_survives_the_loss_of_its_record(world: 
     world.succeed("nightly")
     world.store.repository_path("main").write_text("{")
     shutil.rmtree(world.repository)
-    make_repository(world.repository, world.base)
+    make_repository(world.repository, borg_environment(world.base))
     assert world.run("nightly").returncode == 3
     assert "is another repository than before" in (world.latest().reason or "")
 

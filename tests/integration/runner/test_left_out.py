@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bkp.state.fields import Outcome
-from tests.support.runner_world import make_repository
+from tests.support.repositories import make_repository
+from tests.support.runner_world import borg_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -122,7 +123,7 @@ def _two_repositories(world: World, first: Path, second: Path) -> None:
     """Move the site's repository to `first` and make another at `second`; both archive the same source."""
     first.parent.mkdir(parents=True, exist_ok=True)
     world.repository.rename(first)
-    make_repository(second, world.base)
+    make_repository(second, borg_environment(world.base))
     world.repository = first
     world.main["path"] = str(first)
     world.config["repositories"]["second"] = {**world.main, "path": str(second)}

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runner.sample import SampleDrawer, Tree
-from tests.support.repositories import BORG
-from tests.support.runner_world import borg_environment, make_repository
+from tests.support.repositories import BORG, make_repository
+from tests.support.runner_world import borg_environment
 
 _CHARACTERS = "ab.*?[]!^-\\ (){}$+|~ä"
 NAMES = st.text(_CHARACTERS, min_size=1, max_size=4).filter(lambda name: name not in {".", ".."})
@@ -47,7 +47,7 @@ CELLS = st.lists(st.tuples(st.lists(PATHS, min_size=1, max_size=8), PATTERNS), m
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("patterns")
-    make_repository(folder / "repo", folder / "base")
+    make_repository(folder / "repo", borg_environment(folder / "base"))
     return folder
 
 

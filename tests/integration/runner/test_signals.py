@@ -11,7 +11,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
@@ -25,7 +25,7 @@ from tests.support.runner_world import World
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-KILLS = 50
+KILLS = 52
 _COMPACTED = re.compile(r"segment \d+ not found, but listed in compaction data")
 
 
@@ -166,21 +166,31 @@ def test_the_reader_of_what_a_run_says_may_go_away(world: World) -> None:
 # ---------------------------------------------------------------- SIGKILL
 
 
-def _kill_once(world: World, after: float, what: str) -> None:
-    """Kill a nightly some time after its start, and insist on everything that must hold afterwards."""
-    before = {run.run_id: run for run in world.history()}
+class _Killed(NamedTuple):
+    """A nightly that was killed: its record, if it had come to write one, and whether it had ended before."""
+
+    run: Run | None
+    ended_by_itself: bool
+
+
+def _kill(world: World, after: float, what: str) -> _Killed:
+    """Kill a nightly some time after its start, and insist on what must hold at once."""
     process = world.start("nightly", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     time.sleep(after)
     process.kill()
     ended_by_itself = process.wait() in {0, 1}
-    killed = _record_of(world, process.pid)
-
     for path in sorted(world.state.rglob("*.json")):
         reading = read_record(path, dict)
         assert isinstance(reading, Readable), f"{what}: {reading}"
     chain = world.chain()
     assert chain.problem is None, f"{what}: {chain}"
+    return _Killed(_record_of(world, process.pid), ended_by_itself)
 
+
+def _kill_two(world: World, moments: Sequence[float], what: str) -> None:
+    """Kill two nightlies, one after the other, and insist on everything that must hold after the next one."""
+    before = {run.run_id: run for run in world.history()}
+    all_killed = [_kill(world, after, what) for after in moments]
     done = world.run("nightly")
     said = [message.text for message in world.latest().messages]
     # A compaction that was ended half-way makes the next borg warn of segments that it had removed already: that is
@@ -192,12 +202,13 @@ def _kill_once(world: World, after: float, what: str) -> None:
     assert len({run.run_id for run in history}) == len(history), f"{what}: an end was recorded twice"
     assert new[-1].outcome is (Outcome.WARNING if said else Outcome.SUCCESS), what
     assert world.latest() == new[-1] == world.last_success(), what
-    if killed is not None:
-        outcome = next(run.outcome for run in new if run.run_id == killed.run_id)
-        # killed after its end was in the history: that end stands
-        assert outcome is Outcome.INTERRUPTED or (outcome.is_good and _wrote_its_end(killed)), what
-        assert not ended_by_itself or outcome.is_good, what
-        assert is_alive(killed.process) is False
+    for killed, ended_by_itself in all_killed:
+        if killed is not None:
+            outcome = next(run.outcome for run in new if run.run_id == killed.run_id)
+            # killed after its end was in the history: that end stands
+            assert outcome is Outcome.INTERRUPTED or (outcome.is_good and _wrote_its_end(killed)), what
+            assert not ended_by_itself or outcome.is_good, what
+            assert is_alive(killed.process) is False
     assert world.chain().intact, f"{what}: {world.chain()}"
     world.wait_until_idle()
     assert world.locks() == [], what
@@ -216,11 +227,11 @@ def _wrote_its_end(run: Run) -> bool:
 
 
 @pytest.mark.timeout(3600)
-def test_sigkill_at_fifty_random_moments_loses_nothing_and_blocks_nothing(
+def test_sigkill_at_random_moments_loses_nothing_and_blocks_nothing(
     tmp_path: Path, empty_repository: Path, request: pytest.FixtureRequest
 ) -> None:
     seed = random.SystemRandom().randrange(1 << 32)
-    lanes = 2  # each with a site of its own: the machine waits for disks most of the time
+    lanes = 2  # each with a site of its own: a killed night and its end overlap with the other's
     progress: list[str] = []
     lock = threading.Lock()
 
@@ -231,11 +242,11 @@ def test_sigkill_at_fifty_random_moments_loses_nothing_and_blocks_nothing(
         started = time.monotonic()
         world.succeed("nightly")
         length = time.monotonic() - started
-        for index, share in enumerate(kills):
-            what = f"seed {seed}, site {number}, kill {index} after {share:.3f} of {length:.2f}s"
+        for pair in zip(kills[::2], kills[1::2], strict=True):
+            what = f"seed {seed}, site {number}, kills after {pair[0]:.3f} and {pair[1]:.3f} of {length:.2f}s"
             with lock:
                 progress.append(what)
-            _kill_once(world, share * length, what)
+            _kill_two(world, [share * length for share in pair], what)
         world.tear_down()  # borg check --verify-data of the repository
 
     shares = random.Random(seed)
@@ -246,4 +257,4 @@ def test_sigkill_at_fifty_random_moments_loses_nothing_and_blocks_nothing(
     if failed:
         print("\n".join(progress))  # noqa: T201  # pytest shows it with the failure
         raise failed[0]
-    assert len(progress) == KILLS
+    assert 2 * len(progress) == KILLS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -15,7 +16,7 @@ import pytest
 
 from tests.support.fake_zfs import Pool
 from tests.support.mounts import in_own_mounts, mounts_of
-from tests.support.repositories import prove
+from tests.support.repositories import BORG_UNTESTED, is_untouched, make_repository, prove
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -198,9 +199,19 @@ def wait_until(condition: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
+@pytest.fixture(scope="session")
+def empty_repositories(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two repositories without archives, proven once."""
+    folder = tmp_path_factory.mktemp("template")
+    for name in ("main", "second"):
+        make_repository(folder / name, {"BORG_BASE_DIR": f"{folder}/borg"}, "none")
+        prove(folder / name, {"BORG_BASE_DIR": f"{folder}/borg"})
+    return folder
+
+
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    """A server with two repositories; borg checks both in the end."""
+def server(tmp_path: Path, empty_repositories: Path) -> Iterator[Server]:
+    """A server with two repositories; in the end borg checks each that was written to."""
     assert os.geteuid() == 0, "these tests mount: run them as root"
     pool = Pool(tmp_path / "pool")
     pool.snapshots.mkdir(parents=True)
@@ -210,12 +221,21 @@ def server(tmp_path: Path) -> Iterator[Server]:
             wait_until(lambda: Path(f"/proc/{anchor.pid}/ns/mnt").stat().st_ino != outside)
             wait_until(lambda: Path(f"/proc/{anchor.pid}/comm").read_text().strip() == "sleep")
             found = Server(tmp_path, pool, anchor.pid)
+            _give_repositories(found, empty_repositories)
             _fill(found)
             yield found
         finally:
             anchor.kill()
     for name in ("main", "second"):
-        prove(tmp_path / name, {"BORG_BASE_DIR": f"{tmp_path}/borg"})
+        if not is_untouched(tmp_path / name, empty_repositories / name):
+            prove(tmp_path / name, {"BORG_BASE_DIR": f"{tmp_path}/borg"})
+
+
+def _give_repositories(server: Server, template: Path) -> None:
+    for name in ("main", "second", "borg/.config"):  # what borg knows of them, but not its cache
+        shutil.copytree(template / name, server.folder / name)
+    for known in (server.folder / "borg").rglob("location"):  # borg asks when a repository it knows is elsewhere
+        known.write_text(known.read_text().replace(str(template), str(server.folder)))
 
 
 def _fill(server: Server) -> None:
@@ -246,15 +266,14 @@ def _fill(server: Server) -> None:
         f"schema: 1\npaths: {{state: {folder}/state, log: {folder}/log, lock: {folder}/lock}}\n"
         f"repositories: {{{repositories}}}\n{sources}\ndrill: {{sample_files: 5}}\nmail: {{when: never}}\n"
     )
-    for name in ("main", "second"):
-        server.call("borg", "init", "--encryption", "none", folder / name)
 
 
 def _programs(server: Server) -> None:
     fake = ROOT / "tests/support/fake_zfs.py"
     (server.folder / "bin").mkdir()
     scripts = {
-        name: f'#!/bin/sh\nexec {sys.executable} {fake} {server.pool.folder} {name} "$@"\n' for name in ("zfs", "mount")
+        name: f'#!/bin/sh\nexec {sys.executable} -IS {fake} {server.pool.folder} {name} "$@"\n'
+        for name in ("zfs", "mount")
     }
     pool, logs = server.pool.folder, server.folder
     scripts["borg"] = f"""#!/bin/bash
@@ -268,7 +287,7 @@ step=$1
 halt "borg-$step before"
 [[ -f {pool}/fail && $(<{pool}/fail) == "borg-$step" ]] && exit 2
 [[ $1 == create ]] && {{ shift; set -- create --list "$@"; }}
-/usr/bin/borg "$@" 2> >(tee {logs}/$step.log >&2)
+{BORG_UNTESTED} "$@" 2> >(tee {logs}/$step.log >&2)
 code=$?
 halt "borg-$step after"
 exit $code
