@@ -59,6 +59,7 @@ class SampleDrawer:
         self._drawn: list[str] = []
         self._error: Exception | None = None
         self._passed_over: list[str] = []
+        self._holding: set[str] = set()
         self._stop = threading.Event()
         self.candidates = 0
         self._thread = threading.Thread(target=self._walk, name="sample", daemon=True)
@@ -77,6 +78,11 @@ class SampleDrawer:
         """Wait for the walk, then return the folders on other file systems that it met, into which borg does not go."""
         self._thread.join()
         return self._passed_over
+
+    def without_files(self) -> list[str]:
+        """Wait for the walk, then return the roots of the trees of which an archive holds nothing but folders."""
+        self._thread.join()
+        return [tree.root for tree in self._trees if tree.root not in self._holding]
 
     def hashes(self, unchanged_since_ns: int) -> tuple[SampleFile, ...]:
         """Wait for the walk, then return the hashed sample, in path order.
@@ -126,13 +132,19 @@ class SampleDrawer:
         while pending and not self._stop.is_set():
             for entry in _entries(pending.pop()):
                 kind = _kind(entry)
-                if kind is None or (excluded is not None and excluded(entry.path)):
+                if excluded is not None and excluded(entry.path):
+                    continue
+                if kind != "folder":
+                    self._holding.add(root)
+                if kind is None:
                     continue
                 if kind == "file":
                     if entry.path.isprintable():
                         yield entry.path
                 elif self._entered(entry, device):
                     pending.append(entry.path)
+                else:  # somebody else tells of what it holds
+                    self._holding.add(root)
 
     def _entered(self, entry: os.DirEntry[str], device: int | None) -> bool:
         """Return whether borg goes into that folder: not into its own, nor into another file system if told so.

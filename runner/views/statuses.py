@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import click
@@ -73,7 +74,8 @@ def _cells(status: JobStatus, now: datetime, zone: tzinfo) -> tuple[str, ...]:
 
 def _last_success(status: JobStatus, now: datetime) -> str:
     if status.last_success_at is not None:
-        return f"{format_duration(now - status.last_success_at)} ago"
+        passed = now - status.last_success_at
+        return f"{format_duration(passed)} ago" if passed >= timedelta(0) else "in the future"
     return "not known" if status.status is Status.UNKNOWN else "never"
 
 

@@ -29,7 +29,7 @@ from runner.jobs.nightly.by_rules import given_up, too_many
 from runner.jobs.nightly.holding import Hold, hold
 from runner.jobs.nightly.old_logs import tidy_logs
 from runner.jobs.nightly.plan import dry_run, rights
-from runner.jobs.nightly.preparation import needed_paths, prepare, tell_passed_over
+from runner.jobs.nightly.preparation import needed_paths, prepare, tell_empty, tell_passed_over
 from runner.jobs.nightly.retention import Pruned, compact_if_due, needs_tidying, prune, tidy
 from runner.jobs.nightly.vanished import good_before
 from runner.sample import SampleDrawer, Tree
@@ -73,6 +73,7 @@ def nightly(session: BorgSession, *, programs: Programs | None = None) -> None:
         hashes = None if flawed else _hashes(session, drawer, began_ns)
         if flawed is None:
             tell_passed_over(session, ready, drawer.passed_over())
+            tell_empty(session, ready, drawer.without_files())
         with session.recorder.step("release"):
             stack.close()
     if flawed is not None:

@@ -79,6 +79,13 @@ def tell_passed_over(session: BorgSession, ready: Ready, folders: Iterable[str])
     session.tell("warning", passed_over(folders, ready.judged, roots))
 
 
+def tell_empty(session: BorgSession, ready: Ready, roots: Iterable[str]) -> None:
+    """Warn of directories of which the archive holds nothing but folders; a dataset may well have none but children."""
+    own = {root.path: each.name for each in ready.sources for root in each.roots if root.dataset is None}
+    empty = [f"no file of source {own[path]} ({path}) is archived" for path in roots if path in own]
+    session.tell("warning", [f"{each}: it holds none, or the excludes leave out all of them" for each in empty])
+
+
 def _each_other(session: BorgSession, mountinfo: str, patience: float) -> dict[str, list[str]]:
     """Return a pattern for each repository that would archive this one in turn, by source, and tell of it."""
     try:

@@ -46,6 +46,13 @@ def common(
     return tuple(found)
 
 
+def no_longer(before: SyncResult | None, found: Iterable[ReplicaDataset], here: Iterable[Dataset]) -> list[str]:
+    """Return the replicas that are here, and that the last pull compared and this one could not: nobody pulls them."""
+    told, there = {each.dataset for each in found}, {each.name for each in here}
+    datasets = before.datasets or () if before is not None else ()
+    return [each.dataset for each in datasets if each.dataset in there and each.dataset not in told]
+
+
 def ahead(found: Iterable[ReplicaDataset], here: Iterable[Snapshot]) -> tuple[str, ...]:
     """Return the replicas that have a newer snapshot than the newest in common: destroyed over there, or made here."""
     newest: dict[str, Snapshot] = {}

@@ -16,10 +16,11 @@ from bkp.tools.syncoid import commands, stuck_pv
 from bkp.tools.syncoid.said import ByteCount, busy_snapshot, read, really
 from bkp.tools.zfs import commands as zfs_commands
 from bkp.tools.zfs.client import MISSING, Zfs, ZfsError
+from bkp.words import some
 from runner.jobs.model import DryRun, Rights, RunnerJob
 from runner.jobs.sync import DISCARD, TEST_GATE
 from runner.jobs.sync.before import insist_on_keys, insist_on_raw, stale
-from runner.jobs.sync.compare import ahead, common, partials
+from runner.jobs.sync.compare import ahead, common, no_longer, partials
 from runner.jobs.sync.gate_test import GateOpenError, insist_on_refusal, is_due, of_this_server
 from runner.jobs.sync.live import Live
 from runner.lifecycle.context import RunContext
@@ -78,12 +79,13 @@ class _Pull:
         self.live = Live(self.replication, session.log.detail, programs.ssh)
         before, own = session.before, self.replication
         gated = self.gated = of_this_server(before, own)
+        self.before = gated if gated is not None and gated.target == own.target else None
         self.ahead: tuple[str, ...] = ()
         self.result = SyncResult(
             source=own.source,
             target=own.target,
             raw=own.raw,
-            datasets=gated.datasets if gated is not None and gated.target == own.target else None,
+            datasets=self.before.datasets if self.before is not None else None,
             partial=before.partial if before is not None and before.target == own.target else (),
             gate=gated.gate if gated is not None else None,
             gate_tested_at=gated.gate_tested_at if gated is not None else None,
@@ -111,6 +113,8 @@ class _Pull:
                 self._compare()
                 if self.result.lacking and failed is None:
                     notes.warn(f"never received: {', '.join(self.result.lacking[:5])}")
+                if left := no_longer(self.before, self.result.datasets or (), self._datasets()):
+                    notes.warn(f"the live server has no more of {some(left)}: it stays as it was received last")
         except (StepFailedError, DeferredError) as exc:
             failed = failed or exc
         if failed is not None:

@@ -54,8 +54,10 @@ def test_a_source_that_another_ones_exclude_names_is_archived(world: World) -> N
         "inner": {"path": str(inner)},
     }
     world.main["sources"].append("inner")
+    isos = world.add_source("isos", exclude=["sh:**/isos/*"])
     world.write_config()
-    world.succeed("nightly")
+    assert world.run("nightly").returncode == 1
+    assert world.latest().messages[0].text.startswith(f"no file of source isos ({isos}) is archived")
     assert _without(inner / "file-0.txt") in _archived(world)
 
 

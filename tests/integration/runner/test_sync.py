@@ -63,6 +63,15 @@ def test_a_first_pull_and_the_next_one_record_what_both_servers_have(world: Pull
     assert steps(world.run())["gate"] == "success"
 
 
+def test_a_dataset_that_the_live_server_has_no_more_is_named_once(world: PullWorld) -> None:
+    world.run()
+    del world.live[f"{LIVE}/child"]
+    found = world.run()
+    assert found.outcome is Outcome.WARNING
+    assert found.reason == f"measure: the live server has no more of {HERE}/child: it stays as it was received last"
+    assert world.run().outcome is Outcome.SUCCESS
+
+
 def test_nothing_new_makes_no_snapshot_younger(world: PullWorld) -> None:
     world.play["pull"] = {"stdout": "INFO: no snapshots on source newer than new on target. Nothing to do\n"}
     first = world.run()

@@ -85,6 +85,19 @@ def test_what_changed_since_the_run_began_is_left_out(tmp_path: Path) -> None:
     assert hash_file(str(path), limit=10, unchanged_since_ns=changed + 1) is None
 
 
+def test_a_tree_of_which_nothing_but_folders_would_be_archived_is_named(tmp_path: Path) -> None:
+    for name in ("files", "links", "folders", "excluded", "outer/inner"):
+        (tmp_path / name / "deep").mkdir(parents=True)
+    (tmp_path / "files/deep/x").write_text("x")
+    (tmp_path / "links/deep/x").symlink_to("nowhere")
+    (tmp_path / "excluded/deep/x.iso").write_text("x")
+    roots = [str(tmp_path / name) for name in ("files", "links", "folders", "excluded", "outer", "outer/inner", "gone")]
+    trees = [Tree(root, (f"sh:{tmp_path}/excluded/**/*.iso",), one_file_system=True) for root in roots]
+    drawer = SampleDrawer(trees, files=1, total_bytes=1)
+    drawer.start()
+    assert drawer.without_files() == [roots[2], roots[3], roots[5], roots[6]]
+
+
 def test_a_root_that_vanished_is_no_defect(tmp_path: Path) -> None:
     assert _draw(tmp_path / "gone") == ()
 
