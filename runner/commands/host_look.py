@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bkp.errors import BkpError
+from bkp.patience import PATIENCE, NoAnswerError, in_time
 from bkp.secrets import loose_permissions, read_passphrase
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from bkp.config import Config
     from bkp.config.repositories import Repository
@@ -24,12 +26,13 @@ def missing_here(config: Config) -> list[str]:
 
 def _missing(config: Config) -> Iterator[str]:
     for name, repository in config.repositories.items():
-        for problem in (_passphrase(repository), _repository(repository), _program(repository.borg)):
-            if problem is not None:
+        looks = (partial(_passphrase, repository), partial(_repository, repository), partial(_program, repository.borg))
+        for look in looks:
+            if (problem := _answered(look)) is not None:
                 yield f"repositories.{name}: {problem}"
     for name, source in config.sources.items():
-        if source.path is not None and not Path(source.path).is_dir():
-            yield f"sources.{name}: {source.path} is not there, or is no folder"
+        if source.path is not None and (problem := _answered(partial(_folder, source.path))) is not None:
+            yield f"sources.{name}: {source.path} {problem}"
     yield from _pulled_and_pinged(config)
     yield from _watched(config)
     if config.mail.when != "never" and (problem := _program(config.mail.msmtp)) is not None:
@@ -41,11 +44,11 @@ def _pulled_and_pinged(config: Config) -> Iterator[str]:
         if (problem := _program(pull.syncoid)) is not None:
             yield f"replications.{name}: {problem}"
         for file in (pull.identity_file, pull.known_hosts):
-            if not Path(file).is_file():
-                yield f"replications.{name}: {file} is not there: docs/replication.md says how to make it"
+            if (problem := _answered(partial(_file, file))) is not None:
+                yield f"replications.{name}: {file} {problem}: docs/replication.md says how to make it"
     for job, address in config.heartbeat.address_files.items():
-        if not Path(address).is_file():
-            yield f"heartbeat.address_files.{job}: {address} is not there"
+        if (problem := _answered(partial(_file, address))) is not None:
+            yield f"heartbeat.address_files.{job}: {address} {problem}"
 
 
 def _watched(config: Config) -> Iterator[str]:
@@ -65,6 +68,22 @@ def _watched(config: Config) -> Iterator[str]:
     for name, disk in config.disks.items():
         if host.real_path(disk.path) is None:
             yield f"disks.{name}: nothing is at {disk.path}"
+
+
+def _answered(look: Callable[[], str | None]) -> str | None:
+    """Return what a look found to be wrong, or that a file system does not answer."""
+    try:
+        return in_time(look, PATIENCE)
+    except NoAnswerError as exc:
+        return f"cannot be seen: {exc.strerror}"
+
+
+def _folder(path: str) -> str | None:
+    return None if Path(path).is_dir() else "is not there, or is no folder"
+
+
+def _file(path: str) -> str | None:
+    return None if Path(path).is_file() else "is not there"
 
 
 def _passphrase(repository: Repository) -> str | None:

@@ -66,7 +66,8 @@ def restore_command(
     if len(names) > 1:
         raise UsageError("several repositories are configured", remedy=f"name one: --target {names[0]}")
     wait = (config.lock_wait if lock_wait is None else lock_wait).total_seconds()
-    wanted = tuple(path.lstrip("/") for path in paths)
+    whole = any(path and not path.strip("/") for path in paths)  # all that is archived lies below /
+    wanted = () if whole else tuple(path.lstrip("/") for path in paths)
     restore = _Restore(config, names[0], archive, wanted, folder, wait, dry_run=dry_run, as_json=as_json)
     with ending_signals_raise(until_the_end=True) as signals:
         signals.arm()

@@ -77,7 +77,7 @@ def test_a_signal_ends_the_run_at_once(world: World, hung: Path) -> None:
     assert world.history()[-1].run_id == world.latest().run_id
 
 
-def ended_at_once(world: World, *arguments: str) -> int:
+def ended_at_once(world: World, *arguments: str, number: signal.Signals = signal.SIGTERM) -> int:
     """Return how a command ends that a signal reaches while it waits for the file system."""
     process = world.start(*arguments)
     while len(os.listdir(f"/proc/{process.pid}/task")) < 2:  # noqa: PTH208  # until a thread asks
@@ -85,7 +85,7 @@ def ended_at_once(world: World, *arguments: str) -> int:
         time.sleep(0.05)
     time.sleep(0.5)
     started = time.monotonic()
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(number)
     process.communicate(timeout=60)
     assert time.monotonic() - started < 15
     return process.returncode
@@ -108,6 +108,7 @@ def test_a_repository_that_does_not_answer_fails_in_time_and_a_log_folder_costs_
     key = str(world.root / "key.txt")
     assert ended_at_once(world, "restore", "latest", "--to", str(world.root / "out")) == 130
     assert ended_at_once(world, "export-key", "--to", key) == 130
+    assert ended_at_once(world, "config", "check", "--host", number=signal.SIGINT) == 130
 
     world.main["path"] = str(repository)
     world.write_config()

@@ -53,7 +53,7 @@ def test_what_was_restored_before_the_signal_stays_and_is_said_to_be_a_part(worl
     assert (_below(folder, world.docs) / "part 0" / "file-0.txt").is_file()
 
 
-def test_a_sparse_file_stays_sparse(world: World) -> None:
+def test_all_of_an_archive_lies_below_the_root_and_a_sparse_file_stays_sparse(world: World) -> None:
     path = world.docs / "sparse"
     with path.open("wb") as file:
         file.truncate(64 << 20)
@@ -61,7 +61,7 @@ def test_a_sparse_file_stays_sparse(world: World) -> None:
         file.write(b"x")
     world.succeed("nightly")
     folder = world.root / "out"
-    world.succeed("restore", "latest", "--to", str(folder))
+    world.succeed("restore", "latest", "/", "--to", str(folder))
     restored = _below(folder, path)
     assert restored.read_bytes() == path.read_bytes()
     assert restored.stat().st_blocks * 512 < 16 << 20
