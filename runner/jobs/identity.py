@@ -53,8 +53,11 @@ def insist_on_repository(session: BorgSession, notes: StepNotes) -> KnownReposit
         encryption=str(encryption),
         archive_prefix=repository.prefix,
         accepted_at=session.clock() if accepted or known is None else known.accepted_at,
+        path=repository.path,
     )
     _tell_of_another_prefix(session, known)
+    if not another:
+        _tell_of_another_place(session, known)
     if new != known or not session.store.repository_path(session.target).exists():
         try:
             session.store.write_repository(new)
@@ -70,3 +73,13 @@ def _tell_of_another_prefix(session: BorgSession, known: KnownRepository | None)
             f"archives are named {now}-… from tonight on. Those named {was}-… stay, count no more and are never pruned"
         )
         session.tell("warning", [f"{text}: write archive_prefix: {was} to go on with them"])
+
+
+def _tell_of_another_place(session: BorgSession, known: KnownRepository | None) -> None:
+    """Say once that check, verify and drill were of another place: a copy may be damaged where the first was whole."""
+    was, now = known.path if known else None, session.repository.path
+    if was is not None and was != now:
+        text = (
+            f"the repository lies at {now} and lay at {was}: nothing that was checked there is proven of what is here"
+        )
+        session.tell("warning", [f"{text}; run `bkp-run verify --target {session.target}`"])

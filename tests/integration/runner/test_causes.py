@@ -58,7 +58,8 @@ def test_the_remedies_for_a_repository_that_was_moved_or_set_back_work_as_they_a
     world.write_config()
     done = world.run("nightly")
     assert done.returncode == 3
-    command = f"BORG_BASE_DIR={world.base} borg info {moved}"
+    assert f"the repository lies at {moved} and lay at {world.root}/repo: nothing that was checked there" in done.stderr
+    command = f"BORG_BASE_DIR={world.base} {world.main['borg']} info {moved}"
     assert f"run `{command}` once by hand" in done.stderr
     passphrase = world.passphrase_file
     subprocess.run(["sh", "-c", f". {passphrase}; echo y | {command}"], check=True, capture_output=True)
