@@ -71,6 +71,14 @@ def _archive(config: Config, survey: Survey, holding: Holding) -> Iterator[Conce
             "`bkp-run list` shows what is there; find out who removed the newer ones",
             due,
         )
+    proven = night is not None and night.archive is not None and doubt(night.archive) is None
+    if facts is not None and facts.archives == 0 and proven:
+        yield _about(
+            holding,
+            *("archive_old", "critical", "a night ended well, and it lists no good archive"),
+            "`bkp-run list` shows what is there; run the nightly again",
+            holding.facts_at,
+        )
     if holding.listed is not None and (gone := holding.listed.gone):
         yield _about(
             holding,

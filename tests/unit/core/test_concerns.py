@@ -89,6 +89,7 @@ def test_the_gravest_come_first_and_equals_keep_their_order() -> None:
         ({}, {"confirmed": False}, "archive_unconfirmed", "warning"),
         ({}, {"size_suspicion": "the archive has 3 files where 100 are usual"}, "archive_small", "warning"),
         ({"newest_archive_at": START - timedelta(days=20)}, {}, "archive_old", "critical"),
+        ({"newest_archive_at": None, "archives": 0}, {}, "archive_old", "critical"),
         ({"incomplete_archives": 2}, {}, "archives_incomplete", "info"),
         ({"free_bytes": 90 * GIB}, {}, "filesystem_full", "warning"),
         ({"free_bytes": 30 * GIB}, {}, "filesystem_full", "warning"),
