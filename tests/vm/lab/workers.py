@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 # About how long each module takes on one release (docs/lab.md, "Last full result").
 _MINUTES = {
-    "test_replication.py": 14,
-    "test_probe.py": 12,
-    "test_interrupted_nights.py": 9,
-    "test_timers.py": 7,
+    "test_replication.py": 16,
+    "test_probe.py": 10,
+    "test_interrupted_nights.py": 10,
+    "test_timers.py": 9,
+    "test_scrub.py": 8,
     "test_nightly_on_zfs.py": 6,
-    "test_scrub.py": 6,
-    "test_on_host.py": 5,
+    "test_on_host.py": 4,
     "test_lab.py": 4,
     "test_harness.py": 2,
 }
