@@ -16,7 +16,7 @@ import contextlib
 import os
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -292,7 +292,7 @@ def _entry(path: Path, facts: os.stat_result) -> Kept:
     kept_at = modified_at(facts.st_mtime_ns)
     if match is not None:
         with contextlib.suppress(ValueError):
-            kept_at = datetime.strptime(match[2], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+            kept_at = datetime.fromisoformat(match[2])
     return Kept(path, int(match[1]) if match else 0, kept_at, facts.st_size)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from bkp.jobs import JOBS
@@ -20,7 +20,7 @@ def began_at(name: str) -> datetime | None:
     """Return when the run began that wrote the log of this name; None for a file of any other name."""
     match = _NAME.fullmatch(name)
     try:
-        return datetime.strptime(match[1], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC) if match else None
+        return datetime.fromisoformat(match[1]) if match else None
     except ValueError:  # 30 February: no run of ours
         return None
 
