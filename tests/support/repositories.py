@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 BORG = "/usr/bin/borg"
 # The same program, without its test of its own hashes and ciphers, which is a quarter of each call.
-BORG_UNTESTED = str(Path(__file__).with_name("borg_untested"))
+BORG_UNTESTED = str(Path(__file__).with_name("without_selftest") / "borg")
 # Opening such a repository derives its key by one round of PBKDF2 instead of 100000, which are a fifth of each call.
 # The number is kept beside the key, so every borg opens it all the same.
 ONE_ROUND = "from borg.crypto import key; key.PBKDF2_ITERATIONS = 1; from borg.archiver import main; main()"
