@@ -98,8 +98,11 @@ class DatasetSource:
             return self._received(stack, name, source, self.replica, host)
         snapshot, held = marks.snapshot_name(self.run_id), frozenset[str]()
         if not before[0].receiving:  # zfs snapshot -r of nothing ends by a segmentation fault in 2.1
+            taken: set[str] = set()
+            stack.callback(lambda: to_the_end(lambda: self._let_go_renamed(dataset, snapshot, taken)))
             stack.enter_context(self._snapshot(dataset, snapshot, host))
             held, after = self.zfs.having(dataset, snapshot), self.zfs.datasets(dataset)
+            taken.update(held)
             if not held:
                 return _without_snapshot(name, source, dataset, taken_away(dataset))
         without = unheld(before, after, held)
@@ -271,6 +274,23 @@ class DatasetSource:
                     continue
                 self.warn(f"{exc.message}; the next run will try again")
             return
+
+    def _let_go_renamed(self, dataset: str, snapshot: str, taken: Iterable[str]) -> None:
+        """Release and destroy the snapshots that were renamed out of the source with their datasets since."""
+        try:
+            there = {each.name for each in self.zfs.datasets(dataset)}
+        except ZfsError:  # it was renamed or destroyed itself
+            there = set()
+        if there.issuperset(taken):
+            return
+        try:
+            elsewhere = self.zfs.having(dataset.partition("/")[0], snapshot)
+        except ZfsError as exc:
+            self.warn(f"{exc.message}: a dataset that was renamed may keep its snapshot {snapshot}, held")
+            return
+        for each in sorted(elsewhere):
+            self.info(f"removing {each}@{snapshot}: the dataset was renamed while it was archived")
+            self._let_go(each, snapshot)
 
     def _clean_up_dead(self, dataset: str, host: str) -> None:
         for run_id in marks.dead_snapshots(self.zfs.marks(dataset, marks.KEYS), host, is_alive):

@@ -72,23 +72,28 @@ def test_three_nights_then_check_verify_and_drill(site: Site) -> None:
 
 @pytest.mark.smoke
 def test_the_archive_is_the_snapshot_not_the_live_tree(site: Site) -> None:
-    """The tree changes while borg works: what is archived is the moment of the snapshot."""
+    """The tree changes while borg works, and a child is renamed: what is archived is the moment of the snapshot."""
+    child, elsewhere = f"{site.pool.backup}/moving", f"{site.pool.secure}/moved"
+    site.guest.script(f"zfs create {child}; echo here > {site.tree}/moving/file")
     site.guest.write(
         f"{site.tools}/borg-late",
         '#!/bin/sh\n[ "$1" = create ] && nsenter --mount=/proc/1/ns/mnt sh -c "'
         f"grep @bkp- /proc/mounts > {site.tools}/seen; grep -c @bkp- /proc/$$/mounts > {site.tools}/seen-inside;"
-        f'echo late > {site.tree}/file-2"\nexec /usr/bin/borg "$@"\n',
+        f'echo late > {site.tree}/file-2; zfs rename {child} {elsewhere}"\nexec /usr/bin/borg "$@"\n',
         mode=0o755,
     )
     site.configure(repository=f"borg: {site.tools}/borg-late", sample_files=10 * (FILES + IN_CHILD))
 
     archive = site.job("nightly")["result"]["archive"]["name"]
 
+    assert site.guest.run(f"zfs list -H -t snapshot -o name -r {elsewhere}").text == ""
+    site.guest.run(f"zfs destroy {elsewhere}")
+    assert f"{site.tree}/moving/file".lstrip("/") in site.archived(archive)
     path = f"{site.tree}/file-2".lstrip("/")
     archived = site.guest.run(f"{site.borg} extract --stdout {site.repository}::{archive} {path}").text
     assert archived == "file 2"
     assert site.guest.read(f"{site.tree}/file-2").strip() == "late"
-    assert (site.guest.read(f"{site.tools}/seen"), site.guest.read(f"{site.tools}/seen-inside")) == ("", "2\n")
+    assert (site.guest.read(f"{site.tools}/seen"), site.guest.read(f"{site.tools}/seen-inside")) == ("", "3\n")
     # So the sample for the drill was hashed while the snapshot was mounted, too.
     drill = site.job("drill")["result"]
     assert drill["matched"] == drill["files"] > FILES

@@ -144,6 +144,13 @@ class Server:
         self.call("umount", self.mounts[dataset])
         self.call("rmdir", self.mounts[dataset])
 
+    def rename(self, dataset: str, name: str) -> None:
+        """Give a dataset another name, with its snapshots and their holds; what is mounted stays."""
+        for snapshot in self.pool.existing():
+            if snapshot.startswith(f"{dataset}@"):
+                self.pool.file_of(snapshot).rename(self.pool.file_of(snapshot.replace(dataset, name, 1)))
+        self._write_datasets({name if known == dataset else known: facts for known, facts in self._datasets().items()})
+
     def skip(self, dataset: str) -> None:
         """Leave a dataset out on purpose."""
         config = self.folder / "config.yml"

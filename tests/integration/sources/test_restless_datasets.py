@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -193,3 +194,15 @@ def with_source(server: Server, source: str) -> None:
 
 def lost(record: dict[str, Any]) -> dict[str, str]:
     return {root["dataset"]: root["reason"] for root in record["result"]["archive"]["roots"] if not root["present"]}
+
+
+def test_a_child_that_is_renamed_out_of_the_source_during_a_night_keeps_no_snapshot(server: Server) -> None:
+    server.halt_at("borg-create before")
+    process = server.start()
+    server.wait_halted()
+    server.rename(CHILD, "tank/elsewhere")
+    server.go_on()
+    record = server.ended(process)
+    assert record["outcome"] == "success"
+    assert server.left() == []
+    assert "tank/elsewhere@bkp-" in Path(record["log"]).read_text()
