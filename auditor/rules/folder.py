@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import gc
 import hashlib
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -16,9 +13,6 @@ from auditor.rules.model import Rule, RuleSet
 from auditor.rules.place import complaint, read_input
 from bkp.errors import InputFileError, did_you_mean
 from bkp.yamlfile.typed import load_typed
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 REFS = "refs"
 MAX_RULES = 5000
@@ -41,24 +35,6 @@ def load_rules(folder: Path, *, scenarios: bool = False) -> RuleSet:
     paths = _files(folder)
     if not paths:
         raise InputFileError(str(folder), None, "holds no rule", remedy="name a folder with rules, AREA/AREA-NNN.yml")
-    with _without_search_for_garbage():
-        return _load(paths, folder, scenarios=scenarios)
-
-
-@contextlib.contextmanager
-def _without_search_for_garbage() -> Iterator[None]:
-    """Spare Python the search for cycles, a tenth of the time: no rule has any, and each makes thousands of objects."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        if was:
-            gc.enable()
-
-
-def _load(paths: list[Path], folder: Path, *, scenarios: bool) -> RuleSet:
     rules: dict[str, Rule] = {}
     digest = hashlib.sha256()
     for path in paths:

@@ -55,9 +55,6 @@ class _Plain(StrEnum):
     MAP = "map"
 
 
-_SCALAR, _STR = yaml.ScalarNode, _Plain.STR  # asked for with each of many thousand nodes
-
-
 class _Loader(_Base):  # type: ignore[misc]  # the C loader carries no types
     """The safe loader with its implicit types reduced to those that surprise nobody."""
 
@@ -65,12 +62,12 @@ class _Loader(_Base):  # type: ignore[misc]  # the C loader carries no types
 
     def resolve(self, kind: type[yaml.Node], value: str, implicit: tuple[bool, bool]) -> str:
         """Return the tag of a node that has none, as PyYAML does, without path resolvers, which are not used."""
-        if kind is _SCALAR:
+        if kind is yaml.ScalarNode:
             if implicit[0]:
-                for tag, pattern in _RESOLVERS.get(value[:1], ()):
+                for tag, pattern in self.yaml_implicit_resolvers.get(value[:1], ()):
                     if pattern.match(value):
                         return tag
-            return _STR
+            return _Plain.STR
         return _Plain.SEQ if kind is yaml.SequenceNode else _Plain.MAP
 
 
@@ -78,9 +75,6 @@ _Loader.add_implicit_resolver(_Plain.NULL, re.compile(r"(?:~|null|)\Z"), ["~", "
 _Loader.add_implicit_resolver(_Plain.BOOL, re.compile(r"(?:true|false)\Z"), ["t", "f"])
 _Loader.add_implicit_resolver(_Plain.INT, re.compile(r"-?(?:0|[1-9][0-9]{0,17})\Z"), list("-0123456789"))
 _Loader.add_implicit_resolver(_Plain.FLOAT, re.compile(r"-?(?:0|[1-9][0-9]{0,17})\.[0-9]{1,17}\Z"), list("-0123456789"))
-
-
-_RESOLVERS = _Loader.yaml_implicit_resolvers
 
 
 class Document:
@@ -272,13 +266,7 @@ class _Builder:
                 first = next(_position(other).line for other, _ in node.value if other.value == key)
                 message = f"key {key!r} is there twice (first on line {first})"
                 raise self._failure(key_node, message, "remove one of them")
-            if value_node.tag is _STR and not self._may_alias and depth <= MAX_DEPTH:  # most of all nodes
-                self._nodes += 1
-                result[key] = value_node.value
-            else:
-                result[key] = self._build(value_node, depth)
-        if self._nodes > MAX_NODES:
-            self._guard(node, depth)
+            result[key] = self._build(value_node, depth)
         return result
 
     def _scalar(self, node: yaml.ScalarNode) -> str | int | float | bool | None:
