@@ -7,30 +7,23 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import os
 from collections import deque
+from copy import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from bkp.errors import StateError
 from bkp.jobs import JOBS, Kind
 from bkp.state.archives import REMEMBERED, is_whole, sources_held
-from bkp.state.fields import Outcome
-from bkp.state.files import encode_record, modified_at, open_regular
+from bkp.state.files import encode_record
 from bkp.state.ledger import fitting
-from bkp.state.reading import Missing, Unreadable
 from bkp.state.results import Archive, DrillResult, Listed, SyncResult
-from bkp.state.store import value_of
 
 if TYPE_CHECKING:
     from datetime import datetime
-    from pathlib import Path
 
-    from bkp.state.ledger import ChainReport, Ledger
     from bkp.state.records import Ended, MailNote, Run
-    from bkp.state.store import JobState
 
 MOST_TESTS = 20
 MOST_STARTS = 40
@@ -84,7 +77,6 @@ class Past:
         verdicts: the newest verdict of each job on each target.
         drills: the newest drill of each target that compared files.
         synced: the newest pull of each replication that recorded anything.
-        succeeded: the jobs and targets that ever succeeded.
         archives: the whole archives of nights that ended well, by target, oldest first, the last `REMEMBERED`; without
             their roots.
         mail: the newest line of a mail that tells what became of it.
@@ -97,7 +89,8 @@ class Past:
         listed: what each repository listed when it was last asked, by target.
         made: the newest night of each repository that made an archive and has ended, however it did.
         attempts, successes: the id of the newest run, and of the newest that ended well, of each job on each target.
-        good_starts: when the newest runs that ended well began, oldest first, the last `MOST_STARTS`.
+        good_starts: of each job and target that ever succeeded, when the newest good runs began, oldest first, the last
+            `MOST_STARTS`.
         ends: how the newest run of each job on each target ended; of a deferred one, how the one before it did.
         begun: start of the earliest run there is, whatever became of it.
         until_last: the latest end of any run there is (UTC).
@@ -108,7 +101,6 @@ class Past:
     verdicts: dict[JobTarget, Checked] = field(default_factory=dict)
     drills: dict[str, Drilled] = field(default_factory=dict)
     synced: dict[str, Synced] = field(default_factory=dict)
-    succeeded: set[JobTarget] = field(default_factory=set)
     archives: dict[str, deque[Archive]] = field(default_factory=dict)
     mail: MailNote | None = None
     mailed: dict[str, str] = field(default_factory=dict)
@@ -147,7 +139,6 @@ class Past:
         if run.end is not None:
             self.ends[key] = run.end
         if run.outcome.is_good:
-            self.succeeded.add(key)
             self.successes[key] = run.run_id
             self.good_starts[key] = (*self.good_starts.get(key, ())[1 - MOST_STARTS :], run.started_at)
         if (ended := run.ended_at) is None:
@@ -177,7 +168,6 @@ class Past:
             return
         of_place = {name for name, each in JOBS.items() if each.kind is spec.kind}
         self.verdicts = {key: each for key, each in self.verdicts.items() if not _is_of(key, of_place, run.target)}
-        self.succeeded = {key for key in self.succeeded if not _is_of(key, of_place, run.target)}
         self.good_starts = {
             key: each for key, each in self.good_starts.items() if not _is_of(key, of_place, run.target)
         }
@@ -213,25 +203,7 @@ class Past:
 
     def with_records(self, records: list[Run]) -> Past:
         """Return what the history and these records come to. A record without a line is newer than all lines."""
-        merged = dataclasses.replace(
-            self,
-            sources=dict(self.sources),
-            verdicts=dict(self.verdicts),
-            drills=dict(self.drills),
-            synced=dict(self.synced),
-            succeeded=set(self.succeeded),
-            archives=dict(self.archives),
-            run_ids=dict(self.run_ids),
-            subjects=dict(self.subjects),
-            listed=dict(self.listed),
-            made=dict(self.made),
-            attempts=dict(self.attempts),
-            successes=dict(self.successes),
-            good_starts=dict(self.good_starts),
-            ends=dict(self.ends),
-            keys=dict(self.keys),
-            hosts=set(self.hosts),
-        )
+        merged = dataclasses.replace(self, **{name: copy(value) for name, value in vars(self).items()})
         for run in sorted(records, key=lambda each: each.ended_at or each.started_at):
             if run.run_id not in self.run_ids:
                 archives = merged.archives.get(run.target)
@@ -271,41 +243,6 @@ def begun_by(past: Past, job: str, target: str, now: datetime) -> datetime | Non
     return next((each for each in reversed(past.good_starts.get((job, target), ())) if each <= now), None)
 
 
-def record_doubt(run: Run, state: JobState, past: Past, *, alive: bool, as_success: bool) -> str | None:
-    """Return why a record is no evidence: another one lies in its place, or the history says something else.
-
-    `past` is the history's alone; `alive`: the last attempt runs, and its process lives. A run that ended after all
-    that the history knows may not have been written there: `Survey.history_problem` says so, and it is not doubted.
-    """
-    key = (state.job, state.target)
-    if (run.job, run.target) != key:
-        return f"is the record of {run.job} on {run.target}"
-    if as_success and not run.outcome.is_good:
-        return f"is no success: it ended in {run.outcome}"
-    line = past.run_ids.get(run.run_id)
-    if line is None and run.outcome is Outcome.RUNNING:
-        hides = _hides(run.before, past.ends.get(key))
-        return "says something else of the run before it than the history" if hides else None
-    if line is None:
-        known = run.ended_at is None or past.until_last is None or run.ended_at > past.until_last
-        return None if known else "is of a run that the history does not know, and the history goes on after it"
-    if run.outcome is Outcome.RUNNING:  # for a moment the line is there before the record has its end
-        return None if alive else "says that the run goes on, and the history has its end"
-    if line != digest(run):
-        return "says something else than the history's line of that run"
-    newest = (past.successes if as_success else past.attempts).get(key)
-    latest = value_of(state.latest)
-    ending = as_success and alive and latest is not None and newest == latest.run_id  # its line comes first
-    return None if newest == run.run_id or ending else "is older than what the history tells of"
-
-
-def _hides(before: Ended | None, told: Ended | None) -> bool:
-    """Return whether a run that goes on leaves out the trouble in which the last one ended, as the history tells."""
-    if told is None or not told.outcome.is_trouble:
-        return False
-    return before is None or (not before.outcome.is_trouble and before.ended_at <= told.ended_at)
-
-
 def _is_of(key: JobTarget, jobs: set[str], target: str) -> bool:
     return key[0] in jobs and key[1] == target
 
@@ -314,49 +251,3 @@ def digest(run: Run) -> int:
     """Return what tells whether two records of one run say the same, all but what became of its mail."""
     content = encode_record(fitting(msgspec.structs.replace(run, mail=None)))
     return int.from_bytes(hashlib.sha256(content).digest()[:8])
-
-
-@dataclass(frozen=True)
-class History:
-    """One reading of the history file.
-
-    `problem` says why it is of no use: it cannot be opened, and `chain` is then None, or has no line that can be read.
-    Both are None where there is no file at all.
-    """
-
-    path: Path
-    past: Past = field(default_factory=Past)
-    chain: ChainReport | None = None
-    problem: str | None = None
-    written_at: datetime | None = None
-
-    @property
-    def exists(self) -> bool:
-        """Return whether there is anything under the history's name."""
-        return self.chain is not None or self.problem is not None
-
-    @property
-    def break_(self) -> str | None:
-        """Return where its chain does not hold; None if it holds, or if it cannot be read at all."""
-        if self.chain is None or self.chain.intact:
-            return None
-        return self.chain.problem or "its last line is torn"
-
-
-def read_history(ledger: Ledger) -> History:
-    """Read the whole history once. Never raises for anything that the file may be."""
-    opened = open_regular(ledger.path)
-    if isinstance(opened, Missing):
-        return History(ledger.path)
-    if isinstance(opened, Unreadable):
-        return History(ledger.path, problem=opened.reason)
-    written_at = modified_at(os.fstat(opened.fileno()).st_mtime_ns)
-    opened.close()
-    past = Past()
-    try:
-        chain = ledger.walk(past.see, past.see_mail)
-    except StateError as exc:
-        return History(ledger.path, problem=exc.message.removeprefix(f"the history {ledger.path} "))
-    unread = not past.run_ids and not chain.lines and not chain.intact
-    problem = "has no line that can be read" if unread else None
-    return History(ledger.path, past, chain, problem, None if unread else written_at)

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 from bkp import pauses
 from bkp.attestations.file import read_attestations
+from bkp.history import History, read_history
 from bkp.jobs import JOBS
 from bkp.mail.outbox import Outbox
 from bkp.observations import Observations, read_observations
 from bkp.own_names import of_this_host, own_names
-from bkp.past import History, Past, begun_by, digest, read_history, record_doubt
+from bkp.past import Past, begun_by, digest
+from bkp.record_doubt import record_doubt
 from bkp.state.audits import KeptReports
 from bkp.state.fields import Outcome
 from bkp.state.parked import with_parked
@@ -280,7 +282,7 @@ def _of_subject(state: JobState, past: Past) -> JobState:
 def _standing(state: JobState, settings: Job, past: Past, now: datetime, zone: tzinfo, is_alive: IsAlive) -> Standing:
     latest, success = value_of(state.latest), value_of(state.success)
     alive = is_alive(latest.process) if latest is not None and latest.outcome is Outcome.RUNNING else None
-    lost = isinstance(state.success, Missing) and (state.job, state.target) in past.succeeded
+    lost = isinstance(state.success, Missing) and (state.job, state.target) in past.good_starts
     return Standing(
         job=state.job,
         target=state.target,

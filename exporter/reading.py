@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from bkp.clock import Clock, local_zone
 from bkp.config import Config, load_config
 from bkp.errors import BkpError, StateError
+from bkp.history import History, read_history
 from bkp.liveness import PROC, is_alive
 from bkp.mail.outbox import Outbox
 from bkp.observations import KINDS, read_observations
-from bkp.past import History, read_history
 from bkp.state.audits import KeptReports, read_kept
 from bkp.state.observed import path_of, read_observation
 from bkp.state.reading import Readable

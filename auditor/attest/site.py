@@ -14,8 +14,8 @@ from bkp.attestations.file import append_attestations, read_attestations
 from bkp.attestations.model import Attestation
 from bkp.clock import local_zone
 from bkp.errors import BkpError, StateError, UsageError
+from bkp.history import read_history
 from bkp.own_names import own_names
-from bkp.past import read_history
 from bkp.state.ledger import GENESIS
 from bkp.state.store import StateStore
 from bkp.tools.borg.live_key import live_key

@@ -137,9 +137,9 @@ class DrillSample(Record, frozen=True, kw_only=True):
 class KnownRepository(Record, frozen=True, kw_only=True):
     """Which repository a target's archives go into, so that another one in its place is noticed.
 
-    `archive_prefix` is what their names begin with, if that is known; `path` is where it lay when a night last used it,
-    as configured. All that the repository held at `accepted_at` is
-    this server's: it was the first night, or a person has said so.
+    `archive_prefix` is what their names begin with, if that is known. `path` is where it lay when a night last used it,
+    as configured. All that the repository held at `accepted_at` is this server's: it was the first night, or a person
+    has said so.
     """
 
     schema: Literal[1] = 1

@@ -71,7 +71,7 @@ def confirm_command(config_path: Path, code: str) -> int:
     """Record that a person got the test mail with this CODE: one of the last seven days, to the same address."""
     import msgspec
 
-    from bkp.past import read_history
+    from bkp.history import read_history
     from bkp.state.ledger import Ledger
 
     config, now = _with_mail(config_path), utc_now()

@@ -21,9 +21,9 @@ from bkp.attestations.duties import LiveKey
 from bkp.attestations.file import append_attestations
 from bkp.attestations.model import Attestation
 from bkp.errors import StepFailedError, UsageError
+from bkp.history import read_history
 from bkp.jobs import ESCROW_DRILL
 from bkp.key_match import Match, compare
-from bkp.past import read_history
 from bkp.state.ledger import GENESIS
 from bkp.state.results import EscrowResult
 from bkp.tools.borg import commands

@@ -55,9 +55,7 @@ def insist_on_repository(session: BorgSession, notes: StepNotes) -> KnownReposit
         accepted_at=session.clock() if accepted or known is None else known.accepted_at,
         path=repository.path,
     )
-    _tell_of_another_prefix(session, known)
-    if not another:
-        _tell_of_another_place(session, known)
+    session.tell("warning", _changed(known, new, session.target) if known is not None else [])
     if new != known or not session.store.repository_path(session.target).exists():
         try:
             session.store.write_repository(new)
@@ -66,20 +64,17 @@ def insist_on_repository(session: BorgSession, notes: StepNotes) -> KnownReposit
     return new
 
 
-def _tell_of_another_prefix(session: BorgSession, known: KnownRepository | None) -> None:
-    was, now = known.archive_prefix if known else None, session.repository.prefix
-    if was is not None and was != now:
-        text = (
-            f"archives are named {now}-… from tonight on. Those named {was}-… stay, count no more and are never pruned"
+def _changed(known: KnownRepository, new: KnownRepository, target: str) -> list[str]:
+    """Return what to say, once, of another prefix, and of another place of the same repository."""
+    said = []
+    if known.archive_prefix not in {None, new.archive_prefix}:
+        said.append(
+            f"archives are named {new.archive_prefix}-… from tonight on. Those named {known.archive_prefix}-… stay, "
+            f"count no more and are never pruned: write archive_prefix: {known.archive_prefix} to go on with them"
         )
-        session.tell("warning", [f"{text}: write archive_prefix: {was} to go on with them"])
-
-
-def _tell_of_another_place(session: BorgSession, known: KnownRepository | None) -> None:
-    """Say once that check, verify and drill were of another place: a copy may be damaged where the first was whole."""
-    was, now = known.path if known else None, session.repository.path
-    if was is not None and was != now:
-        text = (
-            f"the repository lies at {now} and lay at {was}: nothing that was checked there is proven of what is here"
+    if known.id == new.id and known.path not in {None, new.path}:  # a copy may be damaged where the first was whole
+        said.append(
+            f"the repository lies at {new.path} and lay at {known.path}: nothing that was checked there is proven of "
+            f"what is here; run `bkp-run verify --target {target}`"
         )
-        session.tell("warning", [f"{text}; run `bkp-run verify --target {session.target}`"])
+    return said

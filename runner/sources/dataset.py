@@ -98,11 +98,9 @@ class DatasetSource:
             return self._received(stack, name, source, self.replica, host)
         snapshot, held = marks.snapshot_name(self.run_id), frozenset[str]()
         if not before[0].receiving:  # zfs snapshot -r of nothing ends by a segmentation fault in 2.1
-            taken: set[str] = set()
-            stack.callback(lambda: to_the_end(lambda: self._let_go_renamed(dataset, snapshot, taken)))
+            stack.callback(lambda: to_the_end(lambda: self._let_go_renamed(before, snapshot)))
             stack.enter_context(self._snapshot(dataset, snapshot, host))
             held, after = self.zfs.having(dataset, snapshot), self.zfs.datasets(dataset)
-            taken.update(held)
             if not held:
                 return _without_snapshot(name, source, dataset, taken_away(dataset))
         without = unheld(before, after, held)
@@ -275,13 +273,14 @@ class DatasetSource:
                 self.warn(f"{exc.message}; the next run will try again")
             return
 
-    def _let_go_renamed(self, dataset: str, snapshot: str, taken: Iterable[str]) -> None:
-        """Release and destroy the snapshots that were renamed out of the source with their datasets since."""
+    def _let_go_renamed(self, before: Sequence[Dataset], snapshot: str) -> None:
+        """Release and destroy snapshots whose datasets were renamed out of the source; `before` are those it had."""
+        dataset = before[0].name
         try:
             there = {each.name for each in self.zfs.datasets(dataset)}
         except ZfsError:  # it was renamed or destroyed itself
             there = set()
-        if there.issuperset(taken):
+        if there.issuperset(each.name for each in before):
             return
         try:
             elsewhere = self.zfs.having(dataset.partition("/")[0], snapshot)

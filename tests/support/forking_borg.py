@@ -1,7 +1,7 @@
 """What tests ask borg by hand: the real one, loaded once and forked for each call.
 
-Loading borg takes longer than what most calls do, and a run of all tests calls it a thousand times by itself. The calls
-of the programs under test are not among them: these start borg as they always do.
+Loading borg takes longer than what most calls do, and each test calls it, at least for a last check. The programs under
+test start it for each call, as they always do.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def be_borg(request):
     os.environ.clear()
     os.environ.update(request["environment"])
     time.tzset()
-    os.chdir(request["cwd"])
+    os.chdir("/")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     for number, name in ((1, "out"), (2, "err")):
         os.dup2(os.open(request[name], os.O_WRONLY), number)
@@ -74,10 +74,10 @@ class _Loaded:
         self._one_at_a_time = threading.Lock()
         atexit.register(self._process.communicate)
 
-    def call(self, arguments: tuple[str, ...], environment: Mapping[str, str], cwd: Path) -> Answer:
+    def call(self, arguments: tuple[str, ...], environment: Mapping[str, str]) -> Answer:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        request = {"arguments": arguments, "environment": {**environment}, "cwd": str(cwd)}
+        request = {"arguments": arguments, "environment": dict(environment)}
         with tempfile.NamedTemporaryFile() as out, tempfile.NamedTemporaryFile() as err, self._one_at_a_time:
             print(json.dumps({**request, "out": out.name, "err": err.name}), file=self._process.stdin, flush=True)
             code = int(self._process.stdout.readline())
@@ -88,6 +88,6 @@ class _Loaded:
 _loaded = cache(_Loaded)
 
 
-def call_borg(*arguments: str, environment: Mapping[str, str], cwd: Path = Path("/")) -> Answer:
+def call_borg(*arguments: str, environment: Mapping[str, str]) -> Answer:
     """Call borg with this environment and nothing else."""
-    return _loaded().call(arguments, environment, cwd)
+    return _loaded().call(arguments, environment)

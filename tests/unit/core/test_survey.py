@@ -13,9 +13,9 @@ from bkp.attestations.model import Attestation
 from bkp.concerns import concerns_of
 from bkp.config import parse_config
 from bkp.config.model import Paths
+from bkp.history import read_history
 from bkp.holdings import holding_of
 from bkp.observations import HostSeen
-from bkp.past import read_history
 from bkp.state.fields import Outcome
 from bkp.state.files import encode_record, write_record
 from bkp.state.observed import not_seen, path_of, read_observation, seen, write_observation
