@@ -90,8 +90,7 @@ def with_keys(datasets: Sequence[DatasetHealth], keys: Mapping[str, Mapping[str,
 def _with_key(dataset: DatasetHealth, values: Mapping[str, str]) -> DatasetHealth:
     form = _word(values.get("keyformat"))
     told = fingerprint(values) if form == SALTED else None
-    guid = _word(values.get("guid")) or dataset.guid
-    return msgspec.structs.replace(dataset, guid=guid, key_form=form, key_fingerprint=told)
+    return msgspec.structs.replace(dataset, key_form=form, key_fingerprint=told)
 
 
 def _dataset(row: Mapping[str, str]) -> DatasetHealth:

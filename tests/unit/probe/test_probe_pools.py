@@ -140,7 +140,9 @@ def test_a_host_without_zfs_and_smartctl_on_which_none_is_watched_lacks_nothing(
     assert world.look().unseen == ()
 
 
-SECURE = dataset("tank/Secure", encryption="aes-256-gcm", keystatus="available", encryptionroot="tank/Secure")
+SECURE = dataset(
+    "tank/Secure", guid="4711", encryption="aes-256-gcm", keystatus="available", encryptionroot="tank/Secure"
+)
 KEYS = "tank/Secure\tguid\t4711\ntank/Secure\tkeyformat\t{form}\ntank/Secure\tpbkdf2iters\t350000\n"
 
 
@@ -184,4 +186,4 @@ def test_a_key_that_cannot_be_asked_for_is_said_and_takes_nothing_else_down(worl
     assert seen.unseen == ("keys of pool tank: zfs gave no answer within 20 s",)
     found = seen.datasets["tank/Secure"].value
     assert found is not None
-    assert (found.key_status, found.guid, found.key_fingerprint) == ("available", None, None)
+    assert (found.key_status, found.guid, found.key_fingerprint) == ("available", "4711", None)
