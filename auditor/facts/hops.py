@@ -134,12 +134,20 @@ def has_acl(path: str, facts: os.stat_result) -> bool:
 def weak_inside(folder: str, *, links: bool) -> tuple[str, ...]:
     """Return what somebody else could change below a folder, by reason and count. Links are looked at, not followed.
 
-    With `links`, a file that has a second name counts, too. Raise `OSError` where something cannot be looked at.
+    With `links`, a file that has a second name counts, too. Raise `OSError` where something cannot be looked at. What
+    goes meanwhile is passed over: a run is at work, or this audit's own borg gives its lock back.
     """
     found: Counter[str] = Counter()
     waiting, entries = [folder], 0
     while waiting:
-        with os.scandir(waiting.pop()) as listing:
+        looked_at = waiting.pop()
+        try:
+            listing = os.scandir(looked_at)
+        except FileNotFoundError:
+            if looked_at == folder:
+                raise
+            continue
+        with listing:
             for entry in listing:
                 entries += 1
                 if entries > MAX_ENTRIES:
@@ -148,7 +156,7 @@ def weak_inside(folder: str, *, links: bool) -> tuple[str, ...]:
                     facts = entry.stat(follow_symlinks=False)
                     found.update(_entry_flaws(entry.path, facts, links=links))
                 except FileNotFoundError:
-                    continue  # it went meanwhile: a run is at work
+                    continue
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append(entry.path)
     return tuple(f"{reason}: {count}" for reason, count in sorted(found.items()))

@@ -6,7 +6,6 @@ import dataclasses
 import functools
 import json
 import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,7 @@ from runner.lifecycle.scope import new_scope
 from runner.lifecycle.signals import ending_signals_raise
 from runner.progress import NoProgress
 from tests.support.fake_pull import HERE, LIVE
+from tests.support.loaded import loaded
 
 if TYPE_CHECKING:
     from bkp.state.records import Run
@@ -50,8 +50,7 @@ class PullWorld:
         (folder / "bin").mkdir()
         for name in ("ssh", "zfs", "syncoid"):
             program = folder / "bin" / name
-            run = f'exec {sys.executable} -S -P {ROOT}/tests/support/fake_pull.py {folder} {name} "$@"'
-            program.write_text(f"#!/bin/sh\nexport PYTHONPATH={ROOT}\n{run}\n")
+            program.write_text(f'#!/bin/sh\nexec {loaded("fake-pull")} {folder} {name} "$@"\n')
             program.chmod(0o755)
         subprocess.run(
             ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / "key")], check=True, capture_output=True

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.support.forking_borg import call_borg
+from tests.support.loaded import call_borg
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -20,7 +20,7 @@ from bkp.state.ledger import ChainReport, Ledger
 from bkp.state.reading import Readable
 from bkp.state.records import DrillSample, Run
 from bkp.state.store import StateStore
-from tests.support.forking_borg import Answer, call_borg
+from tests.support.loaded import Answer, call_borg, loaded
 from tests.support.repositories import BORG_UNTESTED, is_untouched, prove
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ class World:
 
     def __init__(self, root: Path, template: Path) -> None:
         self.root, self.template = root, template
+        self._bkp_run, self._borg = loaded("bkp-run"), loaded("borg")
         self.state, self.log, self.lock = root / "state", root / "log", root / "lock"
         self.scratch, self.base = root / "scratch", root / "base"
         self.repository, self.docs = root / "repo", root / "docs"
@@ -70,7 +71,7 @@ class World:
             "repositories": {
                 "main": {
                     "path": str(self.repository),
-                    "borg": BORG_UNTESTED,
+                    "borg": self._borg,
                     "base_dir": str(self.base),
                     "passphrase_file": str(self.passphrase_file),
                     "key_export": str(root / "key.txt"),
@@ -117,7 +118,7 @@ class World:
     def wrap_borg(self, script: str) -> Path:
         """Put a shell script in borg's place; in it `exec "$BORG" "$@"` is the real one."""
         path = self.root / "borg-wrapper"
-        path.write_text(f"#!/bin/sh\nBORG={BORG_UNTESTED}\n{script}\n", encoding="utf-8")
+        path.write_text(f"#!/bin/sh\nBORG={self._borg}\n{script}\n", encoding="utf-8")
         path.chmod(0o755)
         self.main["borg"] = str(path)
         self.write_config()
@@ -147,7 +148,13 @@ class World:
         self.unwrap_borg()
 
     def unwrap_borg(self) -> None:
-        self.main["borg"] = BORG_UNTESTED
+        self.main["borg"] = self._borg
+        self.write_config()
+
+    def load_nothing_before(self) -> None:
+        """Let each call of bkp-run and borg load the program: for tests of what happens to their processes."""
+        self._bkp_run, self._borg = BKP_RUN, BORG_UNTESTED
+        self.main["borg"] = self._borg
         self.write_config()
 
     def use_the_usual_borg(self) -> None:
@@ -157,10 +164,12 @@ class World:
 
     # ------------------------------------------------------------ running
 
-    def start(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, program: str = BKP_RUN, **options: Any) -> subprocess.Popen[str]:
         """Start bkp-run in the background, in a session of its own so that no signal of a test goes astray."""
+        if "nightly" in arguments and "last" in self.main.get("keep", ()):
+            self.begin_a_second()
         return subprocess.Popen(
-            [BKP_RUN, "--config", str(self.config_file), *arguments],
+            [program, "--config", str(self.config_file), *arguments],
             stdin=subprocess.DEVNULL,
             stdout=options.pop("stdout", subprocess.PIPE),
             stderr=options.pop("stderr", subprocess.PIPE),
@@ -169,9 +178,13 @@ class World:
             **options,
         )
 
+    def begin_a_second(self) -> None:
+        """Wait for the second's end: archives of the same one have no order, and `keep: last` keeps one of them."""
+        time.sleep(1 - time.time() % 1)
+
     def run(self, *arguments: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-        """Run bkp-run to its end."""
-        process = self.start(*arguments, env={**os.environ, **(environment or {})})
+        """Run bkp-run, which is loaded already, to its end."""
+        process = self.start(*arguments, program=self._bkp_run, env={**os.environ, **(environment or {})})
         out, err = process.communicate(timeout=300)
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 

@@ -6,21 +6,19 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.forking_borg import call_borg
+from tests.support.loaded import call_borg, loaded
 from tests.support.repositories import is_untouched, make_repository, prove
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 PASSPHRASE = "canary-Zq7-vW4t-9mLqx2Kd"
-BIN = Path(sys.executable).parent
 
 
 @dataclass
@@ -82,7 +80,11 @@ class Server:
             'exec /usr/bin/borg "$@"\n'
         )
         wrapper.chmod(0o755)
-        self.config.write_text(self.config.read_text().replace("    base_dir", f"    borg: {wrapper}\n    base_dir"))
+        self.config.write_text(self.config_with_borg(wrapper))
+
+    def config_with_borg(self, program: Path | str) -> str:
+        """Return the configuration with another program as borg."""
+        return self.config.read_text().replace(loaded("borg"), str(program))
 
     def write_passphrase_file(self) -> None:
         path = self.root / "env"
@@ -93,7 +95,7 @@ class Server:
         """Run one of the project's commands on this server."""
         before = ["--config", str(self.config)] if config and name == "bkp-run" else []
         return subprocess.run(
-            [str(BIN / name), *before, *arguments],
+            [loaded(name), *before, *arguments],
             env={"PATH": os.environ["PATH"], "HOME": str(self.root), "LC_ALL": "C.UTF-8"},
             capture_output=True,
             text=True,
@@ -162,6 +164,7 @@ repositories:
     path: {server.repository}
     passphrase_file: {root}/env
     key_export: {server.key_export}
+    borg: {loaded("borg")}
     base_dir: {root}/base
     encryption: {encryption}
     sources: [tree]

@@ -5,14 +5,15 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.integration.auditor.conftest import BIN, PASSPHRASE, Server
+from tests.integration.auditor.conftest import PASSPHRASE, Server
+from tests.support.loaded import loaded
 
 BY = ("--by", "A. Operator")
 
 
 def attest(server: Server, *arguments: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [str(BIN / "bkp-audit"), "-c", str(server.config), "attest", *arguments],
+        [loaded("bkp-audit"), "-c", str(server.config), "attest", *arguments],
         env={"PATH": "/usr/bin:/bin", "HOME": str(server.root), "LC_ALL": "C.UTF-8"},
         input=given,
         capture_output=True,

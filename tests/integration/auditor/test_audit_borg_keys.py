@@ -129,8 +129,7 @@ def test_a_repository_that_is_gone_is_an_error(server: Server) -> None:
 
 
 def test_a_missing_borg_is_an_error_that_names_it(server: Server) -> None:
-    text = server.config.read_text().replace("    base_dir", "    borg: /nowhere/borg\n    base_dir")
-    server.config.write_text(text)
+    server.config.write_text(server.config_with_borg("/nowhere/borg"))
     facts = server.facts()
     assert "/nowhere/borg is not installed" in str(facts["borg.repo.main.opens"])
     assert server.verdicts()["PRM-006"] == "fail"

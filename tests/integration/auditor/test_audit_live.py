@@ -4,15 +4,17 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.integration.auditor.conftest import BIN, PASSPHRASE, Server, make_server
+from tests.integration.auditor.conftest import PASSPHRASE, Server, make_server
 from tests.support.privilege import close_to_us, without_privilege
 
+BKP_AUDIT = str(Path(sys.executable).parent / "bkp-audit")
 OF_ZFS = {"ENC-003", "ENC-007", *(f"ZFS-{number:03d}" for number in range(1, 11))}
 OF_DISKS = {f"SMT-{number:03d}" for number in range(1, 7)}  # they apply where the backup lies on a pool, too
 
@@ -104,8 +106,8 @@ def test_the_passphrase_is_in_no_argument_and_no_environment_of_a_child(lived: S
     )
     wrapper.chmod(0o755)
     config = tmp_path / "config.yml"
-    config.write_text(lived.config.read_text().replace("    base_dir", f"    borg: {wrapper}\n    base_dir"))
-    done = lived.program("bkp-audit", "--config", str(config), "--quiet")
+    config.write_text(lived.config_with_borg(wrapper))
+    done = subprocess.run([BKP_AUDIT, "--config", config, "--quiet"], capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stderr
     seen = (tmp_path / "seen").read_text()
     assert seen.count("--lock-wait") == 3, "list, list with an empty passphrase, key export"
@@ -120,7 +122,7 @@ def test_saved_facts_give_the_same_verdicts_elsewhere(lived: Server, report: dic
     assert saved.stat().st_size > 0
     assert (lived.root / "facts.json").stat().st_mode & 0o777 == 0o600
     done = subprocess.run(
-        [str(BIN / "bkp-audit"), "--facts", str(saved), "--json"],
+        [BKP_AUDIT, "--facts", str(saved), "--json"],
         env={"PATH": "/nonexistent"},
         cwd="/",
         capture_output=True,
@@ -193,7 +195,7 @@ def test_a_history_that_cannot_be_read_leaves_the_rest_of_the_audit_as_it_is(
     config = tmp_path / "config.yml"
     config.write_text(lived.config.read_text().replace(f"{lived.root}/state", str(state)))
     damage(state / "history.jsonl")
-    call = without_privilege(str(BIN / "bkp-audit"), "-c", str(config), "--json")
+    call = without_privilege(BKP_AUDIT, "-c", str(config), "--json")
     done = subprocess.run(call, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, check=False)
     assert done.stderr == ""
     results = {result["id"]: result for result in json.loads(done.stdout)["results"]}

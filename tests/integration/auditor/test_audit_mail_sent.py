@@ -7,7 +7,8 @@ from pathlib import Path
 
 from bkp.state.audits import KeptReports, digest_of
 from bkp.state.ledger import Ledger
-from tests.integration.auditor.conftest import BIN, Server
+from tests.integration.auditor.conftest import Server
+from tests.support.loaded import loaded
 from tests.support.mailbox import Mailbox, text_of
 
 
@@ -16,7 +17,7 @@ def audit(server: Server, *arguments: str, invocation: str = "") -> subprocess.C
     if invocation:
         environment["INVOCATION_ID"] = invocation
     return subprocess.run(
-        [str(BIN / "bkp-audit"), "-c", str(server.config), "--quiet", *arguments],
+        [loaded("bkp-audit"), "-c", str(server.config), "--quiet", *arguments],
         env=environment,
         capture_output=True,
         text=True,

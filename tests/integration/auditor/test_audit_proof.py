@@ -325,7 +325,7 @@ def a_run_that_fails(job: str, word: str) -> Callable[[Server], None]:
         text, wrapper = server.config.read_text(), server.root / "borg"
         wrapper.write_text(f'#!/bin/sh\ncase " $* " in *" {word} "*) exit 2;; esac\nexec /usr/bin/borg "$@"\n')
         wrapper.chmod(0o755)
-        server.config.write_text(text.replace("    base_dir", f"    borg: {wrapper}\n    base_dir"))
+        server.config.write_text(server.config_with_borg(wrapper))
         assert server.program("bkp-run", job).returncode not in {0, 1}
         server.config.write_text(text)
 

@@ -136,6 +136,7 @@ def test_a_bad_streak_keeps_the_last_three_that_are_set_aside(world: World) -> N
     world.succeed("nightly")
     other.rename(world.root / "elsewhere")
     for _ in range(5):
+        world.begin_a_second()
         assert world.run("nightly").returncode == 3
     assert [name.partition("-")[0] for name in world.archives()] == ["backup", *["incomplete"] * 3]
     assert world.step("tidy").counters["deleted"] == 1

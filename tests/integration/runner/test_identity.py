@@ -12,8 +12,9 @@ import yaml
 
 from bkp.state.fields import Outcome
 from bkp.state.reading import Readable
+from tests.support.loaded import loaded
 from tests.support.repositories import make_repository
-from tests.support.runner_world import BKP_RUN, borg_environment
+from tests.support.runner_world import borg_environment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,7 +99,11 @@ def _second_host(world: World, **main: str) -> Path:
 
 def _on(config: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [BKP_RUN, "--config", str(config), *arguments], capture_output=True, text=True, check=False, timeout=300
+        [loaded("bkp-run"), "--config", str(config), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
     )
 
 
@@ -124,6 +129,7 @@ def test_two_hosts_that_share_a_prefix_prune_nothing_of_each_other(world: World)
     world.write_config()
     other = _second_host(world)
     world.succeed("nightly")
+    world.begin_a_second()
     assert _on(other, "nightly").returncode == 0  # what was there on its first night it takes for its own
     assert world.run("nightly").returncode == 1
     run = world.latest()

@@ -12,8 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bkp.patterns import excluder
 from runner.sample import SampleDrawer, Tree
-from tests.support.repositories import BORG, make_repository
+from tests.support.loaded import loaded
+from tests.support.repositories import make_repository
 from tests.support.runner_world import borg_environment
 
 _CHARACTERS = "ab.*?[]!^-\\ (){}$+|~ä"
@@ -40,7 +42,17 @@ def _compiles(text: str) -> bool:
 REGULARS = st.lists(_REGULAR, min_size=1, max_size=4).map("".join).filter(_compiles)
 
 
-PATTERNS = st.one_of(st.tuples(st.sampled_from(["sh", "fm", "pp"]), GLOBS), st.tuples(st.just("re"), REGULARS))
+def _is_valid(pattern: tuple[str, str]) -> bool:
+    try:
+        excluder([":".join(pattern)])
+    except ValueError:
+        return False
+    return True
+
+
+PATTERNS = st.one_of(
+    st.tuples(st.sampled_from(["sh", "fm", "pp"]), GLOBS).filter(_is_valid), st.tuples(st.just("re"), REGULARS)
+)
 CELLS = st.lists(st.tuples(st.lists(PATHS, min_size=1, max_size=8), PATTERNS), min_size=20, max_size=40)
 
 
@@ -62,15 +74,19 @@ def _write(tree: Path, paths: list[str]) -> None:
             continue
 
 
-def _archived(site: Path, tree: Path, patterns: list[str]) -> set[str]:
-    """Return the regular files that borg would archive."""
+def _dry_run(site: Path, tree: Path, patterns: list[str]) -> subprocess.CompletedProcess[str]:
     excludes = [word for pattern in patterns for word in ("--exclude", pattern)]
-    done = subprocess.run(
-        [BORG, "create", "--dry-run", "--list", "--log-json", *excludes, f"{site}/repo::x", str(tree)],
+    return subprocess.run(
+        [loaded("borg"), "create", "--dry-run", "--list", "--log-json", *excludes, f"{site}/repo::x", str(tree)],
         env=borg_environment(site / "base"),
         capture_output=True,
         text=True,
     )
+
+
+def _archived(site: Path, tree: Path, patterns: list[str]) -> set[str]:
+    """Return the regular files that borg would archive."""
+    done = _dry_run(site, tree, patterns)
     assert done.returncode == 0, done.stderr
     said = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
     taken = {Path(each["path"]) for each in said if each["type"] == "file_status" and each["status"] == "-"}
@@ -108,6 +124,13 @@ def test_a_pattern_for_the_whole_tree_means_what_borg_makes_of_it(
     style, text = pattern
     found = [f"{style}:{text}"] if style == "re" else [f"{style}:**/{text}" if style == "sh" else f"{style}:*{text}"]
     assert _walked(tree, found) == _archived(site, tree, found)
+
+
+@pytest.mark.parametrize("pattern", ["sh:[b-a]", "sh:[?-.]", "re:(", "re:a{4294967296}"])
+def test_what_is_no_pattern_to_us_is_none_to_borg(site: Path, pattern: str) -> None:
+    with pytest.raises(ValueError, match="is no valid pattern"):
+        excluder([pattern])
+    assert _dry_run(site, site, [pattern]).returncode != 0
 
 
 def test_patterns_as_people_write_them(site: Path) -> None:

@@ -89,6 +89,7 @@ def _leaks(world: World, mailbox: Mailbox, said: list[str]) -> list[str]:
 
 
 def test_the_passphrase_is_nowhere_but_in_its_file_and_in_borgs_pipe(world: World, mailbox: Mailbox) -> None:
+    world.load_nothing_before()
     said: list[str] = []
 
     def run(*arguments: str, code: int = 0) -> None:
@@ -131,6 +132,7 @@ def test_the_passphrase_is_nowhere_but_in_its_file_and_in_borgs_pipe(world: Worl
 
 def test_what_lies_at_a_location_is_nowhere_but_there(world: World, mailbox: Mailbox) -> None:
     """Key and passphrase as a person brings them, right and wrong, to each command that takes them."""
+    world.load_nothing_before()
     world.config["audit"] = {"escrow": [{"name": "safe"}]}
     world.write_config()
     said: list[str] = []
@@ -185,6 +187,7 @@ def test_what_lies_at_a_location_is_nowhere_but_there(world: World, mailbox: Mai
 
 
 def test_a_wrong_passphrase_is_as_secret_as_the_right_one(world: World, mailbox: Mailbox) -> None:
+    world.load_nothing_before()
     canary = f"{PASSPHRASE}wrong"
     world.write_passphrase(canary)
     with Watcher() as watcher:

@@ -19,6 +19,7 @@ RESTRICTED = (sys.executable, no_set_group_id.__file__)
 
 
 def test_the_first_night_of_a_unit_records_everything(world: World) -> None:
+    world.load_nothing_before()  # each borg of the night is forbidden what the night is
     world.state.mkdir()
     world.state.chmod(0o2750)
 

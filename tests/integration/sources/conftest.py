@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.fake_zfs import Pool
+from tests.support.loaded import loaded
 from tests.support.mounts import in_own_mounts, mounts_of
-from tests.support.repositories import BORG_UNTESTED, is_untouched, make_repository, prove
+from tests.support.repositories import is_untouched, make_repository, prove
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,47 +26,6 @@ ROOT = Path(__file__).resolve().parents[3]
 PATIENCE_SECONDS = 120
 TOP, CHILD, ODD, OFF = "tank/data", "tank/data/child", "tank/data/Büro 1", "tank/data/off"
 FILES = 100  # in each of the three datasets
-
-DRIVER = """
-import dataclasses, functools, sys, threading
-from pathlib import Path
-import msgspec
-from bkp.clock import utc_now
-from bkp.config import load_config
-from bkp.tools.zfs.commands import Programs
-from runner.lifecycle.context import Options
-from runner.lifecycle.job import exit_code, run_job
-from runner.lifecycle.log import Log
-from runner.lifecycle.signals import ending_signals_raise
-from runner.jobs.nightly.job import JOB, nightly
-from runner.lifecycle.scope import new_scope
-class Bar:  # like one on a terminal: it has a thread while it is shown
-    stop = None
-    def update(self, progress):
-        if self.stop is None:
-            self.stop = threading.Event()
-            self.thread = threading.Thread(target=self.stop.wait)
-            self.thread.start()
-    def finish(self):
-        if self.stop is not None:
-            self.stop.set()
-            self.thread.join()
-            self.stop = None
-programs, target, path = sys.argv[1:]
-handled = ending_signals_raise()
-signals = handled.__enter__()
-work = functools.partial(
-    nightly,
-    programs=Programs(zfs=f"{programs}/zfs", mount=f"{programs}/mount", mountinfo=f"{programs}/mountinfo"),
-)
-run = run_job(new_scope(
-    dataclasses.replace(JOB, work=work), target, load_config(Path(path)),
-    options=Options(lock_wait=60, progress=Bar()), log=Log(utc_now, quiet=True), clock=utc_now,
-    mail=lambda run: None, signals=signals,
-))
-print(msgspec.json.encode(run).decode())
-sys.exit(exit_code(run))
-"""
 
 
 @dataclass
@@ -103,13 +63,16 @@ class Server:
 
     def start(self, target: str = "main") -> subprocess.Popen[str]:
         """Begin a nightly."""
-        command = self.inside(sys.executable, "-c", DRIVER, self.folder / "bin", target, self.folder / "config.yml")
+        return self._start(target, sys.executable, "-m", "tests.support.zfs_night")
+
+    def _start(self, target: str, *program: str) -> subprocess.Popen[str]:
+        command = self.inside(*program, self.folder / "bin", target, self.folder / "config.yml")
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def nightly(self, target: str = "main", *, expect: int = 0) -> dict[str, Any]:
-        """Run a nightly to its end and return its record."""
-        return self.ended(self.start(target), expect=expect)
+        """Run a nightly, with all that is loaded, to its end and return its record."""
+        return self.ended(self._start(target, loaded("zfs-night")), expect=expect)
 
     def ended(self, process: subprocess.Popen[str], *, expect: int = 0) -> dict[str, Any]:
         """Wait for a nightly's end and return its record."""
@@ -276,12 +239,9 @@ def _fill(server: Server) -> None:
 
 
 def _programs(server: Server) -> None:
-    fake = ROOT / "tests/support/fake_zfs.py"
+    fake = loaded("fake-zfs")
     (server.folder / "bin").mkdir()
-    scripts = {
-        name: f'#!/bin/sh\nexec {sys.executable} -IS {fake} {server.pool.folder} {name} "$@"\n'
-        for name in ("zfs", "mount")
-    }
+    scripts = {name: f'#!/bin/sh\nexec {fake} {server.pool.folder} {name} "$@"\n' for name in ("zfs", "mount")}
     pool, logs = server.pool.folder, server.folder
     scripts["borg"] = f"""#!/bin/bash
 export BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK=yes
@@ -294,7 +254,7 @@ step=$1
 halt "borg-$step before"
 [[ -f {pool}/fail && $(<{pool}/fail) == "borg-$step" ]] && exit 2
 [[ $1 == create ]] && {{ shift; set -- create --list "$@"; }}
-{BORG_UNTESTED} "$@" 2> >(tee {logs}/$step.log >&2)
+{loaded("borg")} "$@" 2> >(tee {logs}/$step.log >&2)
 code=$?
 halt "borg-$step after"
 exit $code

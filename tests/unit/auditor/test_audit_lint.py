@@ -2,18 +2,18 @@
 
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.support.loaded import loaded
+
 GOLDEN = Path(__file__).parent / "golden"
 ROOT = Path(__file__).resolve().parents[3]
-PROGRAM = str(Path(sys.executable).parent / "bkp-audit")
 
 
 def audit(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run([loaded("bkp-audit"), *arguments], capture_output=True, text=True, check=False, timeout=120)
 
 
 def test_rules_lint_complains_of_what_is_not_proven() -> None:

@@ -169,6 +169,25 @@ def test_what_somebody_else_could_change_below_a_folder_is_told_by_reason_and_co
     )
 
 
+def test_a_lock_that_goes_while_the_repository_is_looked_at_is_no_reason_not_to_know(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = home / "repository/lock.exclusive"
+    lock.mkdir(parents=True)
+    scandir = os.scandir
+
+    def given_back_at_that_moment(path: str) -> Any:
+        if path == str(lock):
+            lock.rmdir()
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", given_back_at_that_moment)
+    assert weak_inside(str(home / "repository"), links=True) == ()
+    assert not lock.exists()
+    with pytest.raises(FileNotFoundError):
+        weak_inside(str(home / "nothing"), links=True)
+
+
 def test_everything_that_the_programs_trust_is_looked_at(home: Path) -> None:
     (home / "base/.config/borg/keys").mkdir(parents=True)
     (home / "base/.config/borg/keys/k").touch(mode=0o600)

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 from datetime import date
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -29,10 +28,10 @@ from bkp import __version__
 from bkp.json_schema import json_schema
 from tests.support.audit_world import report_on, rule
 from tests.support.colours import contrast
+from tests.support.loaded import loaded
 
 GOLDEN = Path(__file__).parent / "golden"
 ROOT = Path(__file__).resolve().parents[3]
-PROGRAM = Path(sys.executable).parent / "bkp-audit"
 AT = "2026-01-31T12:00:00Z"
 
 
@@ -40,7 +39,7 @@ def audited(folder: Path) -> dict[str, bytes]:
     """Run the real command on the saved facts and return its three outputs."""
     given = ["--facts", GOLDEN / "facts.json", "--rules", GOLDEN / "rules", "--waivers", GOLDEN / "waivers.yml"]
     wanted = ["--at", AT, "--html", folder / "report.html", "--json", folder / "report.json"]
-    argv = [str(word) for word in (PROGRAM, *given, *wanted)]
+    argv = [str(word) for word in (loaded("bkp-audit"), *given, *wanted)]
     done = subprocess.run(argv, capture_output=True, check=False)
     assert done.stderr == b""
     assert done.returncode == 1

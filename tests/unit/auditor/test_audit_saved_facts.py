@@ -1,5 +1,6 @@
 """Saved facts elsewhere: which rules, waivers and time zone they are judged with, and how they are handed over."""
 
+import functools
 import json
 import os
 import subprocess
@@ -11,15 +12,18 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from tests.support.loaded import loaded
+
 GOLDEN = Path(__file__).parent / "golden"
-PROGRAM = str(Path(sys.executable).parent / "bkp-audit")
 AT = ["--at", "2026-01-31T12:00:00Z"]
 FACTS = (GOLDEN / "facts.json").read_text(encoding="utf-8")
 RULES = ["--rules", str(GOLDEN / "rules")]
 
 
-def audit(*arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, check=False, timeout=120, **more)
+def audit(*arguments: str, program: str | None = None, **more: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [program or loaded("bkp-audit"), *arguments], capture_output=True, text=True, check=False, timeout=120, **more
+    )
 
 
 def changed(folder: Path, old: str, new: str) -> Path:
@@ -88,9 +92,13 @@ def test_a_time_zone_that_is_not_known_here_is_an_error_and_never_taken_for_utc(
 
 def test_utc_needs_no_database_of_time_zones(tmp_path: Path) -> None:
     path = changed(tmp_path, '"timezone": "Europe/Berlin"', '"timezone": "UTC"')
-    nothing = {"PYTHONTZPATH": "", "PATH": "/nonexistent"}
-    assert audit("--facts", str(path), *RULES, *AT, env=nothing).returncode == 1
-    assert "knows no time zone 'Europe/Berlin'" in audit("--facts", "-", *RULES, input=FACTS, env=nothing).stderr
+    nowhere = functools.partial(
+        audit,
+        program=str(Path(sys.executable).parent / "bkp-audit"),  # Python looks at PYTHONTZPATH when it starts
+        env={"PYTHONTZPATH": "", "PATH": "/nonexistent"},
+    )
+    assert nowhere("--facts", str(path), *RULES, *AT).returncode == 1
+    assert "knows no time zone 'Europe/Berlin'" in nowhere("--facts", "-", *RULES, input=FACTS).stderr
 
 
 @pytest.fixture

@@ -1,0 +1,143 @@
+"""What a process with loaded programs does: it forks for each call. All calls end with it, and it with its input."""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import fcntl
+import gc
+import marshal
+import os
+import selectors
+import signal
+import socket
+import sys
+import time
+import traceback
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+HEADER = 4
+MOST_FILES = 250
+ABOVE_ALL = 1000  # no file of a call has such a number
+NEW_MOUNTS = 0x00020000  # CLONE_NEWNS, sched.h
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def serve(folder: str, programs: Mapping[str, Callable[[], object]]) -> None:
+    """Answer the calls of clients in this folder; `programs` has each program's main by its name."""
+    gc.freeze()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(f"{folder}/socket")
+        listener.listen(100)
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
+        _Calls(listener, programs).take()
+
+
+class _Calls:
+    def __init__(self, listener: socket.socket, programs: Mapping[str, Callable[[], object]]) -> None:
+        self.listener, self.programs = listener, programs
+        self.processes: set[int] = set()
+        self.waiting = selectors.DefaultSelector()
+
+    def take(self) -> None:
+        self.waiting.register(sys.stdin, selectors.EVENT_READ)
+        self.waiting.register(self.listener, selectors.EVENT_READ, self.begin)
+        while True:
+            for key, _ in self.waiting.select():
+                if key.fileobj is sys.stdin:
+                    for process in self.processes:
+                        os.kill(process, signal.SIGKILL)
+                    return
+                if key.fd in self.waiting.get_map():  # not one that has just been taken out
+                    key.data()
+
+    def begin(self) -> None:
+        connection, _ = self.listener.accept()
+        head, files, _, _ = socket.recv_fds(connection, HEADER, MOST_FILES)
+        if len(head) < HEADER:  # who called is gone
+            connection.close()
+            return
+        with connection.makefile("rb") as stream:
+            call = marshal.loads(stream.read(int.from_bytes(head, "big")))  # noqa: S302  # from our client
+        process = _forked(self.programs[call["program"]], call, files)
+        for each in files:
+            os.close(each)
+        self.processes.add(process)
+        ended = os.pidfd_open(process)
+        self.waiting.register(connection, selectors.EVENT_READ, lambda: self.pass_on(connection, process))
+        self.waiting.register(ended, selectors.EVENT_READ, lambda: self.end(connection, process, ended))
+
+    def pass_on(self, connection: socket.socket, process: int) -> None:
+        with suppress(ConnectionError):
+            if signals := connection.recv(100):
+                for number in signals:
+                    os.kill(process, number)
+                return
+        self.waiting.unregister(connection)
+        os.kill(process, signal.SIGKILL)
+
+    def end(self, connection: socket.socket, process: int, ended: int) -> None:
+        code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+        self.processes.remove(process)
+        self.waiting.unregister(ended)
+        os.close(ended)
+        with suppress(KeyError):
+            self.waiting.unregister(connection)
+        with suppress(ConnectionError):
+            connection.sendall(code.to_bytes(4, "big", signed=True))
+        connection.close()
+
+
+def _forked(main: Callable[[], object], call: Mapping[str, Any], files: list[int]) -> int:
+    """Return the process that does this call."""
+    if process := os.fork():
+        return process
+    code = 1
+    try:
+        _become(call, files)
+        main()
+        code = 0
+    except SystemExit as end:
+        if end.code is None or isinstance(end.code, int):
+            code = end.code or 0
+        else:
+            sys.stderr.write(f"{end.code}\n")
+    except BaseException:  # noqa: BLE001  # as Python itself does
+        traceback.print_exc()
+    finally:
+        with suppress(ValueError, OSError):
+            atexit._run_exitfuncs()
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(ValueError, OSError):
+                stream.flush()
+        os._exit(code)
+
+
+def _become(call: Mapping[str, Any], files: list[int]) -> None:
+    """Become, as far as that goes without exec, the process that called."""
+    os.setsid()
+    *files, mounts = [fcntl.fcntl(each, fcntl.F_DUPFD, ABOVE_ALL) for each in files]
+    os.closerange(0, ABOVE_ALL)
+    for here, there in zip(files, call["numbers"], strict=True):
+        os.dup2(here, there)
+    if not os.path.samestat(os.fstat(mounts), os.stat("/proc/self/ns/mnt")) and LIBC.setns(mounts, NEW_MOUNTS):
+        raise OSError(ctypes.get_errno(), "setns")
+    os.closerange(ABOVE_ALL, mounts + 1)
+    given = open(0, closefd=False)
+    out = open(1, "w", errors="surrogateescape", closefd=False)
+    err = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)
+    vars(sys).update(stdin=given, __stdin__=given, stdout=out, __stdout__=out, stderr=err, __stderr__=err)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in call["ignored"]:
+        signal.signal(number, signal.SIG_IGN)
+    os.environ.clear()
+    os.environb.update(call["environment"])
+    time.tzset()
+    os.umask(call["umask"])
+    os.chdir(call["folder"])
+    sys.argv = [call["program"], *call["arguments"]]
