@@ -11,7 +11,7 @@ export PATH := $(VENV)/bin:$(PATH)
 
 PACKAGES := bkp runner exporter auditor
 # More workers than the two cores this is made for: some tests wait rather than compute.
-PYTEST_ARGS ?= -n 3 --dist worksteal
+PYTEST_ARGS ?= -n 4 --dist worksteal
 
 ##@ Use it
 

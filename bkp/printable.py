@@ -9,6 +9,8 @@ import re
 _INVISIBLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0e\uffa0\ufff0-\ufff8\U000e0000-\U000e0fff]"
 )
+# A whole mail is looked at character by character otherwise, and nearly all of them are of these.
+_NOT_ASCII = re.compile("[^ -~]")
 
 
 def printable(text: str, *, keep: str = "") -> str:
@@ -19,7 +21,11 @@ def printable(text: str, *, keep: str = "") -> str:
     """
     if text.isprintable() and not _INVISIBLE.search(text):
         return text
-    return "".join(char if char in keep or _is_visible(char) else _escape(ord(char)) for char in text)
+    return _NOT_ASCII.sub(lambda found: _shown(found[0], keep), text)
+
+
+def _shown(char: str, keep: str) -> str:
+    return char if char in keep or _is_visible(char) else _escape(ord(char))
 
 
 def _is_visible(char: str) -> bool:

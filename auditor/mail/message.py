@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from auditor.exit_codes import AuditExit
@@ -29,6 +30,8 @@ _TRIED = (
     *((30, longest) for longest in (400, 300, 200)),
     *((most, 160) for most in (25, 20, 12, 6, 0)),
 )
+
+_filled: ContextVar[Parts] = ContextVar("_filled")  # what the template is being filled with
 
 
 def build(report: Report, heads: Sequence[Head], mail: Mail) -> EmailMessage:
@@ -70,13 +73,9 @@ def subject(report: Report) -> str:
 
 def mail_html(parts: Parts) -> str:
     """Return the mail's HTML: one column, tables, styles inline, nothing from elsewhere."""
-
-    def finalize(value: Any) -> Any:
-        """Bound what is not trusted; markup that the template built itself passes."""
-        return parts.fit(value) if type(value) is str else value
-
-    environment = html_environment("auditor.mail", finalize)
+    environment = html_environment("auditor.mail", _bounded)
     environment.filters["clock"] = show_time
+    _filled.set(parts)
     return environment.get_template("audit.html.j2").render(
         report=parts.report,
         screen=parts.screen,
@@ -95,6 +94,11 @@ def mail_html(parts: Parts) -> str:
         support_note=_whole(SUPPORT_NOTE),
         kinds=_KINDS,
     )
+
+
+def _bounded(value: Any) -> Any:
+    """Bound what is not trusted; markup that the template built itself passes."""
+    return _filled.get().fit(value) if type(value) is str else value
 
 
 def _whole(text: str) -> Any:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,8 @@ from bkp.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from jinja2 import Template
 
     from auditor.report import Report, RuleResult
 
@@ -38,6 +42,9 @@ class Detail:
 
 
 DETAILS = (Detail(6, 600, True, 400), Detail(3, 300, True, 400), Detail(2, 160, False, 150), Detail(1, 100, False, 40))
+
+
+_detail = ContextVar("_detail", default=DETAILS[0])  # how much of it the template is being filled with
 
 
 @dataclass(frozen=True)
@@ -62,18 +69,10 @@ def render_html(report: Report) -> str:
     return page
 
 
-def _render(report: Report, detail: Detail) -> str:
+@cache
+def _template() -> Template:
+    """Return the template, compiled: a report that is too large fills it again with less detail."""
     import jinja2
-
-    def finalize(value: Any) -> Any:
-        """Make untrusted text printable and bounded; markup that the template built itself passes."""
-        return _bounded(value, detail.text) if type(value) is str else value
-
-    def in_full(value: str) -> Any:
-        """Make text of the first screen printable: it is not shortened where the rest is."""
-        import markupsafe
-
-        return markupsafe.escape(_bounded(value, DETAILS[0].text))
 
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
@@ -81,12 +80,29 @@ def _render(report: Report, detail: Detail) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
-        finalize=finalize,
+        finalize=_finalize,
     )
     environment.filters["clock"] = show_time
-    environment.filters["in_full"] = in_full
+    environment.filters["in_full"] = _in_full
+    return environment.get_template("report.html.j2")
+
+
+def _finalize(value: Any) -> Any:
+    """Make untrusted text printable and bounded; markup that the template built itself passes."""
+    return _bounded(value, _detail.get().text) if type(value) is str else value
+
+
+def _in_full(value: str) -> Any:
+    """Make text of the first screen printable: it is not shortened where the rest is."""
+    import markupsafe
+
+    return markupsafe.escape(_bounded(value, DETAILS[0].text))
+
+
+def _render(report: Report, detail: Detail) -> str:
+    _detail.set(detail)
     verdicts = {result.id: BADGES[result.verdict] for result in report.results}
-    return environment.get_template("report.html.j2").render(
+    return _template().render(
         report=report,
         heading=headline(report),
         screen=first_screen(report),

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 
+@cache
 def html_environment(package: str, finalize: Callable[[object], object] | None = None) -> Environment:
     """Return what fills the HTML templates of a package. What comes from outside is escaped, a name it lacks raises."""
     from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined  # costs start-up time

@@ -25,7 +25,8 @@ _UNCOUNTED = 2  # two nights may leave a span at once, one having begun later th
 
 def given_up(good: Sequence[ArchiveListing], keep: Keep, now: datetime) -> list[ArchiveListing]:
     """Return which of the archives that count the rules give up at `now` (UTC), oldest first."""
-    newest_first = sorted(good, key=lambda each: each.started_at, reverse=True)
+    # borg's manifest is in the order of names, and so are archives of the same second.
+    newest_first = sorted(good, key=lambda each: (each.started_at, each.name), reverse=True)
     kept: set[str] = set()
     if keep.within is not None:
         span = timedelta(hours=int(keep.within[:-1]) * _HOURS[keep.within[-1]])

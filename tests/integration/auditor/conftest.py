@@ -77,7 +77,7 @@ class Server:
         wrapper.write_text(
             "#!/bin/sh\n"
             'for word; do shift; [ "$before" != --lock-wait ] || word=1; set -- "$@" "$word"; before=$word; done\n'
-            'exec /usr/bin/borg "$@"\n'
+            f'exec {loaded("borg")} "$@"\n'
         )
         wrapper.chmod(0o755)
         self.config.write_text(self.config_with_borg(wrapper))

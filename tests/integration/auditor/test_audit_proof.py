@@ -37,6 +37,7 @@ from dashboards.source.looks import alert_of
 from exporter.model import build_model
 from exporter.reading import ConfigWatch, HostReader
 from tests.integration.auditor.conftest import Server, make_server
+from tests.support.loaded import loaded
 from tests.support.observed import (
     CONFIGURED,
     LEFT,
@@ -323,7 +324,7 @@ def a_run_that_fails(job: str, word: str) -> Callable[[Server], None]:
 
     def change(server: Server) -> None:
         text, wrapper = server.config.read_text(), server.root / "borg"
-        wrapper.write_text(f'#!/bin/sh\ncase " $* " in *" {word} "*) exit 2;; esac\nexec /usr/bin/borg "$@"\n')
+        wrapper.write_text(f'#!/bin/sh\ncase " $* " in *" {word} "*) exit 2;; esac\nexec {loaded("borg")} "$@"\n')
         wrapper.chmod(0o755)
         server.config.write_text(server.config_with_borg(wrapper))
         assert server.program("bkp-run", job).returncode not in {0, 1}

@@ -183,6 +183,8 @@ MOMENTS = (
 def test_the_rules_are_read_as_borg_reads_them(world: World) -> None:
     for moment in MOMENTS:
         world.archive_by_hand(f"backup-{moment}", moment)
+    for place in "bca":  # three of the same second
+        world.archive_by_hand(f"backup-{MOMENTS[3]}-{place}", MOMENTS[3])
     section = load_config(world.config_file).repositories["main"]
     borg = Borg(section, passphrase_of(section))
     listing = borg.list_archives()

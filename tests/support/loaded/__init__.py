@@ -1,6 +1,6 @@
 """Programs that are loaded once for each worker and forked for each call: the real borg, bkp-run, bkp-audit.
 
-To load one takes longer than most calls do. What is started is a small client; client.py says what it passes on. What
+To load one takes longer than most calls do. What is started is a small client; client.pl says what it passes on. What
 ends, limits or watches a process is judged with the program itself: see `World.start` and `World.load_nothing_before`.
 """
 
@@ -26,6 +26,7 @@ OURS = {
     "zfs-night": "tests.support.zfs_night",
     "fake-zfs": "tests.support.fake_zfs",
     "fake-pull": "tests.support.fake_pull",
+    "mirror": "tests.support.loaded.mirror",
 }
 
 
@@ -56,7 +57,7 @@ def _serve(interpreter: str, server: str, *programs: str) -> Path:
     """Return the folder with the clients of a process that has these programs loaded, and ends with this one."""
     folder = tempfile.TemporaryDirectory(prefix="loaded-")
     for program in programs:
-        (Path(folder.name) / program).symlink_to(_HERE / "client.py")
+        (Path(folder.name) / program).symlink_to(_HERE / "client.pl")
     process = subprocess.Popen(
         [interpreter, "-sE", "-m", f"{__name__}.{server}", folder.name],
         cwd=_HERE.parents[2],

@@ -6,7 +6,6 @@ import atexit
 import ctypes
 import fcntl
 import gc
-import marshal
 import os
 import selectors
 import signal
@@ -15,7 +14,7 @@ import sys
 import time
 import traceback
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -36,6 +35,36 @@ def serve(folder: str, programs: Mapping[str, Callable[[], object]]) -> None:
         sys.stdout.write("ready\n")
         sys.stdout.flush()
         _Calls(listener, programs).take()
+
+
+class _Call(NamedTuple):
+    """What a client says of itself."""
+
+    program: str
+    folder: bytes
+    umask: int
+    ignored: int  # signals, a bit each (proc(5), SigIgn)
+    numbers: list[int]  # of its open files
+    environment: dict[bytes, bytes]
+    arguments: list[str]
+
+    @classmethod
+    def read(cls, body: bytes) -> _Call:
+        fields = []
+        while body:
+            end = HEADER + int.from_bytes(body[:HEADER], "big")
+            fields.append(body[HEADER:end])
+            body = body[end:]
+        program, folder, umask, ignored, numbers, environment, *arguments = fields
+        return cls(
+            program.decode(),
+            folder,
+            int(umask),
+            int(ignored, 16),
+            [int(each) for each in numbers.split()],
+            dict(each.split(b"=", 1) for each in environment.split(b"\0") if b"=" in each),
+            [os.fsdecode(each) for each in arguments],
+        )
 
 
 class _Calls:
@@ -63,8 +92,8 @@ class _Calls:
             connection.close()
             return
         with connection.makefile("rb") as stream:
-            call = marshal.loads(stream.read(int.from_bytes(head, "big")))  # noqa: S302  # from our client
-        process = _forked(self.programs[call["program"]], call, files)
+            call = _Call.read(stream.read(int.from_bytes(head, "big")))
+        process = _forked(self.programs[call.program], call, files)
         for each in files:
             os.close(each)
         self.processes.add(process)
@@ -93,7 +122,7 @@ class _Calls:
         connection.close()
 
 
-def _forked(main: Callable[[], object], call: Mapping[str, Any], files: list[int]) -> int:
+def _forked(main: Callable[[], object], call: _Call, files: list[int]) -> int:
     """Return the process that does this call."""
     if process := os.fork():
         return process
@@ -118,12 +147,12 @@ def _forked(main: Callable[[], object], call: Mapping[str, Any], files: list[int
         os._exit(code)
 
 
-def _become(call: Mapping[str, Any], files: list[int]) -> None:
+def _become(call: _Call, files: list[int]) -> None:
     """Become, as far as that goes without exec, the process that called."""
     os.setsid()
     *files, mounts = [fcntl.fcntl(each, fcntl.F_DUPFD, ABOVE_ALL) for each in files]
     os.closerange(0, ABOVE_ALL)
-    for here, there in zip(files, call["numbers"], strict=True):
+    for here, there in zip(files, call.numbers, strict=True):
         os.dup2(here, there)
     if not os.path.samestat(os.fstat(mounts), os.stat("/proc/self/ns/mnt")) and LIBC.setns(mounts, NEW_MOUNTS):
         raise OSError(ctypes.get_errno(), "setns")
@@ -133,11 +162,12 @@ def _become(call: Mapping[str, Any], files: list[int]) -> None:
     err = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)
     vars(sys).update(stdin=given, __stdin__=given, stdout=out, __stdout__=out, stderr=err, __stderr__=err)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    for number in call["ignored"]:
-        signal.signal(number, signal.SIG_IGN)
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+        if call.ignored >> number - 1 & 1:
+            signal.signal(number, signal.SIG_IGN)
     os.environ.clear()
-    os.environb.update(call["environment"])
+    os.environb.update(call.environment)
     time.tzset()
-    os.umask(call["umask"])
-    os.chdir(call["folder"])
-    sys.argv = [call["program"], *call["arguments"]]
+    os.umask(call.umask)
+    os.chdir(call.folder)
+    sys.argv = [call.program, *call.arguments]

@@ -1,0 +1,90 @@
+"""The programs that tests keep loaded: a call is to its program as if it had been started."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.loaded import loaded
+from tests.support.mounts import in_own_mounts
+
+
+def start(*arguments: str, before: tuple[str, ...] = (), **options: Any) -> subprocess.Popen[str]:
+    command = [*before, loaded("mirror"), *arguments]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+
+
+def test_it_sees_what_it_was_called_with_and_nothing_else(tmp_path: Path) -> None:
+    secret = os.memfd_create("secret", 0)
+    arguments = ("tell", "", "two words", "--ünïcode=\n", "\udcff")
+    environment = {"ONE": "1=1", "EMPTY": "", "LINES": "a\nb"}
+    ignoring = ("sh", "-c", "trap '' HUP; umask 027; exec \"$@\"", "sh")
+    process = start(
+        *arguments, before=ignoring, env=environment, cwd=tmp_path, stdin=subprocess.PIPE, pass_fds=(secret,)
+    )
+    out, err = process.communicate("typed")
+    assert (process.returncode, err) == (0, "")
+    told = json.loads(out)
+    assert told["arguments"] == list(arguments[1:])
+    assert {name: told["environment"].get(name) for name in environment} == environment
+    assert told["environment"].keys() - environment.keys() <= {"PWD"}  # of the shell
+    assert told["folder"] == str(tmp_path)
+    assert told["umask"] == 0o027
+    assert told["input"] == "typed"
+    assert told["ignored"] == ["SIGHUP"]
+    assert told["files"].keys() - {"0", "1", "2"} == {str(secret), *_listing(told)}
+    os.close(secret)
+
+
+def _listing(told: dict[str, Any]) -> set[str]:
+    """Return the number of the folder that the program itself reads to tell its files."""
+    return {number for number, path in told["files"].items() if path.endswith("/fd")}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
+def test_it_sees_the_mounts_that_its_caller_sees(tmp_path: Path) -> None:
+    script = f'mount -t tmpfs mine {tmp_path} && exec "$@"'
+    process = start("tell", before=(*in_own_mounts("sh", "-c", script, "sh"),), stdin=subprocess.DEVNULL)
+    assert f" {tmp_path} " in json.loads(process.communicate()[0])["mounts"]
+    process = start("tell", stdin=subprocess.DEVNULL)
+    assert f" {tmp_path} " not in json.loads(process.communicate()[0])["mounts"]
+
+
+def test_it_is_sent_the_signals_that_its_caller_is_sent() -> None:
+    process = start("wait")
+    assert process.stdout is not None
+    assert int(process.stdout.readline()) != process.pid
+    process.terminate()
+    assert process.wait(timeout=30) == 7
+    process.communicate()
+
+
+def test_it_dies_with_its_caller() -> None:
+    process = start("wait")
+    assert process.stdout is not None
+    worker = Path("/proc", process.stdout.readline().strip())
+    assert worker.exists()
+    process.kill()
+    process.communicate()
+    deadline = time.monotonic() + 30
+    while worker.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV], ids=lambda number: number.name)
+def test_its_end_by_a_signal_is_its_callers(number: signal.Signals) -> None:
+    process = start("die", str(int(number)))
+    assert process.communicate() == ("", "")
+    assert process.returncode == -number
+
+
+def test_its_last_words_are_its_callers() -> None:
+    process = start("whatever")
+    assert process.communicate() == ("", "it does not know what to do\n")
+    assert process.returncode == 1
