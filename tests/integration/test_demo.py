@@ -19,10 +19,10 @@ ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 120
 
 
-@pytest.fixture
-def checkout(tmp_path: Path) -> Path:
-    """A copy of what git knows or would add, below a name that asks for quoting."""
-    copy = tmp_path / "check out"
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of what git knows or would add, and of its bytecode."""
+    copy = tmp_path_factory.mktemp("copy") / "checkout"
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -37,6 +37,14 @@ def checkout(tmp_path: Path) -> Path:
         for compiled in (ROOT / package).rglob("__pycache__"):
             target = copy / compiled.relative_to(ROOT)
             shutil.copytree(compiled, target, ignore=lambda _, names: [each for each in names if each[-4:] != ".pyc"])
+    return copy
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, copied: Path) -> Path:
+    """A checkout below a name that asks for quoting, whose files nobody changes."""
+    copy = tmp_path / "check out"
+    shutil.copytree(copied, copy, symlinks=True, copy_function=os.link)
     for outside in ("home", "tmp"):
         (tmp_path / outside).mkdir()
     return copy
@@ -105,7 +113,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not condition():
         assert time.monotonic() < deadline, "it did not come to that"
-        time.sleep(0.002)
+        time.sleep(0.01)
 
 
 def at_work_on(folder: Path) -> list[str]:
