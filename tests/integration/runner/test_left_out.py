@@ -80,6 +80,35 @@ def btrfs(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--recursive", "--lazy", point], check=True)
 
 
+def _device(point: Path) -> str:
+    found = ("findmnt", "--noheadings", "--output", "SOURCE", point)
+    return subprocess.run(found, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_a_disk_that_is_unmounted_while_borg_reads_is_a_warning_and_not_lost_sight_of(
+    world: World, btrfs: Path
+) -> None:
+    disk = world.docs / "disk"
+    disk.mkdir()
+    (btrfs / "precious").write_text("of great value")
+    subprocess.run(["mount", _device(btrfs), disk], check=True)
+    world.config["sources"]["docs"]["one_file_system"] = False
+    world.write_config()
+    world.succeed("nightly")
+    assert _without(disk / "precious") in _archived(world)
+
+    world.wrap_borg(f'[ "$1" != create ] || umount "{disk}"; exec "$BORG" "$@"')
+    assert world.run("nightly").returncode == 1
+    assert f"{disk} was unmounted while it was read" in world.latest().messages[0].text
+    assert _without(disk / "precious") not in _archived(world)
+    world.unwrap_borg()
+    subprocess.run(["mount", _device(btrfs), disk], check=True)
+    world.succeed("nightly", "--accept-size")
+    subprocess.run(["umount", disk], check=True)
+    assert world.run("nightly").returncode == 1
+    assert f"{disk} was a file system of its own" in world.latest().messages[0].text
+
+
 def test_a_btrfs_subvolume_is_named_until_it_is_excluded_or_asked_for_and_missed_when_it_is_not_mounted(
     world: World, btrfs: Path
 ) -> None:
@@ -89,10 +118,7 @@ def test_a_btrfs_subvolume_is_named_until_it_is_excluded_or_asked_for_and_missed
         subprocess.run(["btrfs", "subvolume", "create", subvolume], check=True, capture_output=True)
         (subvolume / "precious").write_text("x")
     mounted.mkdir()
-    device = subprocess.run(
-        ["findmnt", "--noheadings", "--output", "SOURCE", btrfs], check=True, capture_output=True, text=True
-    ).stdout.strip()
-    subprocess.run(["mount", "-o", "subvol=@mounted", device, mounted], check=True)
+    subprocess.run(["mount", "-o", "subvol=@mounted", _device(btrfs), mounted], check=True)
     world.config["sources"]["docs"] = {"path": str(top)}
     world.write_config()
     assert world.run("nightly").returncode == 1
