@@ -106,7 +106,7 @@ def test_a_repository_that_does_not_answer_fails_in_time_and_a_log_folder_costs_
     assert f"the repository ({point}/repo) cannot be read: its file system does not answer (waited 10s)" in done.stderr
     assert world.latest().outcome is Outcome.FAILURE
     key = str(world.root / "key.txt")
-    assert ended_at_once(world, "list") == 130
+    assert ended_at_once(world, "list", number=signal.SIGINT) == 130
     assert ended_at_once(world, "restore", "latest", "--to", str(world.root / "out")) == 130
     assert ended_at_once(world, "export-key", "--to", key) == 130
     assert ended_at_once(world, "config", "check", "--host", number=signal.SIGINT) == 130

@@ -11,15 +11,18 @@ from typing import Any
 
 import pytest
 
+from tests.support.loaded import loaded
+
 GOLDEN = Path(__file__).parent / "golden"
 ROOT = Path(__file__).resolve().parents[3]
-PROGRAM = str(Path(sys.executable).parent / "bkp-audit")
 AT = "2026-01-31T12:00:00Z"
 SAVED = ["--facts", str(GOLDEN / "facts.json"), "--rules", str(GOLDEN / "rules"), "--at", AT]
 
 
 def audit(*arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, check=False, timeout=120, **more)
+    return subprocess.run(
+        [loaded("bkp-audit"), *arguments], capture_output=True, text=True, check=False, timeout=120, **more
+    )
 
 
 def refused(*arguments: str) -> str:

@@ -1,9 +1,11 @@
 """What several tests of the core share: records to write, and a process that may do less than root."""
 
 import os
+import stat
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +26,9 @@ def a_run(number: int = 0, **changes: Any) -> Run:
 def run_unprivileged(folder: Path, code: str) -> str:
     """Run Python code as somebody who owns nothing, and return what it printed and how it failed."""
     drop = "import os; os.setgroups([]); os.setgid(65534); os.setuid(65534)\n" if os.geteuid() == 0 else ""
-    for path in (folder, *folder.parents):  # pytest's folders are for their owner alone
-        if path.is_relative_to("/tmp") and path != Path("/tmp"):
-            path.chmod(path.stat().st_mode | 0o011)
+    # pytest's folders are for their owner alone; what holds them all is sticky
+    for path in takewhile(lambda each: not each.stat().st_mode & stat.S_ISVTX, (folder, *folder.parents)):
+        path.chmod(path.stat().st_mode | 0o011)
     # Import first: the checkout itself need not be readable for others.
     load = f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
     load += "import bkp.config, bkp.state.store, bkp.liveness, bkp.mail.outbox, encodings.ascii\n"
