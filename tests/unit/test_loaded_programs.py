@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -82,6 +83,15 @@ def test_its_end_by_a_signal_is_its_callers(number: signal.Signals) -> None:
     process = start("die", str(int(number)))
     assert process.communicate() == ("", "")
     assert process.returncode == -number
+
+
+def test_a_caller_that_dies_as_it_calls_costs_nobody_else_an_answer() -> None:
+    for sent in (b"", b"\0\0", b"\0\0\1\0", b"\0\0\1\0half a call"):
+        with socket.socket(socket.AF_UNIX) as caller:
+            caller.connect(str(Path(loaded("mirror")).with_name("socket")))
+            caller.sendall(sent)
+    process = start("whatever")
+    assert process.communicate() == ("", "it does not know what to do\n")
 
 
 def test_its_last_words_are_its_callers() -> None:

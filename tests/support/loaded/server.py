@@ -88,11 +88,15 @@ class _Calls:
     def begin(self) -> None:
         connection, _ = self.listener.accept()
         head, files, _, _ = socket.recv_fds(connection, HEADER, MOST_FILES)
-        if len(head) < HEADER:  # who called is gone
+        size = int.from_bytes(head, "big")
+        with connection.makefile("rb") as stream:
+            body = stream.read(size)
+        if len(head) < HEADER or len(body) < size:  # who called is gone
+            for each in files:
+                os.close(each)
             connection.close()
             return
-        with connection.makefile("rb") as stream:
-            call = _Call.read(stream.read(int.from_bytes(head, "big")))
+        call = _Call.read(body)
         process = _forked(self.programs[call.program], call, files)
         for each in files:
             os.close(each)
