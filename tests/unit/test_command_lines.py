@@ -7,14 +7,17 @@ import pty
 import subprocess
 import sys
 from pathlib import Path
+from pkgutil import walk_packages
 from typing import TYPE_CHECKING
 
 import click
 import pytest
 
+from auditor import cli
 from bkp import __version__
 from bkp.cli import Program, named_config, run
 from bkp.errors import BkpError, LockHeldError, UsageError
+from runner import commands, jobs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -119,6 +122,25 @@ def test_the_shared_command_line_loads_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout == "set()\n"
+
+
+def test_every_command_can_be_the_first_thing_that_is_imported() -> None:
+    """Tests that keep everything loaded would not see a circle of imports, or one that is missing."""
+    packages = (commands, jobs, cli)
+    names = [each.name for package in packages for each in walk_packages(package.__path__, f"{package.__name__}.")]
+    code = (
+        "import os, sys\n"
+        "for name in sys.argv[1:]:\n"
+        "    if (child := os.fork()) == 0:\n"
+        "        __import__(name)\n"
+        "        os._exit(0)\n"
+        "    if os.waitpid(child, 0)[1]: sys.exit(name)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *names], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert len(names) > 40
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 # ---------------------------------------------------------------- how a program ends

@@ -3,7 +3,8 @@
 #
 # The call gets the arguments, the environment, the folder, the umask, the open files, the mounts and the ignored signals
 # of this process, is sent each signal that this process is sent, dies with it, and ends it the way it ended. It does not
-# get the user, the limits and the forbidden system calls of this process: where those matter, start the program itself.
+# get the user, the limits and the forbidden system calls of this process, nor what Python reads from PYTHON… variables as
+# it starts: where those matter, start the program itself.
 #
 # Perl, because every Debian has it and it starts in a fifth of Python's time: most calls take little longer than that.
 # No module is loaded, for the same reason. server.py is the other end.
@@ -35,7 +36,8 @@ $rights .= "\0" x (-length($rights) % 8);
 my $vector = pack 'P Q', $head, length $head;
 my $message = pack 'Q L x4 P Q P Q l x4', 0, 0, $vector, 1, $rights, length $rights, 0;
 my ($machine) = "@INC" =~ m{/(\w+)-linux-gnu};
-syscall($SENDMSG{$machine}, fileno $server, $message, 0) == length $head or die "$program: sendmsg on $machine: $!\n";
+my $sendmsg = $SENDMSG{$machine} or die "$program: the number of sendmsg(2) on $machine is not known in $0\n";
+syscall($sendmsg, fileno $server, $message, 0) == length $head or die "$program: sendmsg: $!\n";
 while (length $body) {
     my $written = syswrite $server, $body;
     die "$program: $!\n" unless defined $written || $! == 4;

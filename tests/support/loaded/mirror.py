@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -13,7 +14,7 @@ _SIGNALS = ("SIGHUP", "SIGINT", "SIGTERM")
 
 
 def main() -> None:
-    """Do `sys.argv[1]`: tell; wait for a signal; die of one; fail with words."""
+    """Do `sys.argv[1]`: tell; wait for a signal; die of one; leave a thread behind; fail with words."""
     deed, *more = sys.argv[1:]
     if deed == "tell":
         umask = os.umask(0)
@@ -36,5 +37,11 @@ def main() -> None:
         time.sleep(60)
     elif deed == "die":
         os.kill(os.getpid(), int(more[0]))
+    elif deed == "linger":
+        threading.Timer(0.2, lambda: sys.stdout.write("the last thread has ended\n")).start()
     else:
         sys.exit("it does not know what to do")
+
+
+if __name__ == "__main__":
+    main()

@@ -11,6 +11,7 @@ import selectors
 import signal
 import socket
 import sys
+import threading
 import time
 import traceback
 from contextlib import suppress
@@ -143,12 +144,20 @@ def _forked(main: Callable[[], object], call: _Call, files: list[int]) -> int:
     except BaseException:  # noqa: BLE001  # as Python itself does
         traceback.print_exc()
     finally:
-        with suppress(ValueError, OSError):
-            atexit._run_exitfuncs()
-        for stream in (sys.stdout, sys.stderr):
-            with suppress(ValueError, OSError):
+        os._exit(_end(code))
+
+
+def _end(code: int) -> int:
+    """Do what Python does at the end of a process (Py_FinalizeEx); return the exit code."""
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if not stream.closed:
                 stream.flush()
-        os._exit(code)
+        except OSError:
+            code = 120
+    return code
 
 
 def _become(call: _Call, files: list[int]) -> None:
