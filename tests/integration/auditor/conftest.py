@@ -92,10 +92,10 @@ class Server:
         path.write_text(f"export BORG_PASSPHRASE='{self.passphrase}'\n")
 
     def program(self, name: str, *arguments: str, config: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run one of the project's commands on this server."""
+        """Run one of the project's commands on this server; by its path, it is started and not loaded before."""
         before = ["--config", str(self.config)] if config and name == "bkp-run" else []
         return subprocess.run(
-            [loaded(name), *before, *arguments],
+            [name if "/" in name else loaded(name), *before, *arguments],
             env={"PATH": os.environ["PATH"], "HOME": str(self.root), "LC_ALL": "C.UTF-8"},
             capture_output=True,
             text=True,

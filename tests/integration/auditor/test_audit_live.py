@@ -107,7 +107,7 @@ def test_the_passphrase_is_in_no_argument_and_no_environment_of_a_child(lived: S
     wrapper.chmod(0o755)
     config = tmp_path / "config.yml"
     config.write_text(lived.config_with_borg(wrapper))
-    done = subprocess.run([BKP_AUDIT, "--config", config, "--quiet"], capture_output=True, text=True, check=False)
+    done = lived.program(BKP_AUDIT, "--config", str(config), "--quiet")
     assert done.returncode == 1, done.stderr
     seen = (tmp_path / "seen").read_text()
     assert seen.count("--lock-wait") == 3, "list, list with an empty passphrase, key export"

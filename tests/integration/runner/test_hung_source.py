@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
+def world(world: World) -> World:
+    """A site whose programs are started for each call: what hangs, hangs in their processes."""
+    world.load_nothing_before()
+    return world
+
+
+@pytest.fixture
 def fuse(world: World) -> Iterator[subprocess.Popen[bytes]]:
     """The program behind the folder `hung`, which shows the folder `real`."""
     real, point = world.root / "real", world.root / "hung"

@@ -42,17 +42,7 @@ def _compiles(text: str) -> bool:
 REGULARS = st.lists(_REGULAR, min_size=1, max_size=4).map("".join).filter(_compiles)
 
 
-def _is_valid(pattern: tuple[str, str]) -> bool:
-    try:
-        excluder([":".join(pattern)])
-    except ValueError:
-        return False
-    return True
-
-
-PATTERNS = st.one_of(
-    st.tuples(st.sampled_from(["sh", "fm", "pp"]), GLOBS).filter(_is_valid), st.tuples(st.just("re"), REGULARS)
-)
+PATTERNS = st.one_of(st.tuples(st.sampled_from(["sh", "fm", "pp"]), GLOBS), st.tuples(st.just("re"), REGULARS))
 CELLS = st.lists(st.tuples(st.lists(PATHS, min_size=1, max_size=8), PATTERNS), min_size=20, max_size=40)
 
 
@@ -84,6 +74,16 @@ def _dry_run(site: Path, tree: Path, patterns: list[str]) -> subprocess.Complete
     )
 
 
+def _is_pattern(site: Path, pattern: str) -> bool:
+    """Return whether we take the pattern; what we refuse borg must refuse as well."""
+    try:
+        excluder([pattern])
+    except ValueError:
+        assert _dry_run(site, site / "repo", [pattern]).returncode != 0, pattern
+        return False
+    return True
+
+
 def _archived(site: Path, tree: Path, patterns: list[str]) -> set[str]:
     """Return the regular files that borg would archive."""
     done = _dry_run(site, tree, patterns)
@@ -110,6 +110,7 @@ def test_the_walk_finds_exactly_what_borg_archives(site: Path, cells: list[tuple
         _write(folder, paths)
         scope = str(folder) if style != "re" else f"cell{number:02}"
         patterns.append(f"{style}:{scope}/{text}")
+    patterns = [each for each in patterns if _is_pattern(site, each)]
     assert _walked(tree, patterns) == _archived(site, tree, patterns)
 
 
@@ -123,14 +124,13 @@ def test_a_pattern_for_the_whole_tree_means_what_borg_makes_of_it(
     _write(tree, paths)
     style, text = pattern
     found = [f"{style}:{text}"] if style == "re" else [f"{style}:**/{text}" if style == "sh" else f"{style}:*{text}"]
-    assert _walked(tree, found) == _archived(site, tree, found)
+    if _is_pattern(site, *found):
+        assert _walked(tree, found) == _archived(site, tree, found)
 
 
 @pytest.mark.parametrize("pattern", ["sh:[b-a]", "sh:[?-.]", "re:(", "re:a{4294967296}"])
 def test_what_is_no_pattern_to_us_is_none_to_borg(site: Path, pattern: str) -> None:
-    with pytest.raises(ValueError, match="is no valid pattern"):
-        excluder([pattern])
-    assert _dry_run(site, site, [pattern]).returncode != 0
+    assert not _is_pattern(site, pattern)
 
 
 def test_patterns_as_people_write_them(site: Path) -> None:
