@@ -25,15 +25,10 @@ def printable(text: str, *, keep: str = "") -> str:
 
 
 def _shown(char: str, keep: str) -> str:
-    return char if char in keep or _is_visible(char) else _escape(ord(char))
-
-
-def _is_visible(char: str) -> bool:
-    return (char.isprintable() and not _INVISIBLE.match(char)) or (char.isspace() and char not in _BREAKS)
+    if char in keep or (char.isprintable() and not _INVISIBLE.match(char)) or (char.isspace() and char not in _BREAKS):
+        return char
+    code = ord(char)
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 _BREAKS = "\t\n\v\f\r\x1c\x1d\x1e\x1f\x85\u2028\u2029"
-
-
-def _escape(code: int) -> str:
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

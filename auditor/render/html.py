@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -21,7 +20,7 @@ from bkp.printable import printable
 from bkp.verdict import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from jinja2 import Template
 
@@ -42,9 +41,6 @@ class Detail:
 
 
 DETAILS = (Detail(6, 600, True, 400), Detail(3, 300, True, 400), Detail(2, 160, False, 150), Detail(1, 100, False, 40))
-
-
-_detail = ContextVar("_detail", default=DETAILS[0])  # how much of it the template is being filled with
 
 
 @dataclass(frozen=True)
@@ -71,8 +67,14 @@ def render_html(report: Report) -> str:
 
 @cache
 def _template() -> Template:
-    """Return the template, compiled: a report that is too large fills it again with less detail."""
+    """Return the template, compiled once: a report that is too large fills it again, with less `detail`."""
     import jinja2
+    import markupsafe
+
+    @jinja2.pass_context
+    def finalize(context: Mapping[str, Any], value: Any) -> Any:
+        """Make untrusted text printable and bounded; markup that the template built itself passes."""
+        return _bounded(value, context["detail"].text) if type(value) is str else value
 
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
@@ -80,27 +82,15 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
-        finalize=_finalize,
+        finalize=finalize,
     )
     environment.filters["clock"] = show_time
-    environment.filters["in_full"] = _in_full
+    # Text of the first screen is not shortened where the rest is.
+    environment.filters["in_full"] = lambda value: markupsafe.escape(_bounded(value, DETAILS[0].text))
     return environment.get_template("report.html.j2")
 
 
-def _finalize(value: Any) -> Any:
-    """Make untrusted text printable and bounded; markup that the template built itself passes."""
-    return _bounded(value, _detail.get().text) if type(value) is str else value
-
-
-def _in_full(value: str) -> Any:
-    """Make text of the first screen printable: it is not shortened where the rest is."""
-    import markupsafe
-
-    return markupsafe.escape(_bounded(value, DETAILS[0].text))
-
-
 def _render(report: Report, detail: Detail) -> str:
-    _detail.set(detail)
     verdicts = {result.id: BADGES[result.verdict] for result in report.results}
     return _template().render(
         report=report,

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from bkp.concerns.model import Concern
-from bkp.jobs import NIGHTLY, SYNC
+from bkp.jobs import SYNC
 from bkp.pulls import recorded_pull, replaced_since
 from bkp.quantities import format_duration
 from bkp.state.archives import is_whole
@@ -90,7 +90,7 @@ def _archived(config: Config, survey: Survey, name: str) -> Iterator[Concern]:
     """Yield one for each repository whose newest night archived the replica as it was long before."""
     limit = config.replications[name].lag_warning
     for standing in survey.standings:
-        archive = standing.success.archive if standing.job == NIGHTLY.name and standing.success is not None else None
+        archive = standing.success.archive if standing.success is not None else None
         if archive is None or not is_whole(archive):
             continue
         ages = [
