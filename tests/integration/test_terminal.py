@@ -25,7 +25,7 @@ def config(tmp_path: Path) -> Iterator[Path]:
     """A source large enough to be met in the middle of its archive; in the end borg checks the repository."""
     source = tmp_path / "source"
     source.mkdir()
-    for number in range(1500):
+    for number in range(5000):
         (source / f"{number:04} [file].bin").write_bytes(os.urandom(4096))
     passphrase = tmp_path / "borg_env"
     passphrase.write_text("export BORG_PASSPHRASE='a terminal test'\n")
